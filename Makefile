@@ -1,0 +1,119 @@
+# Diptych. `make help` lists the targets.
+
+BUILD   ?= build
+PREFIX  ?= /usr/local
+CC      ?= gcc
+CXX     ?= g++
+VERSION := 0.1.0
+
+# Folders in the order of their dependencies; the include table of docs/tour.md
+# says who may include whom, and `make lint` enforces it.
+MODULES := base tensor image data losses models train eval report export
+
+PACKAGES := hdf5 libfyaml jansson libjpeg spng libwebp libutf8proc libcrypto zlib
+PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+PKG_LIBS   := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm
+TORCH      := $(shell tools/find-libtorch 2>/dev/null)
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror
+OPTIMISE ?= -O3 -g
+SANITIZE ?=
+COMMON   := -I. -D_GNU_SOURCE -DDIP_VERSION='"$(VERSION)"' $(OPTIMISE) \
+            $(SANITIZE) -fopenmp -fPIC -MMD -MP
+CFLAGS   := -std=c17 $(WARNINGS) $(COMMON) $(PKG_CFLAGS)
+CXXFLAGS := -std=c++20 -Wall -Wextra -Wshadow -Werror $(COMMON) \
+            -isystem $(TORCH)/include \
+            -isystem $(TORCH)/include/torch/csrc/api/include
+LDFLAGS  := $(SANITIZE) -fopenmp -Wl,--as-needed
+# A CUDA build of libtorch registers its kernels when it is loaded, so it must
+# be linked although no symbol of it is named.
+CUDA_LIBS  := $(if $(wildcard $(TORCH)/lib/libtorch_cuda.so),-Wl$(comma)--no-as-needed -ltorch_cuda -lc10_cuda)
+comma      := ,
+TORCH_LIBS := -L$(TORCH)/lib -Wl,-rpath,$(TORCH)/lib -ltorch_cpu -lc10 $(CUDA_LIBS)
+
+lib_of = $(BUILD)/libdip_$(1).a
+LIBS  := $(foreach m,$(MODULES),$(call lib_of,$m))
+# Static archives are searched once each, so users stand before their needs.
+PLAIN_LIBS := $(foreach m,data image base,$(call lib_of,$m))
+MODEL_LIBS := $(foreach m,export report eval train models losses tensor data image base,$(call lib_of,$m))
+
+.PHONY: all
+all: programs
+
+define module_rules
+SRC_$(1) := $$(wildcard $(1)/*.c) $$(wildcard $(1)/*.cc)
+OBJ_$(1) := $$(SRC_$(1):%=$$(BUILD)/%.o)
+$$(call lib_of,$(1)): $$(OBJ_$(1))
+	@rm -f $$@
+	@ar rcs $$@ $$^
+endef
+$(foreach m,$(MODULES) apps,$(eval $(call module_rules,$m)))
+
+$(BUILD)/%.c.o: %.c
+	@mkdir -p $(@D)
+	@echo "cc  $<"
+	@$(CC) $(CFLAGS) -c -o $@ $<
+
+$(BUILD)/%.cc.o: %.cc
+	@mkdir -p $(@D)
+	@echo "c++ $<"
+	@$(CXX) $(CXXFLAGS) -c -o $@ $<
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+# ---- tests: tests/<module>/test_*.c, one cmocka program each ----------------
+
+TEST_SRC   := $(wildcard tests/*/test_*.c)
+TEST_BIN   := $(TEST_SRC:%.c=$(BUILD)/%)
+PLAIN_TEST := $(filter $(BUILD)/tests/base/% $(BUILD)/tests/image/% $(BUILD)/tests/data/%,$(TEST_BIN))
+MODEL_TEST := $(filter-out $(PLAIN_TEST),$(TEST_BIN))
+
+.SECONDARY: $(TEST_SRC:%=$(BUILD)/%.o)
+# base and image tests need no HDF5 code, and must not wait for it to compile.
+$(filter $(BUILD)/tests/base/%,$(TEST_BIN)): $(call lib_of,base)
+$(filter $(BUILD)/tests/image/%,$(TEST_BIN)): $(call lib_of,image) $(call lib_of,base)
+$(filter $(BUILD)/tests/data/%,$(TEST_BIN)): $(PLAIN_LIBS)
+$(PLAIN_TEST): $(BUILD)/%: $(BUILD)/%.c.o
+	@echo "ld  $@"
+	@$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
+
+# The modules that a test of module M links: M and what it may include.
+NEEDS_tensor := tensor base
+NEEDS_losses := losses tensor base
+NEEDS_models := models losses tensor data image base
+NEEDS_eval   := eval tensor data image base
+NEEDS_report := report eval tensor data image base
+NEEDS_train  := train models losses tensor data image base
+NEEDS_export := export eval models losses tensor data image base
+define model_test_rule
+$$(filter $$(BUILD)/tests/$(1)/%,$$(TEST_BIN)): $$(foreach m,$$(NEEDS_$(1)),$$(call lib_of,$$m))
+endef
+$(foreach m,tensor losses models eval report train export,$(eval $(call model_test_rule,$m)))
+$(MODEL_TEST): $(BUILD)/%: $(BUILD)/%.c.o
+	@echo "ld  $@"
+	@$(CXX) $(LDFLAGS) -o $@ $^ $(TORCH_LIBS) $(PKG_LIBS) -lcmocka
+
+## unit-<module>: the unit tests of one folder, say `make unit-image`
+.PHONY: $(MODULES:%=unit-%)
+define unit_rule
+unit-$(1): $$(filter $$(BUILD)/tests/$(1)/%,$$(TEST_BIN))
+	@tools/run-tests $$^
+endef
+$(foreach m,$(MODULES),$(eval $(call unit_rule,$m)))
+
+# ---- housekeeping -----------------------------------------------------------
+
+## deps: install the Debian packages and libtorch (as root), or say what to run
+.PHONY: deps
+deps:
+	@tools/deps
+
+## clean: remove what was built
+.PHONY: clean
+clean:
+	rm -rf $(BUILD) build-*
+
+## help: this list
+.PHONY: help
+help:
+	@sed -n 's/^## /  make /p' $(MAKEFILE_LIST)
