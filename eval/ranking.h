@@ -1,0 +1,118 @@
+/* Retrieval metrics over complete rankings. Definitions, and where peers
+ * differ: docs/metrics.md. */
+#ifndef DIP_EVAL_RANKING_H
+#define DIP_EVAL_RANKING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "eval/relevance.h"
+#include "eval/scores.h"
+
+#define DIP_RANKING_CUTOFFS   8
+#define DIP_RANKING_NAME_SIZE 32
+
+/* Where relevant rows stand among rows of equal score. */
+typedef enum {
+    DIP_TIES_PESSIMISTIC, /* last */
+    DIP_TIES_OPTIMISTIC,  /* first */
+    DIP_TIES_EXPECTED     /* mean of each metric over all orders of the tie
+                           * (McSherry & Najork, ECIR 2008) */
+} dip_ties;
+
+typedef enum {
+    DIP_GAIN_LINEAR,     /* grade */
+    DIP_GAIN_EXPONENTIAL /* 2^grade - 1 */
+} dip_gain;
+
+/* {0} has no cutoffs; dip_ranking_defaults() has 1, 5 and 10. */
+typedef struct {
+    int64_t cutoffs[DIP_RANKING_CUTOFFS]; /* each >= 1 */
+    int n_cutoffs;
+    dip_ties ties;
+    dip_gain gain;
+    bool count_empty;       /* a query with nothing relevant counts 0 */
+    const int64_t *exclude; /* [queries] gallery row left out of a query's
+                             * ranking, -1: none; NULL: none at all */
+} dip_ranking_options;
+
+/* All in [0, 1]. */
+typedef struct {
+    double hit;       /* 1 when anything relevant is in the first k */
+    double recall;    /* found in the first k / relevant */
+    double precision; /* found in the first k / k */
+    double map;       /* average precision cut at k, over all relevant */
+    double ndcg;
+} dip_ranking_at;
+
+typedef struct {
+    double mrr;
+    double map;
+    double ndcg; /* over the whole ranking */
+    double r_precision;
+    dip_ranking_at at[DIP_RANKING_CUTOFFS]; /* the first n_cutoffs are set */
+} dip_ranking_values;
+
+typedef struct {
+    int64_t query;
+    int64_t relevant; /* rows with a grade above 0, the excluded one left out */
+    double rank;      /* of the first relevant row, from 1; INFINITY: none */
+    dip_ranking_values values;
+} dip_ranking_query;
+
+typedef struct {
+    int64_t queries;   /* of the relevance */
+    int64_t evaluated; /* those in `per_query`, ascending by query */
+    int64_t empty;     /* nothing relevant: skipped, or counted as 0 */
+    int64_t gallery;   /* rows; 0 when a run was evaluated */
+    int n_cutoffs;
+    int64_t cutoffs[DIP_RANKING_CUTOFFS];
+    double median_rank;      /* INFINITY when half of them find nothing */
+    dip_ranking_values mean; /* over `evaluated`; NaN when that is 0 */
+    dip_ranking_query *per_query;
+} dip_ranking;
+
+/* Ranked lists made elsewhere. */
+typedef struct {
+    int64_t lists;
+    const int64_t *query;   /* [lists] whose list it is; NULL: list i is of i */
+    const int64_t *offsets; /* [lists + 1], ascending from 0 */
+    const int64_t *rows;    /* [offsets[lists]], distinct in a list */
+    const double *scores;   /* beside rows: the list is ranked by them, ties as
+                             * the options say; NULL: ranked as it stands */
+} dip_run;
+
+dip_ranking_options dip_ranking_defaults(void);
+
+/* Ranks the whole gallery for each query and evaluates it, without storing
+ * queries x gallery. The caller owns *out and ends it with dip_ranking_free();
+ * on failure it is empty. Errors: those of dip_scores_each() and
+ * dip_relevance_check(), DIP_ERANGE for options, DIP_EDATA when the relevance
+ * is not of these queries. */
+dip_status dip_ranking_evaluate(dip_ranking *out, const dip_embeddings *queries,
+                                const dip_embeddings *gallery,
+                                const dip_relevance *relevance,
+                                const dip_ranking_options *options,
+                                dip_err *err) DIP_MUST_CHECK;
+
+/* Evaluates lists that may be cut short: relevant rows outside a list are
+ * never found. DIP_EDATA when a query that has judgements is missing from the
+ * run or stands in it twice, or a list names a row twice; DIP_ENUMERIC, naming
+ * query and row, when a score is NaN. Row numbers need no upper bound. */
+dip_status dip_ranking_evaluate_run(dip_ranking *out, const dip_run *run,
+                                    const dip_relevance *relevance,
+                                    const dip_ranking_options *options,
+                                    dip_err *err) DIP_MUST_CHECK;
+
+void dip_ranking_free(dip_ranking *ranking);
+
+/* The metrics by number, for reports and comparisons: metric i has the name
+ * "mrr", "map", "ndcg", "r_precision", "hit@1", "recall@1", "precision@1",
+ * "map@1", "ndcg@1", "hit@5" and so on. median_rank is not among them. */
+int dip_ranking_metrics(const dip_ranking *ranking);
+void dip_ranking_name(char out[DIP_RANKING_NAME_SIZE],
+                      const dip_ranking *ranking, int metric);
+double dip_ranking_value(const dip_ranking_values *values, int metric);
+
+#endif

@@ -1,0 +1,47 @@
+/* Scores of queries against a gallery, a block of queries at a time: the one
+ * place where queries x gallery dot products are made. */
+#ifndef DIP_EVAL_SCORES_H
+#define DIP_EVAL_SCORES_H
+
+#include <stdint.h>
+
+#include "base/status.h"
+
+/* Borrowed rows [rows, dim], fp32, row-major, each meant to be unit-norm so
+ * that a dot product is the cosine. */
+typedef struct {
+    const float *data;
+    int64_t rows;
+    int64_t dim;
+} dip_embeddings;
+
+/* Sees the scores [gallery rows] of one query; they live for the call only.
+ * Called from several threads at once, once per query, in no fixed order;
+ * `worker` is in [0, dip_scores_workers()) and tells the threads apart. */
+typedef void (*dip_scores_visit)(void *context, int worker, int64_t query,
+                                 const float *scores);
+
+/* The number of threads that dip_scores_each() uses at most when it is called
+ * from here: visitors size their scratch space by it. At least 1. */
+int dip_scores_workers(void);
+
+/* DIP_ENUMERIC when a row of `e` holds NaN, an infinity, or values so large
+ * that a dot product could overflow; DIP_ERANGE for impossible sizes. The
+ * message names the row, after `what`: "gallery row 7 ...". */
+dip_status dip_embeddings_check(const dip_embeddings *e, const char *what,
+                                dip_err *err) DIP_MUST_CHECK;
+
+/* Calls `visit` with the scores of every query. Both sides are checked first,
+ * so scores are finite and `visit` never runs on bad input.
+ *
+ * A score is a sum in fp32 in the order of the dimensions. It depends on the
+ * two rows alone, so that equal rows tie exactly, and results are the same for
+ * any number of threads (on one kind of CPU: with and without fused
+ * multiply-add the last bit differs). Memory: 256 bytes per gallery row,
+ * whatever the number of queries. */
+dip_status dip_scores_each(const dip_embeddings *queries,
+                           const dip_embeddings *gallery,
+                           dip_scores_visit visit, void *context,
+                           dip_err *err) DIP_MUST_CHECK;
+
+#endif
