@@ -3,7 +3,7 @@
  * Ids, texts, labels, numbers, splits and groups are in memory (or mapped)
  * once the catalog is open, and may be read from any thread. So may images,
  * where dip_catalog_images_mapped() says so; otherwise dip_catalog_image()
- * calls HDF5, and only the thread that opened the catalog may call it. */
+ * calls HDF5, and one thread at a time may do so, for all catalogs together. */
 #ifndef DIP_DATA_CATALOG_H
 #define DIP_DATA_CATALOG_H
 
@@ -80,8 +80,10 @@ typedef struct {
     void *user;
 } dip_catalog_options;
 
-/* `path`: a manifest, a .h5 file, or the common name of shards. `options` may
- * be NULL. The caller owns *out. */
+/* `path`: a manifest, a .h5 file, or the common name of shards. With a mapping
+ * that names files for splits, they are relative to `path` when it is a folder;
+ * without, `path` is the one file, and all its rows are of the training split.
+ * `options` may be NULL. The caller owns *out. */
 dip_status dip_catalog_open(dip_catalog **out, const char *path,
                             const dip_catalog_options *options,
                             dip_err *err) DIP_MUST_CHECK;
@@ -92,6 +94,9 @@ const char *dip_catalog_name(const dip_catalog *catalog);
 /* SHA-256 over the manifest's content (64 hex digits): names this data. Of the
  * file itself when there is no manifest. */
 const char *dip_catalog_digest(const dip_catalog *catalog);
+/* When and from what it was made; "" where the files do not say. */
+const char *dip_catalog_created(const dip_catalog *catalog);
+const char *dip_catalog_source(const dip_catalog *catalog);
 int64_t dip_catalog_rows(const dip_catalog *catalog);
 int64_t dip_catalog_split_rows(const dip_catalog *catalog, dip_split split);
 
@@ -101,6 +106,16 @@ const dip_column *dip_catalog_column(const dip_catalog *catalog, int column);
 dip_status dip_catalog_find(const dip_catalog *catalog, dip_column_kind kind,
                             const char *name, int *column,
                             dip_err *err) DIP_MUST_CHECK;
+
+/* The files that hold the rows, in the order of the rows. Borrowed. */
+typedef struct {
+    const char *file; /* its path */
+    int64_t rows, bytes;
+    const char *sha256; /* as the manifest has it; "" without one */
+} dip_shard_info;
+
+int dip_catalog_shard_count(const dip_catalog *catalog);
+dip_shard_info dip_catalog_shard(const dip_catalog *catalog, int shard);
 
 /* Values of a row; `row` is in [0, rows). Borrowed. */
 dip_bytes dip_catalog_id(const dip_catalog *catalog, int64_t row);

@@ -21,14 +21,14 @@ typedef struct {
  * kinds are not looked at. */
 typedef struct {
     dip_bytes bytes; /* image: encoded or pixels (len 0: none); text: UTF-8 */
-    dip_bytes label; /* label name; data NULL: missing */
-    float number;    /* NaN: missing */
+    dip_bytes label; /* label name; none (NULL or len 0): missing */
+    float number;    /* finite, or NaN: missing */
 } dip_value;
 
 typedef struct {
     dip_bytes id; /* not empty; unique in the catalog */
     dip_split split;
-    dip_bytes group; /* equal bytes make a group; data NULL: a group alone */
+    dip_bytes group; /* equal bytes make a group; none (NULL or len 0): alone */
     const dip_value *values;
 } dip_row;
 
