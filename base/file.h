@@ -62,7 +62,7 @@ void dip_file_writer_close(dip_file_writer *writer);
 /* A directory that is filled and then put in its place. */
 typedef struct dip_dir_writer dip_dir_writer;
 
-/* Makes `<path>.tmp-XXXXXX`. A `path` that exists and is not an empty
+/* Makes `<path>.tmp-<number>`. A `path` that exists and is not an empty
  * directory is DIP_EIO: nothing is replaced. */
 dip_status dip_dir_writer_open(dip_dir_writer **out, const char *path,
                                dip_err *err) DIP_MUST_CHECK;
