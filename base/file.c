@@ -200,7 +200,7 @@ dip_status dip_file_writer_open(dip_file_writer **out, const char *path,
         st = dip_no_memory(err);
         goto close_writer;
     }
-    int fd;
+    int fd = -1;
     st = make_temp(&writer->temp, &fd, path, make_temp_file, err);
     if (st != DIP_OK)
         goto close_writer;
@@ -328,7 +328,7 @@ dip_status dip_dir_writer_open(dip_dir_writer **out, const char *path,
     if (writer == NULL)
         return dip_no_memory(err);
     writer->path = with_suffix(path, "");
-    int made;
+    int made = -1;
     st = writer->path != NULL
              ? make_temp(&writer->temp, &made, path, make_temp_dir, err)
              : dip_no_memory(err);
