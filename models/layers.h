@@ -1,0 +1,100 @@
+/* Layers: parameters with their published initial values, and how they are
+ * applied. A maker knows the store, the seed and the path of names so far.
+ *
+ * Initial values come from libtorch's generator, seeded per parameter by the
+ * seed and the name, so that a parameter's start depends on neither the order
+ * of building nor on what else the model holds. Making needs an open scope, and
+ * changes the state of the generator. */
+#ifndef DIP_MODELS_LAYERS_H
+#define DIP_MODELS_LAYERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "tensor/params.h"
+#include "tensor/tensor.h"
+
+#define DIP_MAKER_PATH_MAX 128
+
+typedef struct {
+    dip_params *params; /* borrowed */
+    uint64_t seed;
+    char path[DIP_MAKER_PATH_MAX]; /* "" or "image.layer1.0" */
+} dip_maker;
+
+/* The maker for what stands below `name`. */
+dip_maker dip_maker_in(const dip_maker *maker, const char *name, ...)
+    DIP_PRINTF(2, 3);
+
+/* One parameter `name` under the maker's path; borrowed from the store. */
+dip_tensor *dip_make_normal(const dip_maker *maker, const char *name,
+                            dip_param_kind kind, double std, int ndim,
+                            const int64_t *sizes);
+dip_tensor *dip_make_uniform(const dip_maker *maker, const char *name,
+                             dip_param_kind kind, double bound, int ndim,
+                             const int64_t *sizes);
+dip_tensor *dip_make_full(const dip_maker *maker, const char *name,
+                          dip_param_kind kind, double value, int ndim,
+                          const int64_t *sizes);
+
+/* weight [out, in], bias [out] or NULL */
+typedef struct {
+    dip_tensor *weight, *bias;
+} dip_linear;
+
+/* As torch.nn.Linear starts: both uniform within 1 / sqrt(in). */
+dip_linear dip_make_linear(const dip_maker *maker, const char *name, int64_t in,
+                           int64_t out, bool bias);
+/* Normal weights of this standard deviation, zero bias. */
+dip_linear dip_make_linear_normal(const dip_maker *maker, const char *name,
+                                  int64_t in, int64_t out, bool bias,
+                                  double std);
+dip_tensor *dip_linear_forward(const dip_linear *layer, const dip_tensor *x);
+
+typedef struct {
+    dip_tensor *weight, *bias;
+} dip_layer_norm;
+
+dip_layer_norm dip_make_layer_norm(const dip_maker *maker, const char *name,
+                                   int64_t width);
+dip_tensor *dip_layer_norm_forward(const dip_layer_norm *layer,
+                                   const dip_tensor *x);
+
+typedef struct {
+    dip_tensor *weight, *bias, *running_mean, *running_var;
+} dip_batch_norm;
+
+dip_batch_norm dip_make_batch_norm(const dip_maker *maker, const char *name,
+                                   int64_t channels, double start);
+/* Momentum .1 and epsilon 1e-5, as torch.nn.BatchNorm2d. */
+dip_tensor *dip_batch_norm_forward(const dip_batch_norm *layer,
+                                   const dip_tensor *x, bool training);
+
+/* A convolution without bias: weight [out, in, kernel, kernel]. */
+typedef struct {
+    dip_tensor *weight;
+    int64_t stride, padding;
+} dip_conv;
+
+/* Kaiming normal, fan out (He et al., arXiv 1502.01852), as torchvision. */
+dip_conv dip_make_conv(const dip_maker *maker, const char *name, int64_t in,
+                       int64_t out, int64_t kernel, int64_t stride,
+                       int64_t padding);
+dip_tensor *dip_conv_forward(const dip_conv *layer, const dip_tensor *x);
+
+/* Drops the whole of x [B, ...] for a share p of the rows, and scales the rest
+ * (stochastic depth, arXiv 1603.09382). Identity unless training. */
+dip_tensor *dip_drop_path(const dip_tensor *x, double p, bool training);
+
+/* BOOL [B, T]: token t of row b is text, not padding; for ids [B, T]. */
+dip_tensor *dip_token_mask(const dip_tensor *ids, const dip_tensor *lengths);
+/* x [B, T, W] at the last token of each row, [B, W]; any row where the length
+ * is 0. */
+dip_tensor *dip_pool_last(const dip_tensor *x, const dip_tensor *lengths);
+/* Mean and maximum over the tokens of `mask` [B, T]; zeros where there is
+ * none. */
+dip_tensor *dip_pool_mean(const dip_tensor *x, const dip_tensor *mask);
+dip_tensor *dip_pool_max(const dip_tensor *x, const dip_tensor *mask);
+
+#endif

@@ -1,0 +1,130 @@
+/* The model: image tower, text tower, projections into one space, fusion of a
+ * product's fields, temperature, and classification heads.
+ *
+ * Parameters are named image.*, text.*, image_projection.*, text_projection.*,
+ * fusion.*, heads.<name>.*, logit_scale. One text tower serves all text fields
+ * and the queries.
+ *
+ * Functions from dip_model_encode_image() on follow tensor/tensor.h: results in
+ * the open scope, failures stick. They read no size of the batch unless
+ * training, so each can be traced. */
+#ifndef DIP_MODELS_MODEL_H
+#define DIP_MODELS_MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "models/fusion.h"
+#include "models/tower.h"
+#include "tensor/params.h"
+#include "tensor/tensor.h"
+
+#define DIP_MODEL_HEADS_MAX 16
+
+/* What a head sees: name, words. Embeddings are the unit rows; features come
+ * from the towers, before projection. */
+#define DIP_HEAD_INPUT_TABLE(X)                                                \
+    X(PRODUCT, "product", "embedding of the fused product")                    \
+    X(IMAGE, "image", "embedding of the photo")                                \
+    X(TEXT, "text", "embedding of the first text field")                       \
+    X(IMAGE_FEATURES, "image_features", "features of the image tower")         \
+    X(TEXT_FEATURES, "text_features", "features of the text tower")
+
+typedef enum {
+#define DIP_HEAD_INPUT_ENUM(name, string, words) DIP_HEAD_##name,
+    DIP_HEAD_INPUT_TABLE(DIP_HEAD_INPUT_ENUM)
+#undef DIP_HEAD_INPUT_ENUM
+        DIP_HEAD_INPUT_COUNT
+} dip_head_input;
+
+const char *dip_head_input_name(dip_head_input input);
+/* -1 for an unknown name. */
+int dip_head_input_find(const char *name);
+
+typedef struct {
+    int64_t hidden; /* 0 = linear without bias, as CLIP; else one hidden layer
+                       of this width with GELU */
+    double dropout; /* of the hidden layer */
+} dip_projection_options;
+
+typedef struct {
+    const char *name; /* of the label column; no dots */
+    int64_t classes;
+    dip_head_input input;
+} dip_head_options;
+
+/* Strings are borrowed by dip_model_create() for its duration. */
+typedef struct {
+    dip_image_options image;
+    dip_text_options text;
+    int64_t embed_dim; /* D; 0 = 512 */
+    dip_projection_options image_projection, text_projection;
+    dip_fusion_options fusion;
+    /* The product's fields: "image" or the name of a text field; none = no
+     * fusion. */
+    const char *fields[DIP_FUSION_FIELDS_MAX];
+    int field_count;
+    double temperature; /* start of 1 / scale; 0 = .07; within [.01, 1] */
+    bool fixed_temperature;
+    dip_head_options heads[DIP_MODEL_HEADS_MAX];
+    int head_count;
+    uint64_t seed; /* of the initial values */
+} dip_model_config;
+
+/* Fills in all defaults, tables included, and refuses the impossible with
+ * DIP_ECONFIG: "image: size 65 is not divisible by patch 8". */
+dip_status dip_model_config_check(dip_model_config *config,
+                                  dip_err *err) DIP_MUST_CHECK;
+
+typedef struct dip_model dip_model;
+
+/* Builds the model on the CPU; `config` is checked first. The state of
+ * libtorch's generator is left as it was. The caller ends *out with
+ * dip_model_free(). */
+dip_status dip_model_create(dip_model **out, const dip_model_config *config,
+                            dip_err *err) DIP_MUST_CHECK;
+void dip_model_free(dip_model *model);
+
+/* Borrowed. For the optimizer, EMA, checkpoints, devices. */
+dip_params *dip_model_params(dip_model *model);
+
+int64_t dip_model_embed_dim(const dip_model *model);
+int dip_model_field_count(const dip_model *model);
+const char *dip_model_field_name(const dip_model *model, int i);
+/* True for the field "image". */
+bool dip_model_field_is_image(const dip_model *model, int i);
+int dip_model_head_count(const dip_model *model);
+const char *dip_model_head_name(const dip_model *model, int i);
+dip_head_input dip_model_head_input(const dip_model *model, int i);
+int64_t dip_model_head_classes(const dip_model *model, int i);
+
+typedef struct {
+    dip_tensor *features;  /* [B, F] of the tower */
+    dip_tensor *embedding; /* F32 [B, D], unit rows */
+} dip_encoded;
+
+/* Inputs as dip_image_tower_forward() and dip_text_tower_forward() take them.
+ * A text of length 0 has zeros for features and embedding. */
+dip_encoded dip_model_encode_image(const dip_model *model,
+                                   const dip_tensor *images, bool training);
+dip_encoded dip_model_encode_text(const dip_model *model, const dip_tensor *ids,
+                                  const dip_tensor *lengths, bool training);
+
+/* As dip_fusion_forward(); `fields` in the order of the config. An error when
+ * the model has no fields. */
+dip_tensor *dip_model_fuse(const dip_model *model, dip_tensor *const *fields,
+                           const dip_tensor *present, bool training);
+
+/* F32 [B, classes] for the input that head `i` asks for. */
+dip_tensor *dip_model_head_logits(const dip_model *model, int i,
+                                  const dip_tensor *input);
+
+/* exp(logit_scale), F32 without dimensions: what similarities are multiplied
+ * by. */
+dip_tensor *dip_model_scale(const dip_model *model);
+/* Puts logit_scale back into [0, ln 100] (CLIP, arXiv 2103.00020, section 2.5);
+ * call it after each update. */
+void dip_model_constrain(dip_model *model);
+
+#endif

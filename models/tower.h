@@ -1,0 +1,141 @@
+/* Towers: the networks that turn one photo or one text into features.
+ *
+ * A kind of tower is one file and one row in the table of tower.c. All kinds of
+ * a modality share one struct of options, in which zero, false and NULL mean
+ * "the default of this kind"; each row lists the options that its kind reads,
+ * and setting any other is an error.
+ *
+ * Forward functions follow the rules of tensor/tensor.h: the result is in the
+ * open scope, failures stick. No size of the batch is read outside of training,
+ * so that every tower can be traced with a free batch dimension. */
+#ifndef DIP_MODELS_TOWER_H
+#define DIP_MODELS_TOWER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "models/layers.h"
+#include "tensor/tensor.h"
+
+#define DIP_TOWER_STAGES_MAX 8
+
+typedef struct {
+    const char *kind;   /* name of a row; borrowed while the tower is built */
+    int64_t image_size; /* height and width in pixels; always needed */
+    int64_t width;      /* cnn, resnet: channels of the first stage; vit: W */
+    int64_t depth;      /* resnet: 18, 34 or 50; vit: blocks */
+    int64_t layers[DIP_TOWER_STAGES_MAX]; /* resnet: blocks per stage */
+    int layer_count;                      /* 0 = as `depth` says */
+    int64_t widths[DIP_TOWER_STAGES_MAX]; /* cnn: channels per stage */
+    int width_count;
+    const char *block;       /* resnet: basic, bottleneck */
+    const char *stem;        /* resnet: imagenet (7x7 stride 2, pool), small */
+    bool zero_init_residual; /* resnet: last norm of each block starts at 0 */
+    double drop_path;        /* resnet, vit: of the last block, rising from 0 */
+    int64_t patch;           /* vit: pixels */
+    int64_t heads;           /* vit: default width / 64, at least 1 */
+    double mlp_ratio;        /* vit */
+    double dropout;          /* cnn: before the features; vit: after the two
+                                branches of a block */
+    const char *pooling;     /* vit: cls, mean */
+    const char *activation;  /* vit: gelu, quick_gelu */
+} dip_image_options;
+
+typedef struct {
+    const char *kind;
+    int64_t vocabulary;     /* ids are in [0, vocabulary); always needed */
+    int64_t context;        /* most tokens of a text; always needed */
+    int64_t width;          /* of a token; lstm: of the state as well */
+    int64_t depth;          /* layers; bag: hidden layers of its MLP */
+    int64_t heads;          /* transformer: default width / 64, at least 1 */
+    double mlp_ratio;       /* transformer */
+    double dropout;         /* bag, lstm: between layers; transformer: after the
+                               two branches of a block */
+    const char *pooling;    /* lstm: mean, max, last; transformer: last, mean,
+                               cls (a learned token behind the text) */
+    bool bidirectional;     /* lstm: two directions; transformer: not causal */
+    const char *activation; /* transformer: gelu, quick_gelu */
+} dip_text_options;
+
+typedef struct dip_image_tower dip_image_tower;
+typedef struct dip_text_tower dip_text_tower;
+
+typedef struct {
+    const char *name;
+    const char *summary;        /* a line of help */
+    const char *const *options; /* those it reads, NULL-terminated */
+    /* Replaces what is unset by the defaults and refuses the impossible. */
+    dip_status (*check)(dip_image_options *options, dip_err *err);
+    /* Adds the parameters; NULL only when memory is out. */
+    dip_image_tower *(*build)(const dip_image_options *options,
+                              const dip_maker *maker);
+    dip_tensor *(*forward)(const dip_image_tower *tower,
+                           const dip_tensor *images, bool training);
+    void (*free)(dip_image_tower *tower);
+} dip_image_kind;
+
+typedef struct {
+    const char *name;
+    const char *summary;
+    const char *const *options;
+    dip_status (*check)(dip_text_options *options, dip_err *err);
+    dip_text_tower *(*build)(const dip_text_options *options,
+                             const dip_maker *maker);
+    dip_tensor *(*forward)(const dip_text_tower *tower, const dip_tensor *ids,
+                           const dip_tensor *lengths, bool training);
+    void (*free)(dip_text_tower *tower);
+} dip_text_kind;
+
+/* What every tower begins with. */
+struct dip_image_tower {
+    const dip_image_kind *kind;
+    int64_t features; /* F */
+};
+
+struct dip_text_tower {
+    const dip_text_kind *kind;
+    int64_t features;
+};
+
+/* The tables, for docs and tests; NULL for an unknown name. */
+int dip_image_kind_count(void);
+const dip_image_kind *dip_image_kind_at(int i);
+const dip_image_kind *dip_image_kind_find(const char *name);
+int dip_text_kind_count(void);
+const dip_text_kind *dip_text_kind_at(int i);
+const dip_text_kind *dip_text_kind_find(const char *name);
+
+/* Fills in the defaults of the kind. DIP_ECONFIG names the option, with the
+ * prefix "image" or "text". */
+dip_status dip_image_options_check(dip_image_options *options,
+                                   dip_err *err) DIP_MUST_CHECK;
+dip_status dip_text_options_check(dip_text_options *options,
+                                  dip_err *err) DIP_MUST_CHECK;
+
+/* Builds a tower whose parameters are added under the maker's path. Options
+ * are checked first. The parameters stay the property of the maker's store,
+ * which must outlive the tower. Needs an open scope. */
+dip_status dip_image_tower_create(dip_image_tower **out,
+                                  const dip_image_options *options,
+                                  const dip_maker *maker,
+                                  dip_err *err) DIP_MUST_CHECK;
+dip_status dip_text_tower_create(dip_text_tower **out,
+                                 const dip_text_options *options,
+                                 const dip_maker *maker,
+                                 dip_err *err) DIP_MUST_CHECK;
+void dip_image_tower_free(dip_image_tower *tower);
+void dip_text_tower_free(dip_text_tower *tower);
+
+/* images [B, 3, H, W] float, H = W = image_size, normalised, contiguous or
+ * channels_last; result [B, F]. */
+dip_tensor *dip_image_tower_forward(const dip_image_tower *tower,
+                                    const dip_tensor *images, bool training);
+/* ids int64 [B, T], T <= context, 0 = padding, which stands behind the text;
+ * lengths int64 [B] in [0, T]; result [B, F]. A row of length 0 gives zeros.
+ * Padding never changes a result. */
+dip_tensor *dip_text_tower_forward(const dip_text_tower *tower,
+                                   const dip_tensor *ids,
+                                   const dip_tensor *lengths, bool training);
+
+#endif
