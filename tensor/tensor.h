@@ -85,7 +85,8 @@ bool dip_tensor_has_fast_bf16(dip_device device);
 
 /* Takes `t` out of its scope; the caller ends it with dip_tensor_free(). */
 dip_tensor *dip_tensor_keep(dip_tensor *t);
-/* Moves `t` to the scope around the innermost. */
+/* Moves `t` to the scope around the innermost; one that lives longer than the
+ * innermost scope (kept, or of an outer scope) is left as it is. */
 dip_tensor *dip_tensor_return(dip_tensor *t);
 /* Ends a kept tensor (NULL allowed). */
 void dip_tensor_free(dip_tensor *t);
@@ -126,6 +127,10 @@ void *dip_tensor_data(const dip_tensor *t);
 /* Writes the elements of `source` into `t` in place, without autograd
  * (shapes must agree). */
 void dip_tensor_assign(dip_tensor *t, const dip_tensor *source);
+/* Lets the leaf `t`, and every handle of it, hold the elements of `source` from
+ * now on: another device or memory layout, without a new handle. Keeps whether
+ * it requires gradients, drops the gradient. */
+void dip_tensor_rebind(dip_tensor *t, const dip_tensor *source);
 
 /* ---- autograd ----------------------------------------------------------- */
 
@@ -261,6 +266,10 @@ dip_tensor *dip_t_permute(const dip_tensor *a, int count, const int64_t *dims);
 dip_tensor *dip_t_unsqueeze(const dip_tensor *a, int dim);
 dip_tensor *dip_t_squeeze(const dip_tensor *a, int dim);
 dip_tensor *dip_t_expand(const dip_tensor *a, int ndim, const int64_t *sizes);
+/* Expands `a` to the shape of `like`: unlike sizes, the shape of a tensor stays
+ * dynamic in a trace. */
+dip_tensor *dip_t_expand_as(const dip_tensor *a, const dip_tensor *like);
+dip_tensor *dip_t_zeros_like(const dip_tensor *a);
 dip_tensor *dip_t_cat(dip_tensor *const *parts, int count, int dim);
 dip_tensor *dip_t_stack(dip_tensor *const *parts, int count, int dim);
 /* Splits into `count` equal parts along `dim`, written to parts[]. */
@@ -311,10 +320,12 @@ typedef struct {
     } as;
 } dip_arg;
 
-/* Calls say "aten::topk" with overload "" and writes its tensors to
- * outs[0..out_count); trailing arguments with defaults may be left out. An
- * unknown name, a wrong kind of argument or fewer results than out_count are
- * errors. */
+/* Calls say "aten::topk" with overload "" and writes its results to
+ * outs[0..out_count); lists of tensors are laid out one after the other, and
+ * numbers come as tensors of 0 dimensions. Trailing arguments with defaults may
+ * be left out. An int fits where a float is asked for; dtype arguments take a
+ * dip_dtype, devices a string. An unknown name, a wrong kind of argument or
+ * fewer results than out_count are errors. */
 void dip_tensor_call(dip_tensor **outs, int out_count, const char *name,
                      const char *overload, const dip_arg *args, int arg_count);
 
