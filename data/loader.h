@@ -16,7 +16,7 @@
 #include "data/catalog.h"
 #include "data/damage.h"
 #include "data/relevance.h"
-#include "data/template.h"
+#include "data/row_text.h"
 #include "data/tokenizer.h"
 #include "image/decode.h"
 #include "image/transform.h"
@@ -24,7 +24,7 @@
 /* A text of each row: made by a template, or one of its judged queries. All
  * that is pointed to is borrowed and must outlive the loader. */
 typedef struct {
-    const dip_template *format;     /* NULL when `queries` is given */
+    const dip_row_text *format;     /* NULL when `queries` is given */
     const dip_row_queries *queries; /* one of the row's; none: length 0 */
     const dip_tokenizer *tokenizer;
     int64_t context;          /* ids of a row, >= 1 */
