@@ -13,7 +13,7 @@
 #define SMALLEST_WIDTH 8 /* of a shortened column */
 
 struct dip_table {
-    dip_column *columns; /* titles are copies */
+    dip_table_column *columns; /* titles are copies */
     size_t column_count;
     char **cells; /* row by row */
     size_t cell_count;
@@ -21,7 +21,7 @@ struct dip_table {
     bool failed;
 };
 
-dip_status dip_table_new(dip_table **out, const dip_column *columns,
+dip_status dip_table_new(dip_table **out, const dip_table_column *columns,
                          size_t count, dip_err *err)
 {
     *out = NULL;

@@ -15,12 +15,12 @@ typedef enum {
 typedef struct {
     const char *title;
     dip_align align;
-} dip_column;
+} dip_table_column;
 
 typedef struct dip_table dip_table;
 
 /* Copies the columns. The caller ends *out with dip_table_free(). */
-dip_status dip_table_new(dip_table **out, const dip_column *columns,
+dip_status dip_table_new(dip_table **out, const dip_table_column *columns,
                          size_t count, dip_err *err) DIP_MUST_CHECK;
 
 /* Appends the next cell, row by row from the left. Out of memory sticks and
