@@ -1,0 +1,345 @@
+#include "train/checkpoint.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/digest.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "models/weights.h"
+
+#define STATE_SCHEMA "diptych-checkpoint/1"
+#define STATE_LIMIT  ((size_t)1 << 20)
+#define STEP_PREFIX  "step-"
+
+/* ---- writing --------------------------------------------------------------
+ */
+
+static dip_status write_params(const char *dir, const dip_params *params,
+                               char digest[DIP_DIGEST_SIZE], dip_err *err)
+{
+    char *path = dip_path_join(dir, "model.safetensors");
+    if (path == NULL)
+        return dip_no_memory(err);
+    dip_status st = dip_weights_save(params, path, NULL, 0, err);
+    if (st == DIP_OK)
+        st = dip_digest_file(digest, path, err);
+    free(path);
+    return st;
+}
+
+static dip_status write_optimizer(const char *dir,
+                                  const dip_optimizer *optimizer, dip_err *err)
+{
+    int count = dip_optimizer_state_count(optimizer);
+    dip_named_tensor *items = dip_calloc((size_t)count, sizeof *items);
+    char *path = dip_path_join(dir, "optimizer.safetensors");
+    dip_status st = DIP_OK;
+    if (items == NULL || path == NULL) {
+        st = dip_no_memory(err);
+        goto out_free;
+    }
+    for (int i = 0; i < count; i++)
+        items[i] = dip_optimizer_state(optimizer, i);
+    st = dip_safetensors_write(path, items, count, NULL, 0, err);
+out_free:
+    free(path);
+    free(items);
+    return st;
+}
+
+/* Numbers that must come back exactly stand as integers or, where a double
+ * decides (the best metric), as the text of all its digits. */
+static dip_status write_state(const char *dir, const dip_train_state *state,
+                              const char *digest, dip_err *err)
+{
+    char best[40], seed[24];
+    (void)snprintf(best, sizeof best, "%.17g", state->best);
+    (void)snprintf(seed, sizeof seed, "%llu", (unsigned long long)state->seed);
+    json_t *json = json_pack(
+        "{s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:s, s:i, s:b, s:s, s:I, s:I, "
+        "s:s}",
+        "schema", STATE_SCHEMA, "step", (json_int_t)state->step, "epoch",
+        (json_int_t)state->epoch, "batch", (json_int_t)state->batch, "samples",
+        (json_int_t)state->samples, "seconds", dip_json_real(state->seconds),
+        "cpu_seconds", dip_json_real(state->cpu_seconds), "seed", seed,
+        "threads", state->threads, "has_best", (int)state->has_best, "best",
+        best, "best_step", (json_int_t)state->best_step, "without_gain",
+        (json_int_t)state->without_gain, "model_sha256", digest);
+    char *path = dip_path_join(dir, "state.json");
+    dip_status st = DIP_OK;
+    if (json == NULL || path == NULL)
+        st = dip_no_memory(err);
+    else
+        st = dip_json_write(path, json, DIP_JSON_AS_BUILT, err);
+    free(path);
+    json_decref(json);
+    return st;
+}
+
+static dip_status fill(const char *dir, const dip_train_state *state,
+                       const dip_params *params, const dip_optimizer *optimizer,
+                       dip_err *err)
+{
+    char digest[DIP_DIGEST_SIZE];
+    dip_status st = write_params(dir, params, digest, err);
+    if (st == DIP_OK)
+        st = write_optimizer(dir, optimizer, err);
+    if (st == DIP_OK)
+        st = write_state(dir, state, digest, err);
+    return st;
+}
+
+/* The name that the link `dir`/`link` holds; "" when there is none. */
+static void link_target(char target[NAME_MAX + 1], const char *dir,
+                        const char *link)
+{
+    target[0] = '\0';
+    char *path = dip_path_join(dir, link);
+    if (path == NULL)
+        return;
+    ssize_t n = readlink(path, target, NAME_MAX);
+    target[n > 0 ? n : 0] = '\0';
+    free(path);
+}
+
+/* Names sort by step, since the number has a fixed width. */
+static dip_status remove_old(const dip_checkpoints *c, dip_err *err)
+{
+    char **names;
+    size_t count;
+    dip_status st = dip_dir_list(&names, &count, c->dir, err);
+    if (st != DIP_OK)
+        return st;
+    char best[NAME_MAX + 1], latest[NAME_MAX + 1];
+    link_target(best, c->dir, "best");
+    link_target(latest, c->dir, "latest");
+    int64_t kept = 0;
+    for (size_t i = count; i > 0 && st == DIP_OK; i--) {
+        const char *name = names[i - 1];
+        if (strncmp(name, STEP_PREFIX, strlen(STEP_PREFIX)) != 0)
+            continue;
+        kept++;
+        if (kept <= c->keep_last || strcmp(name, best) == 0 ||
+            strcmp(name, latest) == 0)
+            continue;
+        char *path = dip_path_join(c->dir, name);
+        st = path != NULL ? dip_tree_remove(path, err) : dip_no_memory(err);
+        free(path);
+    }
+    dip_dir_list_free(names, count);
+    return st;
+}
+
+static dip_status point_link(const dip_checkpoints *c, const char *link,
+                             const char *target, dip_err *err)
+{
+    char *path = dip_path_join(c->dir, link);
+    if (path == NULL)
+        return dip_no_memory(err);
+    dip_status st = dip_link_replace(path, target, err);
+    free(path);
+    return st;
+}
+
+static dip_status write_new(const char *path, const dip_train_state *state,
+                            const dip_params *params,
+                            const dip_optimizer *optimizer, dip_err *err)
+{
+    dip_dir_writer *writer;
+    dip_status st = dip_dir_writer_open(&writer, path, err);
+    if (st != DIP_OK)
+        return st;
+    st = fill(dip_dir_writer_path(writer), state, params, optimizer, err);
+    if (st == DIP_OK)
+        st = dip_dir_writer_commit(writer, err);
+    dip_dir_writer_close(writer);
+    return st;
+}
+
+dip_status dip_checkpoint_write(const dip_checkpoints *c,
+                                const dip_train_state *state,
+                                const dip_params *params,
+                                const dip_optimizer *optimizer, bool best,
+                                dip_err *err)
+{
+    char name[40];
+    (void)snprintf(name, sizeof name, STEP_PREFIX "%08lld",
+                   (long long)state->step);
+    char *path = dip_path_join(c->dir, name);
+    if (path == NULL)
+        return dip_no_memory(err);
+    /* A step that was written already (the last one, say) differs at most in
+     * the record of the best metric: it is written anew. */
+    dip_status st = dip_tree_remove(path, err);
+    if (st == DIP_OK)
+        st = write_new(path, state, params, optimizer, err);
+    free(path);
+    if (st == DIP_OK)
+        st = point_link(c, "latest", name, err);
+    if (st == DIP_OK && best)
+        st = point_link(c, "best", name, err);
+    if (st == DIP_OK)
+        st = remove_old(c, err);
+    return st;
+}
+
+/* ---- reading --------------------------------------------------------------
+ */
+
+dip_status dip_checkpoint_find(char **path, const char *dir, const char *name,
+                               dip_err *err)
+{
+    *path = dip_path_join(dir, name);
+    if (*path == NULL)
+        return dip_no_memory(err);
+    if (dip_file_is_directory(*path))
+        return DIP_OK;
+    dip_status st =
+        dip_fail(err, DIP_ENOTFOUND, "no checkpoint '%s' in '%s'", name, dir);
+    free(*path);
+    *path = NULL;
+    return st;
+}
+
+static dip_status load_state_json(json_t **out, const char *path, dip_err *err)
+{
+    *out = NULL;
+    char *file = dip_path_join(path, "state.json");
+    if (file == NULL)
+        return dip_no_memory(err);
+    const char *schema;
+    dip_status st = dip_json_load(out, file, STATE_LIMIT, err);
+    if (st == DIP_OK)
+        st = dip_json_get_string(&schema, *out, "schema", file, err);
+    if (st == DIP_OK && strcmp(schema, STATE_SCHEMA) != 0)
+        st = dip_fail(err, DIP_EFORMAT, "unknown schema '%s' in '%s'", schema,
+                      file);
+    free(file);
+    return st;
+}
+
+static dip_status read_counts(dip_train_state *state, const json_t *json,
+                              const char *file, dip_err *err)
+{
+    int64_t threads = 0;
+    const struct {
+        const char *key;
+        int64_t *to;
+    } counts[] = {
+        {"step", &state->step},
+        {"epoch", &state->epoch},
+        {"batch", &state->batch},
+        {"samples", &state->samples},
+        {"best_step", &state->best_step},
+        {"without_gain", &state->without_gain},
+        {"threads", &threads},
+    };
+    for (size_t i = 0; i < DIP_ARRAY_LEN(counts); i++) {
+        dip_status st =
+            dip_json_get_int(counts[i].to, json, counts[i].key, file, err);
+        if (st != DIP_OK)
+            return st;
+        if (*counts[i].to < 0)
+            return dip_fail(err, DIP_EFORMAT, "negative '%s' in '%s'",
+                            counts[i].key, file);
+    }
+    state->threads = threads <= INT_MAX ? (int)threads : 0;
+    return DIP_OK;
+}
+
+static dip_status read_rest(dip_train_state *state, const json_t *json,
+                            const char *file, dip_err *err)
+{
+    const char *best, *seed;
+    dip_status st =
+        dip_json_get_number(&state->seconds, json, "seconds", file, err);
+    if (st == DIP_OK)
+        st = dip_json_get_number(&state->cpu_seconds, json, "cpu_seconds", file,
+                                 err);
+    if (st == DIP_OK)
+        st = dip_json_get_bool(&state->has_best, json, "has_best", file, err);
+    if (st == DIP_OK)
+        st = dip_json_get_string(&best, json, "best", file, err);
+    if (st == DIP_OK)
+        st = dip_json_get_string(&seed, json, "seed", file, err);
+    if (st != DIP_OK)
+        return st;
+    state->best = strtod(best, NULL);
+    state->seed = strtoull(seed, NULL, 10);
+    return DIP_OK;
+}
+
+dip_status dip_checkpoint_read_state(dip_train_state *state, const char *path,
+                                     dip_err *err)
+{
+    *state = (dip_train_state){0};
+    json_t *json;
+    dip_status st = load_state_json(&json, path, err);
+    if (st == DIP_OK)
+        st = read_counts(state, json, path, err);
+    if (st == DIP_OK)
+        st = read_rest(state, json, path, err);
+    json_decref(json);
+    return st;
+}
+
+static dip_status check_digest(const char *checkpoint, const char *file,
+                               dip_err *err)
+{
+    json_t *json;
+    const char *expected;
+    char digest[DIP_DIGEST_SIZE];
+    dip_status st = load_state_json(&json, checkpoint, err);
+    if (st == DIP_OK)
+        st = dip_json_get_string(&expected, json, "model_sha256", checkpoint,
+                                 err);
+    if (st == DIP_OK)
+        st = dip_digest_file(digest, file, err);
+    if (st == DIP_OK && strcmp(digest, expected) != 0)
+        st = dip_fail(err, DIP_EFORMAT,
+                      "weights are not those of state.json: '%s'", file);
+    json_decref(json);
+    return st;
+}
+
+static dip_status read_weights(const char *path, dip_params *params,
+                               dip_err *err)
+{
+    char *file = dip_path_join(path, "model.safetensors");
+    if (file == NULL)
+        return dip_no_memory(err);
+    dip_status st = check_digest(path, file, err);
+    if (st == DIP_OK)
+        st = dip_weights_load(params, "", file, err);
+    free(file);
+    return st;
+}
+
+static dip_status read_optimizer(const char *path, dip_optimizer *optimizer,
+                                 dip_err *err)
+{
+    char *file = dip_path_join(path, "optimizer.safetensors");
+    if (file == NULL)
+        return dip_no_memory(err);
+    dip_safetensors *state = NULL;
+    dip_status st = dip_safetensors_open(&state, file, err);
+    if (st == DIP_OK)
+        st = dip_optimizer_load(optimizer, state, err);
+    dip_safetensors_close(state);
+    free(file);
+    return st;
+}
+
+dip_status dip_checkpoint_read(const char *path, dip_params *params,
+                               dip_optimizer *optimizer, dip_err *err)
+{
+    dip_status st = read_weights(path, params, err);
+    if (st == DIP_OK && optimizer != NULL)
+        st = read_optimizer(path, optimizer, err);
+    return st;
+}

@@ -1,0 +1,228 @@
+#include "train/optimizer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+
+#define MAX_SLOTS 2
+
+/* What each kind keeps for a parameter. */
+static const struct {
+    const char *name;
+    int slot_count;
+    const char *slots[MAX_SLOTS];
+} kinds[] = {
+    [DIP_OPTIMIZER_ADAMW] = {"adamw", 2, {"exp_avg", "exp_avg_sq"}},
+    [DIP_OPTIMIZER_SGD] = {"sgd", 1, {"momentum"}},
+};
+
+struct dip_optimizer {
+    dip_optimizer_options options;
+    dip_tensor **params;           /* decayed ones first; borrowed */
+    dip_tensor **slots[MAX_SLOTS]; /* beside `params`; owned */
+    char **names[MAX_SLOTS];       /* of the slots' tensors; owned */
+    dip_tensor **grads;            /* room for one step */
+    int count, decayed;
+};
+
+bool dip_optimizer_parse(dip_optimizer_kind *out, const char *name)
+{
+    for (size_t i = 0; i < DIP_OPTIMIZER_COUNT; i++) {
+        if (strcmp(kinds[i].name, name) == 0) {
+            *out = (dip_optimizer_kind)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static dip_status allocate(dip_optimizer *o, int count, dip_err *err)
+{
+    size_t n = (size_t)count;
+    o->params = dip_calloc(n, sizeof(dip_tensor *));
+    o->grads = dip_calloc(n, sizeof(dip_tensor *));
+    bool ok = o->params != NULL && o->grads != NULL;
+    for (int s = 0; s < MAX_SLOTS; s++) {
+        o->slots[s] = dip_calloc(n, sizeof(dip_tensor *));
+        o->names[s] = dip_calloc(n, sizeof(char *));
+        ok = ok && o->slots[s] != NULL && o->names[s] != NULL;
+    }
+    return ok ? DIP_OK : dip_no_memory(err);
+}
+
+static dip_tensor *zeros_like(const dip_tensor *t)
+{
+    return dip_tensor_keep(dip_t_mul_scalar(dip_t_detach(t), 0));
+}
+
+static dip_status add_param(dip_optimizer *o, const dip_params *params, int i,
+                            dip_err *err)
+{
+    int at = o->count++;
+    o->params[at] = dip_params_tensor(params, i);
+    for (int s = 0; s < kinds[o->options.kind].slot_count; s++) {
+        o->slots[s][at] = zeros_like(o->params[at]);
+        dip_str name = {0};
+        dip_str_addf(&name, "%s.%s", kinds[o->options.kind].slots[s],
+                     dip_params_name(params, i));
+        dip_status st = dip_str_status(&name, err);
+        if (st != DIP_OK) {
+            dip_str_free(&name);
+            return st;
+        }
+        o->names[s][at] = name.data;
+    }
+    return DIP_OK;
+}
+
+static dip_status add_params(dip_optimizer *o, const dip_params *params,
+                             dip_param_kind kind, dip_err *err)
+{
+    for (int i = 0; i < dip_params_count(params); i++) {
+        if (dip_params_kind(params, i) != kind)
+            continue;
+        dip_status st = add_param(o, params, i, err);
+        if (st != DIP_OK)
+            return st;
+    }
+    return DIP_OK;
+}
+
+dip_status dip_optimizer_create(dip_optimizer **out, dip_params *params,
+                                const dip_optimizer_options *options,
+                                dip_err *err)
+{
+    *out = NULL;
+    dip_optimizer *o = dip_calloc(1, sizeof *o);
+    if (o == NULL)
+        return dip_no_memory(err);
+    o->options = *options;
+    dip_scope_open();
+    dip_status st = allocate(o, dip_params_count(params), err);
+    if (st == DIP_OK)
+        st = add_params(o, params, DIP_PARAM_WEIGHT, err);
+    o->decayed = o->count;
+    if (st == DIP_OK)
+        st = add_params(o, params, DIP_PARAM_NO_DECAY, err);
+    dip_scope_close();
+    if (st == DIP_OK)
+        st = dip_tensor_status(err);
+    if (st != DIP_OK) {
+        dip_optimizer_free(o);
+        return st;
+    }
+    *out = o;
+    return DIP_OK;
+}
+
+void dip_optimizer_free(dip_optimizer *o)
+{
+    if (o == NULL)
+        return;
+    for (int s = 0; s < MAX_SLOTS; s++) {
+        for (int i = 0; i < o->count; i++) {
+            if (o->slots[s] != NULL)
+                dip_tensor_free(o->slots[s][i]);
+            if (o->names[s] != NULL)
+                free(o->names[s][i]);
+        }
+        free(o->slots[s]);
+        free(o->names[s]);
+    }
+    free(o->params);
+    free(o->grads);
+    free(o);
+}
+
+/* A parameter that the loss does not reach has no gradient; zeros stand in, so
+ * that its decay and moments go on as those of the others. */
+static void collect_grads(dip_optimizer *o)
+{
+    for (int i = 0; i < o->count; i++) {
+        o->grads[i] = dip_tensor_grad(o->params[i]);
+        if (o->grads[i] == NULL && !dip_tensor_failed())
+            o->grads[i] = dip_t_mul_scalar(dip_t_detach(o->params[i]), 0);
+    }
+}
+
+static void update_group(dip_optimizer *o, int start, int end, double decay,
+                         int64_t step, double lr)
+{
+    dip_tensor **first = o->slots[0] + start, **second = o->slots[1] + start;
+    if (start == end)
+        return;
+    if (o->options.kind == DIP_OPTIMIZER_SGD) {
+        dip_sgd_options sgd = {.lr = lr,
+                               .momentum = o->options.momentum,
+                               .weight_decay = decay,
+                               .nesterov = o->options.nesterov,
+                               .first = step == 1};
+        dip_tensor_sgd(o->params + start, o->grads + start, first, end - start,
+                       &sgd);
+        return;
+    }
+    dip_adamw_options adamw = {.lr = lr,
+                               .beta1 = o->options.beta1,
+                               .beta2 = o->options.beta2,
+                               .eps = o->options.eps,
+                               .weight_decay = decay,
+                               .step = step};
+    dip_tensor_adamw(o->params + start, o->grads + start, first, second,
+                     end - start, &adamw);
+}
+
+dip_status dip_optimizer_step(dip_optimizer *o, int64_t step, double lr,
+                              double clip, double *norm, dip_err *err)
+{
+    dip_scope_open();
+    collect_grads(o);
+    *norm = dip_tensor_clip_grad_norm(o->grads, o->count, clip);
+    bool finite = isfinite(*norm);
+    if (finite) {
+        update_group(o, 0, o->decayed, o->options.weight_decay, step, lr);
+        update_group(o, o->decayed, o->count, 0, step, lr);
+    }
+    for (int i = 0; i < o->count; i++)
+        dip_tensor_clear_grad(o->params[i]);
+    dip_scope_close();
+    dip_status st = dip_tensor_status(err);
+    if (st == DIP_OK && !finite)
+        st = dip_fail(err, DIP_ENUMERIC, "gradient norm is %f at step %lld",
+                      *norm, (long long)step);
+    return st;
+}
+
+int dip_optimizer_state_count(const dip_optimizer *o)
+{
+    return o->count * kinds[o->options.kind].slot_count;
+}
+
+dip_named_tensor dip_optimizer_state(const dip_optimizer *o, int i)
+{
+    int slot = i / o->count, at = i % o->count;
+    return (dip_named_tensor){.name = o->names[slot][at],
+                              .tensor = o->slots[slot][at]};
+}
+
+dip_status dip_optimizer_load(dip_optimizer *o, const dip_safetensors *file,
+                              dip_err *err)
+{
+    dip_scope_open();
+    dip_status st = DIP_OK;
+    for (int i = 0; i < dip_optimizer_state_count(o) && st == DIP_OK; i++) {
+        dip_named_tensor state = dip_optimizer_state(o, i);
+        int found = dip_safetensors_find(file, state.name);
+        if (found < 0)
+            st = dip_fail(err, DIP_EFORMAT, "no tensor '%s' in the checkpoint",
+                          state.name);
+        else
+            dip_tensor_assign(state.tensor,
+                              dip_safetensors_tensor(file, found));
+    }
+    dip_scope_close();
+    dip_status tensors = dip_tensor_status(st == DIP_OK ? err : NULL);
+    return st != DIP_OK ? st : tensors;
+}

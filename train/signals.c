@@ -1,0 +1,28 @@
+#include "train/signals.h"
+
+#include <signal.h>
+#include <stddef.h>
+
+/* A signal handler can reach nothing but a static object. */
+static volatile sig_atomic_t asked;
+
+static void on_signal(int number)
+{
+    (void)number;
+    asked = 1;
+}
+
+void dip_signals_install(void)
+{
+    struct sigaction action = {.sa_handler = on_signal,
+                               .sa_flags = (int)SA_RESETHAND | SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    asked = 0;
+    (void)sigaction(SIGTERM, &action, NULL);
+    (void)sigaction(SIGINT, &action, NULL);
+}
+
+bool dip_signals_asked(void)
+{
+    return asked != 0;
+}
