@@ -10,7 +10,8 @@
 /* No side of an image passes this, so that sums of sides fit an int. */
 #define DIP_IMAGE_MAX_SIDE 65535
 
-/* Someone else's pixels. `channels` is 1 (grey) or 3 (RGB). */
+/* Someone else's pixels, in one block of memory. `channels` is 1 (grey) or
+ * 3 (RGB). */
 typedef struct {
     const uint8_t *pixels;
     int width, height, channels;
@@ -36,6 +37,8 @@ void dip_image_free(dip_image *image);
  * DIP_IMAGE_MAX_SIDE and rows that do not overlap. */
 dip_status dip_image_view_check(const dip_image_view *view,
                                 dip_err *err) DIP_MUST_CHECK;
+/* Bytes from row to row, never 0. */
+size_t dip_image_view_stride(const dip_image_view *view);
 /* First byte of row `y`. */
 const uint8_t *dip_image_view_row(const dip_image_view *view, int y);
 /* A part of the view, sharing its pixels; the box must lie inside. */

@@ -23,9 +23,9 @@ typedef enum {
 
 /* Part of the source to enlarge or reduce, in pixels; samples just outside it
  * still count where the kernel reaches them. To keep them out (crop, then
- * resize) pass a cropped view. */
+ * resize) pass a cropped view. Single precision, as in Pillow. */
 typedef struct {
-    double x0, y0, x1, y1;
+    float x0, y0, x1, y1;
 } dip_box;
 
 /* Part of the result to compute. */
