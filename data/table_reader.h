@@ -53,7 +53,5 @@ dip_status dip_table_reader_next(dip_table_reader *reader, bool *more,
 dip_bytes dip_table_reader_field(const dip_table_reader *reader, int column);
 /* The line, from 1, on which the row starts. */
 int64_t dip_table_reader_line(const dip_table_reader *reader);
-/* How much of the file is read, 0 to 1: for a progress bar. */
-double dip_table_reader_done(const dip_table_reader *reader);
 
 #endif
