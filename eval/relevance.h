@@ -42,7 +42,7 @@ void dip_relevance_free(dip_relevance *relevance);
 /* The list of one query, empty when it has none. */
 dip_judged dip_relevance_of(const dip_relevance *relevance, int64_t query);
 
-/* DIP_EDATA, naming the query, for a negative or non-finite grade, a row
+/* DIP_EDATA, naming the query, for a grade outside [0, 1000] or NaN, a row
  * outside [0, gallery) or given twice in a list, or broken offsets. */
 dip_status dip_relevance_check(const dip_relevance *relevance, int64_t gallery,
                                dip_err *err) DIP_MUST_CHECK;

@@ -1,0 +1,49 @@
+#include "eval/dot.h"
+
+#include <string.h>
+
+/* Vectors of the GNU dialect; may_alias because panels are plain floats. */
+typedef float lanes4 __attribute__((vector_size(16), may_alias));
+#if defined(__x86_64__)
+typedef float lanes8 __attribute__((vector_size(32), may_alias));
+typedef float lanes16 __attribute__((vector_size(64), may_alias));
+#endif
+
+/* One body for all widths: the compiler lowers a vector type well only inside
+ * a function whose target has vectors of that size, so target_clones would not
+ * do. Contraction is asked for by name because -std=c17 turns it off. */
+#define DEFINE_KERNEL(name, lanes, target_attribute)                           \
+    target_attribute __attribute__((optimize("fp-contract=fast"))) static void \
+    name(float tile[DIP_DOT_ROWS][DIP_DOT_LANES], const float *panel,          \
+         const float *const rows[DIP_DOT_ROWS], int64_t dim)                   \
+    {                                                                          \
+        enum {                                                                 \
+            WIDE = sizeof(lanes) / sizeof(float),                              \
+            VECTORS = DIP_DOT_LANES / WIDE                                     \
+        };                                                                     \
+        lanes sum[DIP_DOT_ROWS][VECTORS] = {0};                                \
+        for (int64_t k = 0; k < dim; k++) {                                    \
+            const lanes *x = (const lanes *)(panel + k * DIP_DOT_LANES);       \
+            for (int m = 0; m < DIP_DOT_ROWS; m++)                             \
+                for (int v = 0; v < VECTORS; v++)                              \
+                    sum[m][v] += rows[m][k] * x[v];                            \
+        }                                                                      \
+        memcpy(tile, sum, sizeof sum);                                         \
+    }
+
+DEFINE_KERNEL(tile_by_4, lanes4, )
+#if defined(__x86_64__)
+DEFINE_KERNEL(tile_by_8, lanes8, __attribute__((target("avx2,fma"))))
+DEFINE_KERNEL(tile_by_16, lanes16, __attribute__((target("avx512f"))))
+#endif
+
+dip_dot_kernel dip_dot_choose(void)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512f"))
+        return tile_by_16;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return tile_by_8;
+#endif
+    return tile_by_4;
+}

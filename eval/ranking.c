@@ -1,0 +1,693 @@
+#include "eval/ranking.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "eval/ties.h"
+
+/* Up to so many distinct scores, counting by one vectorised pass for each
+ * beats one pass with a binary search per gallery row. */
+#define FEW_SCORES 8
+
+/* A relevant row of one query. */
+typedef struct {
+    double score;
+    double gain;
+} entry;
+
+/* A distinct score of relevant rows, and where it stands in the gallery. */
+typedef struct {
+    double score;
+    int64_t above; /* gallery rows with a higher score */
+    int64_t equal; /* and with this one */
+} level;
+
+/* Scratch of one thread, each array [most relevant rows of a query]. */
+typedef struct {
+    entry *entries;
+    level *levels;
+    dip_tie *ties;
+    double *gains;
+} scratch;
+
+typedef struct {
+    const dip_relevance *relevance;
+    const dip_ranking_options *options;
+    dip_ranking *out;
+    int64_t *slot_of;  /* [queries] place in out->per_query, -1: skipped */
+    int64_t most;      /* most judged rows of a query */
+    double *discounts; /* see dip_ties_discounts() */
+    scratch *scratch;  /* [workers] */
+    int workers;
+    int64_t gallery;
+} ranker;
+
+/* ---- metric names ------------------------------------------------------- */
+
+typedef struct {
+    const char *name;
+    size_t offset;
+} metric_field;
+
+static const metric_field whole_metrics[] = {
+    {"mrr", offsetof(dip_ranking_values, mrr)},
+    {"map", offsetof(dip_ranking_values, map)},
+    {"ndcg", offsetof(dip_ranking_values, ndcg)},
+    {"r_precision", offsetof(dip_ranking_values, r_precision)},
+};
+
+static const metric_field cutoff_metrics[] = {
+    {"hit", offsetof(dip_ranking_at, hit)},
+    {"recall", offsetof(dip_ranking_at, recall)},
+    {"precision", offsetof(dip_ranking_at, precision)},
+    {"map", offsetof(dip_ranking_at, map)},
+    {"ndcg", offsetof(dip_ranking_at, ndcg)},
+};
+
+#define WHOLE   ((int)DIP_ARRAY_LEN(whole_metrics))
+#define CUTTING ((int)DIP_ARRAY_LEN(cutoff_metrics))
+
+int dip_ranking_metrics(const dip_ranking *ranking)
+{
+    return WHOLE + CUTTING * ranking->n_cutoffs;
+}
+
+void dip_ranking_name(char out[DIP_RANKING_NAME_SIZE],
+                      const dip_ranking *ranking, int metric)
+{
+    if (metric < WHOLE) {
+        snprintf(out, DIP_RANKING_NAME_SIZE, "%s", whole_metrics[metric].name);
+        return;
+    }
+    int at = metric - WHOLE;
+    snprintf(out, DIP_RANKING_NAME_SIZE, "%s@%" PRId64,
+             cutoff_metrics[at % CUTTING].name, ranking->cutoffs[at / CUTTING]);
+}
+
+static size_t metric_offset(int metric)
+{
+    if (metric < WHOLE)
+        return whole_metrics[metric].offset;
+    int at = metric - WHOLE;
+    return offsetof(dip_ranking_values, at) +
+           (size_t)(at / CUTTING) * sizeof(dip_ranking_at) +
+           cutoff_metrics[at % CUTTING].offset;
+}
+
+double dip_ranking_value(const dip_ranking_values *values, int metric)
+{
+    double value;
+    memcpy(&value, (const char *)values + metric_offset(metric), sizeof value);
+    return value;
+}
+
+static void set_value(dip_ranking_values *values, int metric, double value)
+{
+    memcpy((char *)values + metric_offset(metric), &value, sizeof value);
+}
+
+/* ---- one query ---------------------------------------------------------- */
+
+static int64_t excluded_row(const ranker *r, int64_t query)
+{
+    return r->options->exclude == NULL ? -1 : r->options->exclude[query];
+}
+
+static double grade_of(const dip_judged *judged, int64_t i)
+{
+    return judged->grades == NULL ? 1 : (double)judged->grades[i];
+}
+
+static double gain_of(const ranker *r, double grade)
+{
+    return r->options->gain == DIP_GAIN_LINEAR ? grade : exp2(grade) - 1;
+}
+
+static int64_t count_relevant(const dip_judged *judged, int64_t excluded)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < judged->count; i++)
+        n += grade_of(judged, i) > 0 && judged->rows[i] != excluded;
+    return n;
+}
+
+static int by_gain_down(const void *a, const void *b)
+{
+    double x, y;
+    memcpy(&x, a, sizeof x);
+    memcpy(&y, b, sizeof y);
+    return (x < y) - (x > y);
+}
+
+static int by_score_down(const void *a, const void *b)
+{
+    const entry *x = a, *y = b;
+    if (x->score != y->score)
+        return x->score > y->score ? -1 : 1;
+    return (x->gain < y->gain) - (x->gain > y->gain);
+}
+
+/* Distinct scores of sorted entries. */
+static int64_t make_levels(level *levels, const entry *entries, int64_t n)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i < n; i++) {
+        if (count == 0 || levels[count - 1].score != entries[i].score)
+            levels[count++] = (level){entries[i].score, 0, 0};
+    }
+    return count;
+}
+
+/* Ties of the levels, each in one piece, for sorted entries. */
+static int64_t make_whole_ties(dip_tie *ties, const entry *entries, int64_t n,
+                               const level *levels, int64_t n_levels)
+{
+    int64_t i = 0;
+    for (int64_t l = 0; l < n_levels; l++) {
+        ties[l] = (dip_tie){levels[l].above, levels[l].equal, 0, 0};
+        for (; i < n && entries[i].score == levels[l].score; i++) {
+            ties[l].relevant++;
+            ties[l].gain += entries[i].gain;
+        }
+    }
+    return n_levels;
+}
+
+/* One tie of size 1 for each entry: all relevant rows of a level before the
+ * others, best first, or behind them, worst first. */
+static int64_t make_single_ties(dip_tie *ties, const entry *entries, int64_t n,
+                                const level *levels, bool relevant_first)
+{
+    int64_t end;
+    for (int64_t start = 0; start < n; start = end, levels++) {
+        end = start;
+        while (end < n && entries[end].score == levels->score)
+            end++;
+        int64_t ahead = levels->above;
+        if (!relevant_first)
+            ahead += levels->equal - (end - start);
+        for (int64_t i = start; i < end; i++) {
+            int64_t from = relevant_first ? i : end - 1 - (i - start);
+            ties[i] = (dip_tie){ahead + i - start, 1, 1, entries[from].gain};
+        }
+    }
+    return n;
+}
+
+static int64_t make_ties(dip_tie *ties, const entry *entries, int64_t n,
+                         const level *levels, int64_t n_levels, dip_ties rule)
+{
+    if (rule == DIP_TIES_EXPECTED)
+        return make_whole_ties(ties, entries, n, levels, n_levels);
+    return make_single_ties(ties, entries, n, levels,
+                            rule == DIP_TIES_OPTIMISTIC);
+}
+
+/* Writes the metrics of the query in `slot` from its `n` sorted entries (the
+ * relevant rows that are ranked at all) and their levels. */
+static void measure(const ranker *r, int64_t slot, const dip_judged *judged,
+                    const scratch *s, int64_t n, int64_t n_levels)
+{
+    dip_ranking_query *query = r->out->per_query + slot;
+    int64_t excluded = excluded_row(r, query->query), gains = 0;
+    for (int64_t i = 0; i < judged->count; i++) {
+        double grade = grade_of(judged, i);
+        if (grade > 0 && judged->rows[i] != excluded)
+            s->gains[gains++] = gain_of(r, grade);
+    }
+    qsort(s->gains, (size_t)gains, sizeof *s->gains, by_gain_down);
+    int64_t n_ties = make_ties(s->ties, s->entries, n, s->levels, n_levels,
+                               r->options->ties);
+    dip_tied_ranking ranking = {s->ties, n_ties, s->gains, gains};
+    dip_ties_measure(query, &ranking, r->options->cutoffs,
+                     r->options->n_cutoffs, r->discounts);
+}
+
+/* ---- ranking the whole gallery ------------------------------------------ */
+
+/* gcc vectorises this with 32-bit counters only, so it counts in pieces. */
+static void count_one(level *l, const float *scores, int64_t n)
+{
+    float score = (float)l->score; /* was a float: exact */
+    for (int64_t start = 0; start < n; start += INT32_MAX) {
+        int64_t end = n - start < INT32_MAX ? n : start + INT32_MAX;
+        int32_t above = 0, equal = 0;
+        for (int64_t i = start; i < end; i++) {
+            above += scores[i] > score;
+            equal += scores[i] == score;
+        }
+        l->above += above;
+        l->equal += equal;
+    }
+}
+
+/* The first of sorted levels that is not above `score`; n_levels if none. */
+static int64_t find_level(const level *levels, int64_t n_levels, double score)
+{
+    int64_t low = 0;
+    while (low < n_levels) {
+        int64_t middle = low + (n_levels - low) / 2;
+        if (levels[middle].score > score)
+            low = middle + 1;
+        else
+            n_levels = middle;
+    }
+    return low;
+}
+
+static void count_many(level *levels, int64_t n_levels, const float *scores,
+                       int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        int64_t l = find_level(levels, n_levels, (double)scores[i]);
+        if (l == n_levels)
+            continue;
+        if (levels[l].score == (double)scores[i])
+            levels[l].equal++;
+        else
+            levels[l].above++; /* and so of all later levels: summed below */
+    }
+    int64_t above = 0;
+    for (int64_t l = 0; l < n_levels; l++) {
+        above += levels[l].above;
+        levels[l].above = above;
+        above += levels[l].equal;
+    }
+}
+
+static void leave_out(level *levels, int64_t n_levels, double score)
+{
+    for (int64_t l = 0; l < n_levels; l++) {
+        levels[l].above -= score > levels[l].score;
+        levels[l].equal -= score == levels[l].score;
+    }
+}
+
+static void rank_query(void *context, int worker, int64_t query,
+                       const float *scores)
+{
+    const ranker *r = context;
+    int64_t slot = r->slot_of[query];
+    if (slot < 0 || r->out->per_query[slot].relevant == 0)
+        return;
+    const scratch *s = r->scratch + worker;
+    dip_judged judged = dip_relevance_of(r->relevance, query);
+    int64_t excluded = excluded_row(r, query), n = 0;
+    for (int64_t i = 0; i < judged.count; i++) {
+        double grade = grade_of(&judged, i);
+        int64_t row = judged.rows[i];
+        if (grade > 0 && row != excluded)
+            s->entries[n++] = (entry){(double)scores[row], gain_of(r, grade)};
+    }
+    qsort(s->entries, (size_t)n, sizeof *s->entries, by_score_down);
+    int64_t n_levels = make_levels(s->levels, s->entries, n);
+    if (n_levels > FEW_SCORES) {
+        count_many(s->levels, n_levels, scores, r->gallery);
+    } else {
+        for (int64_t l = 0; l < n_levels; l++)
+            count_one(s->levels + l, scores, r->gallery);
+    }
+    if (excluded >= 0)
+        leave_out(s->levels, n_levels, (double)scores[excluded]);
+    measure(r, slot, &judged, s, n, n_levels);
+}
+
+/* ---- setting up and summing up ------------------------------------------ */
+
+dip_ranking_options dip_ranking_defaults(void)
+{
+    return (dip_ranking_options){.cutoffs = {1, 5, 10}, .n_cutoffs = 3};
+}
+
+static dip_status check_options(const dip_ranking_options *o, dip_err *err)
+{
+    if (o->n_cutoffs < 0 || o->n_cutoffs > DIP_RANKING_CUTOFFS)
+        return dip_fail(err, DIP_ERANGE, "%d cutoffs, of at most %d",
+                        o->n_cutoffs, DIP_RANKING_CUTOFFS);
+    for (int i = 0; i < o->n_cutoffs; i++) {
+        if (o->cutoffs[i] < 1)
+            return dip_fail(err, DIP_ERANGE, "cutoff %" PRId64 " is below 1",
+                            o->cutoffs[i]);
+    }
+    return DIP_OK;
+}
+
+/* Chooses the queries to evaluate, and makes room for their values. */
+static dip_status choose_queries(ranker *r, dip_err *err)
+{
+    int64_t queries = r->relevance->queries;
+    r->slot_of = dip_calloc((size_t)queries, sizeof *r->slot_of);
+    r->out->per_query = dip_calloc((size_t)queries, sizeof *r->out->per_query);
+    if (r->slot_of == NULL || r->out->per_query == NULL)
+        return dip_no_memory(err);
+    r->out->queries = queries;
+    for (int64_t q = 0; q < queries; q++) {
+        dip_judged judged = dip_relevance_of(r->relevance, q);
+        int64_t relevant = count_relevant(&judged, excluded_row(r, q));
+        if (judged.count > r->most)
+            r->most = judged.count;
+        r->slot_of[q] = -1;
+        r->out->empty += relevant == 0;
+        if (relevant == 0 && !r->options->count_empty)
+            continue;
+        r->slot_of[q] = r->out->evaluated++;
+        r->out->per_query[r->slot_of[q]] = (dip_ranking_query){
+            .query = q, .relevant = relevant, .rank = INFINITY};
+    }
+    return DIP_OK;
+}
+
+static dip_status make_scratch(ranker *r, int workers, int64_t ranked,
+                               dip_err *err)
+{
+    int64_t places = ranked > r->most ? ranked : r->most;
+    r->discounts = dip_calloc((size_t)places + 1, sizeof *r->discounts);
+    r->scratch = dip_calloc((size_t)workers, sizeof *r->scratch);
+    if (r->discounts == NULL || r->scratch == NULL)
+        return dip_no_memory(err);
+    dip_ties_discounts(r->discounts, places);
+    r->workers = workers;
+    for (int w = 0; w < workers; w++) {
+        scratch *s = r->scratch + w;
+        s->entries = dip_calloc((size_t)r->most, sizeof *s->entries);
+        s->levels = dip_calloc((size_t)r->most, sizeof *s->levels);
+        s->ties = dip_calloc((size_t)r->most, sizeof *s->ties);
+        s->gains = dip_calloc((size_t)r->most, sizeof *s->gains);
+        if (s->entries == NULL || s->levels == NULL || s->ties == NULL ||
+            s->gains == NULL)
+            return dip_no_memory(err);
+    }
+    return DIP_OK;
+}
+
+static void ranker_free(ranker *r)
+{
+    for (int w = 0; w < r->workers; w++) {
+        free(r->scratch[w].entries);
+        free(r->scratch[w].levels);
+        free(r->scratch[w].ties);
+        free(r->scratch[w].gains);
+    }
+    free(r->scratch);
+    free(r->discounts);
+    free(r->slot_of);
+}
+
+/* Starts *out and *r; `gallery` bounds the rows of the relevance. */
+static dip_status ranker_open(ranker *r, dip_ranking *out,
+                              const dip_relevance *relevance,
+                              const dip_ranking_options *options,
+                              int64_t gallery, dip_err *err)
+{
+    *out = (dip_ranking){0};
+    *r = (ranker){.relevance = relevance,
+                  .options = options,
+                  .out = out,
+                  .gallery = gallery};
+    dip_status st = check_options(options, err);
+    if (st == DIP_OK)
+        st = dip_relevance_check(relevance, gallery, err);
+    if (st != DIP_OK)
+        return st;
+    out->n_cutoffs = options->n_cutoffs;
+    memcpy(out->cutoffs, options->cutoffs, sizeof out->cutoffs);
+    return choose_queries(r, err);
+}
+
+static int by_size_up(const void *a, const void *b)
+{
+    return by_gain_down(b, a);
+}
+
+static dip_status sum_up(dip_ranking *out, dip_err *err)
+{
+    int64_t n = out->evaluated;
+    double *ranks = dip_calloc((size_t)n, sizeof *ranks);
+    if (ranks == NULL)
+        return dip_no_memory(err);
+    for (int64_t i = 0; i < n; i++)
+        ranks[i] = out->per_query[i].rank;
+    qsort(ranks, (size_t)n, sizeof *ranks, by_size_up);
+    out->median_rank =
+        n == 0 ? (double)NAN : (ranks[(n - 1) / 2] + ranks[n / 2]) / 2;
+    free(ranks);
+    for (int m = 0; m < dip_ranking_metrics(out); m++) {
+        double sum = 0;
+        for (int64_t i = 0; i < n; i++)
+            sum += dip_ranking_value(&out->per_query[i].values, m);
+        set_value(&out->mean, m, sum / (double)n); /* 0/0 is NaN */
+    }
+    return DIP_OK;
+}
+
+void dip_ranking_free(dip_ranking *ranking)
+{
+    if (ranking == NULL)
+        return;
+    free(ranking->per_query);
+    *ranking = (dip_ranking){0};
+}
+
+static dip_status check_excluded(const ranker *r, dip_err *err)
+{
+    for (int64_t q = 0; q < r->relevance->queries; q++) {
+        int64_t row = excluded_row(r, q);
+        if (row < -1 || row >= r->gallery)
+            return dip_fail(err, DIP_EDATA,
+                            "query %" PRId64 " leaves out row %" PRId64
+                            " of a gallery of %" PRId64,
+                            q, row, r->gallery);
+    }
+    return DIP_OK;
+}
+
+dip_status dip_ranking_evaluate(dip_ranking *out, const dip_embeddings *queries,
+                                const dip_embeddings *gallery,
+                                const dip_relevance *relevance,
+                                const dip_ranking_options *options,
+                                dip_err *err)
+{
+    ranker r;
+    dip_status st =
+        ranker_open(&r, out, relevance, options, gallery->rows, err);
+    if (st != DIP_OK)
+        goto out_free;
+    if (relevance->queries != queries->rows) {
+        st = dip_fail(err, DIP_EDATA,
+                      "relevance is of %" PRId64 " queries, not of %" PRId64,
+                      relevance->queries, queries->rows);
+        goto out_free;
+    }
+    out->gallery = gallery->rows;
+    st = check_excluded(&r, err);
+    if (st == DIP_OK)
+        st = make_scratch(&r, dip_scores_workers(), gallery->rows, err);
+    if (st == DIP_OK)
+        st = dip_scores_each(queries, gallery, rank_query, &r, err);
+    if (st == DIP_OK)
+        st = sum_up(out, err);
+out_free:
+    ranker_free(&r);
+    if (st != DIP_OK)
+        dip_ranking_free(out);
+    return st;
+}
+
+/* ---- lists made elsewhere ----------------------------------------------- */
+
+typedef struct {
+    int64_t row;
+    double score; /* of an item of a list; the gain of a judgement */
+} item;
+
+/* What dip_ranking_evaluate_run() works on, besides the ranker. */
+typedef struct {
+    const dip_run *run;
+    int64_t *list_of; /* [queries], -1: not in the run */
+    item *items;      /* [longest list] */
+    item *judged;     /* [most judged rows] */
+} run_reader;
+
+static int by_row_up(const void *a, const void *b)
+{
+    const item *x = a, *y = b;
+    return (x->row > y->row) - (x->row < y->row);
+}
+
+static int by_item_score_down(const void *a, const void *b)
+{
+    const item *x = a, *y = b;
+    return (x->score < y->score) - (x->score > y->score);
+}
+
+/* Finds the list of each query; *longest is the length of the longest. */
+static dip_status index_run(run_reader *rr, const ranker *r, int64_t *longest,
+                            dip_err *err)
+{
+    const dip_run *run = rr->run;
+    int64_t queries = r->relevance->queries;
+    for (int64_t q = 0; q < queries; q++)
+        rr->list_of[q] = -1;
+    for (int64_t i = 0; i < run->lists; i++) {
+        int64_t q = run->query == NULL ? i : run->query[i];
+        int64_t length = run->offsets[i + 1] - run->offsets[i];
+        if (length < 0 || (i == 0 && run->offsets[0] != 0))
+            return dip_fail(err, DIP_EDATA,
+                            "broken offsets of list %" PRId64 " of the run", i);
+        if (q < 0 || q >= queries)
+            return dip_fail(err, DIP_EDATA,
+                            "list %" PRId64 " of the run is of query %" PRId64
+                            ", which is not judged",
+                            i, q);
+        if (rr->list_of[q] >= 0)
+            return dip_fail(err, DIP_EDATA,
+                            "query %" PRId64 " is in the run twice", q);
+        rr->list_of[q] = i;
+        if (length > *longest)
+            *longest = length;
+    }
+    for (int64_t q = 0; q < queries; q++) {
+        if (rr->list_of[q] < 0 && dip_relevance_of(r->relevance, q).count > 0)
+            return dip_fail(err, DIP_EDATA,
+                            "judged query %" PRId64 " is missing from the run",
+                            q);
+    }
+    return DIP_OK;
+}
+
+/* Reads the list of `query` into rr->items, sorted by row; *n of them. */
+static dip_status read_list(const run_reader *rr, const ranker *r,
+                            int64_t query, int64_t *n, dip_err *err)
+{
+    const dip_run *run = rr->run;
+    int64_t list = rr->list_of[query], excluded = excluded_row(r, query);
+    *n = 0;
+    for (int64_t i = run->offsets[list]; i < run->offsets[list + 1]; i++) {
+        int64_t row = run->rows[i];
+        double score = run->scores == NULL ? -(double)i : run->scores[i];
+        if (isnan(score))
+            return dip_fail(err, DIP_ENUMERIC,
+                            "the score of row %" PRId64 " for query %" PRId64
+                            " is NaN",
+                            row, query);
+        if (row < 0)
+            return dip_fail(err, DIP_EDATA,
+                            "query %" PRId64 " finds row %" PRId64, query, row);
+        if (row != excluded)
+            rr->items[(*n)++] = (item){row, score};
+    }
+    qsort(rr->items, (size_t)*n, sizeof *rr->items, by_row_up);
+    for (int64_t i = 1; i < *n; i++) {
+        if (rr->items[i].row == rr->items[i - 1].row)
+            return dip_fail(err, DIP_EDATA,
+                            "query %" PRId64 " finds row %" PRId64 " twice",
+                            query, rr->items[i].row);
+    }
+    return DIP_OK;
+}
+
+/* Puts the relevant ones among the items into s->entries; returns how many. */
+static int64_t match_items(const run_reader *rr, const ranker *r,
+                           const dip_judged *judged, int64_t n,
+                           const scratch *s)
+{
+    int64_t n_judged = 0, found = 0, at = 0;
+    for (int64_t i = 0; i < judged->count; i++) {
+        double grade = grade_of(judged, i);
+        if (grade > 0)
+            rr->judged[n_judged++] = (item){judged->rows[i], gain_of(r, grade)};
+    }
+    qsort(rr->judged, (size_t)n_judged, sizeof *rr->judged, by_row_up);
+    for (int64_t i = 0; i < n_judged; i++) {
+        while (at < n && rr->items[at].row < rr->judged[i].row)
+            at++;
+        if (at < n && rr->items[at].row == rr->judged[i].row)
+            s->entries[found++] =
+                (entry){rr->items[at].score, rr->judged[i].score};
+    }
+    qsort(s->entries, (size_t)found, sizeof *s->entries, by_score_down);
+    return found;
+}
+
+static void count_items(level *levels, int64_t n_levels, item *items, int64_t n)
+{
+    qsort(items, (size_t)n, sizeof *items, by_item_score_down);
+    int64_t at = 0;
+    for (int64_t l = 0; l < n_levels; l++) {
+        while (items[at].score > levels[l].score)
+            at++;
+        levels[l].above = at;
+        while (at < n && items[at].score == levels[l].score)
+            at++;
+        levels[l].equal = at - levels[l].above;
+    }
+}
+
+static dip_status evaluate_list(const run_reader *rr, const ranker *r,
+                                int64_t query, dip_err *err)
+{
+    int64_t n;
+    dip_status st = read_list(rr, r, query, &n, err);
+    int64_t slot = r->slot_of[query];
+    if (st != DIP_OK || slot < 0 || r->out->per_query[slot].relevant == 0)
+        return st;
+    dip_judged judged = dip_relevance_of(r->relevance, query);
+    const scratch *s = r->scratch;
+    int64_t found = match_items(rr, r, &judged, n, s);
+    int64_t n_levels = make_levels(s->levels, s->entries, found);
+    count_items(s->levels, n_levels, rr->items, n);
+    measure(r, slot, &judged, s, found, n_levels);
+    return DIP_OK;
+}
+
+static dip_status evaluate_lists(ranker *r, const dip_run *run, dip_err *err)
+{
+    int64_t queries = r->relevance->queries, longest = 0;
+    run_reader rr = {.run = run};
+    dip_status st = DIP_OK;
+    rr.list_of = dip_calloc((size_t)queries, sizeof *rr.list_of);
+    if (rr.list_of == NULL)
+        return dip_no_memory(err);
+    st = index_run(&rr, r, &longest, err);
+    if (st == DIP_OK)
+        st = make_scratch(r, 1, longest, err);
+    if (st != DIP_OK)
+        goto out_free;
+    rr.items = dip_calloc((size_t)longest, sizeof *rr.items);
+    rr.judged = dip_calloc((size_t)r->most, sizeof *rr.judged);
+    if (rr.items == NULL || rr.judged == NULL) {
+        st = dip_no_memory(err);
+        goto out_free;
+    }
+    for (int64_t q = 0; st == DIP_OK && q < queries; q++) {
+        if (rr.list_of[q] >= 0)
+            st = evaluate_list(&rr, r, q, err);
+    }
+out_free:
+    free(rr.judged);
+    free(rr.items);
+    free(rr.list_of);
+    return st;
+}
+
+dip_status dip_ranking_evaluate_run(dip_ranking *out, const dip_run *run,
+                                    const dip_relevance *relevance,
+                                    const dip_ranking_options *options,
+                                    dip_err *err)
+{
+    ranker r;
+    dip_status st = ranker_open(&r, out, relevance, options, INT64_MAX, err);
+    if (st == DIP_OK)
+        st = evaluate_lists(&r, run, err);
+    if (st == DIP_OK)
+        st = sum_up(out, err);
+    ranker_free(&r);
+    if (st != DIP_OK)
+        dip_ranking_free(out);
+    return st;
+}
