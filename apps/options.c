@@ -1,0 +1,250 @@
+#include "apps/options.h"
+
+#include "base/mem.h"
+
+#define TEXT(key, fallback, help)                                              \
+    {(key), DIP_OPTION_STRING, (fallback), 0, 0, NULL, (help), false}
+#define NEEDED(key, help)                                                      \
+    {(key), DIP_OPTION_STRING, NULL, 0, 0, NULL, (help), true}
+#define INT(key, fallback, min, max, help)                                     \
+    {(key), DIP_OPTION_INT, (fallback), (min), (max), NULL, (help), false}
+#define FLOAT(key, fallback, min, max, help)                                   \
+    {(key), DIP_OPTION_FLOAT, (fallback), (min), (max), NULL, (help), false}
+#define BOOL(key, fallback, help)                                              \
+    {(key), DIP_OPTION_BOOL, (fallback), 0, 0, NULL, (help), false}
+#define ENUM(key, fallback, choices, help)                                     \
+    {(key), DIP_OPTION_ENUM, (fallback), 0, 0, (choices), (help), false}
+#define TEXTS(key, fallback, help)                                             \
+    {(key), DIP_OPTION_STRINGS, (fallback), 0, 0, NULL, (help), false}
+#define INTS(key, fallback, min, max, help)                                    \
+    {(key), DIP_OPTION_INTS, (fallback), (min), (max), NULL, (help), false}
+#define FLOATS(key, fallback, min, max, help)                                  \
+    {(key), DIP_OPTION_FLOATS, (fallback), (min), (max), NULL, (help), false}
+
+#define BIG 1e12
+
+static const dip_option options[] = {
+    TEXT("name", "run", "Name of the run: its directory is runs/<name>."),
+    INT("seed", "0", 0, 9007199254740992.0,
+        "Seed of initial values, order, augmentation and dropout."),
+
+    TEXT("data.catalog", NULL,
+         "Catalog to train on: a .h5 file, a manifest or the common name of "
+         "shards. `--data` replaces it."),
+    TEXT("data.image", NULL,
+         "Image column; by default the only one, none if there is none."),
+    INT("data.image_size", "96", 8, 1024,
+        "Height and width in pixels of what the image tower sees."),
+    ENUM("data.resize", "shortest", "shortest|squash",
+         "How evaluation reaches that size: shorter side and centre crop, or "
+         "both sides."),
+    ENUM("data.resample", "bicubic", "bicubic|bilinear",
+         "Filter of resizing, antialiased."),
+    FLOATS("data.mean", "[0.48145466, 0.4578275, 0.40821073]", -10, 10,
+           "Subtracted from each channel of [0, 1]; CLIP's by default."),
+    FLOATS("data.std", "[0.26862954, 0.26130258, 0.27577711]", 1e-6, 10,
+           "Divides each channel."),
+    BOOL("data.exif", "true", "Turn photos as their EXIF orientation says."),
+    INT("data.max_pixels", "25000000", 1, 1e9,
+        "A photo of more pixels is refused before it is decoded."),
+    ENUM("data.bad_image", "error", "error|skip",
+         "A photo that cannot be decoded ends the run, or counts as missing."),
+    ENUM("data.layout", "catalog", "catalog|fashion_gen|coco_captions",
+         "Format of the file; the last two are read in place."),
+    TEXT("data.map.train", NULL, "Foreign layout: file of the train split."),
+    TEXT("data.map.val", NULL, "Foreign layout: file of the val split."),
+    TEXT("data.map.test", NULL, "Foreign layout: file of the test split."),
+    TEXT("data.map.image", NULL, "Foreign layout: dataset of the photos."),
+    TEXT("data.map.group", NULL,
+         "Foreign layout: dataset whose equal values make one product."),
+    TEXT("data.map.text.*", NULL,
+         "Foreign layout: dataset of a text column."),
+    TEXT("data.map.label.*", NULL,
+         "Foreign layout: dataset of a label column."),
+    TEXT("data.map.number.*", NULL,
+         "Foreign layout: dataset of a number column."),
+    TEXT("data.map.word_map", NULL,
+         "coco_captions: the WORDMAP file, when it is not beside the photos."),
+    TEXT("data.map.captions", NULL,
+         "coco_captions: the CAPTIONS file, when it is not beside the photos."),
+
+    FLOATS("augment.random_resized_crop.scale", "[0.08, 1]", 1e-3, 1,
+           "Least and most share of the area."),
+    FLOATS("augment.random_resized_crop.ratio", "[0.75, 1.3333333]", .1, 10,
+           "Least and most width / height."),
+    INT("augment.random_crop.padding", "4", 0, 1024,
+        "Zeros on each side before a part of the image size is taken."),
+    FLOAT("augment.horizontal_flip.p", "0.5", 0, 1, "Probability."),
+    FLOAT("augment.color_jitter.brightness", "0", 0, 10,
+          "Factor from 1 - x to 1 + x."),
+    FLOAT("augment.color_jitter.contrast", "0", 0, 10,
+          "Factor from 1 - x to 1 + x."),
+    FLOAT("augment.color_jitter.saturation", "0", 0, 10,
+          "Factor from 1 - x to 1 + x."),
+    FLOAT("augment.color_jitter.hue", "0", 0, .5, "Shift in turns."),
+    FLOAT("augment.color_jitter.p", "1", 0, 1, "Probability."),
+    FLOAT("augment.grayscale.p", "0.1", 0, 1, "Probability."),
+
+    ENUM("tokenizer.kind", "word", "word",
+         "word: built from the training texts; Han, Kana and Hangul by "
+         "character."),
+    INT("tokenizer.context", "32", 1, 4096, "Most tokens of a text."),
+    INT("tokenizer.min_count", "2", 1, BIG,
+        "Words seen less often in training are unknown."),
+    INT("tokenizer.max_size", "32768", 8, 1048576, "Most words."),
+    BOOL("tokenizer.punctuation", "false", "Punctuation marks are tokens."),
+    BOOL("tokenizer.eos", "true", "Texts end in an end-of-text token."),
+
+    TEXT("fields.*.template", NULL,
+         "Text of this field, made of columns: \"{gender} {title}\"; by "
+         "default the text column of the field's name."),
+    FLOAT("fields.*.word_dropout", "0", 0, 1,
+          "Training leaves out each word with this probability."),
+    TEXTS("fields.*.damage.labels", "[]",
+          "Words that stand in the row's values of these labels are dropped "
+          "for good, in every split: a run on titles that say less."),
+    INT("fields.*.damage.first_words", "0", 0, 100,
+        "So are this many first words (the brand)."),
+    FLOAT("fields.*.damage.p", "0", 0, 1, "Probability for each such word."),
+
+    INT("model.embed_dim", "256", 1, 65536, "Length of an embedding."),
+    TEXT("model.image.tower", "resnet",
+         "cnn, resnet or vit. Each tower takes those of the options below "
+         "that concern it; any other is an error."),
+    INT("model.image.width", NULL, 1, 65536,
+        "Channels of the first stage (cnn, resnet), or of a token (vit)."),
+    INT("model.image.depth", NULL, 1, 1024,
+        "resnet: 18, 34 or 50; vit: blocks."),
+    INTS("model.image.layers", "[]", 1, 1024, "resnet: blocks per stage."),
+    INTS("model.image.widths", "[]", 1, 65536, "cnn: channels per stage."),
+    TEXT("model.image.block", NULL, "resnet: basic or bottleneck."),
+    TEXT("model.image.stem", NULL, "resnet: imagenet or small."),
+    BOOL("model.image.zero_init_residual", "false",
+         "resnet: the last norm of each block starts at 0."),
+    FLOAT("model.image.drop_path", "0", 0, 1,
+          "resnet, vit: stochastic depth of the last block."),
+    INT("model.image.patch", NULL, 1, 1024, "vit: pixels of a patch."),
+    INT("model.image.heads", NULL, 1, 1024, "vit: attention heads."),
+    FLOAT("model.image.mlp_ratio", NULL, .1, 64,
+          "vit: hidden width of a block / width."),
+    FLOAT("model.image.dropout", "0", 0, 1, "cnn, vit."),
+    TEXT("model.image.pooling", NULL, "vit: cls or mean."),
+    TEXT("model.image.activation", NULL, "vit: gelu or quick_gelu."),
+    TEXT("model.text.tower", "transformer",
+         "bag, lstm or transformer; options as for the image tower."),
+    INT("model.text.width", NULL, 1, 65536, "Width of a token."),
+    INT("model.text.depth", NULL, 0, 1024, "Layers."),
+    INT("model.text.heads", NULL, 1, 1024, "transformer: attention heads."),
+    FLOAT("model.text.mlp_ratio", NULL, .1, 64,
+          "transformer: hidden width of a block / width."),
+    FLOAT("model.text.dropout", "0", 0, 1, "Dropout."),
+    TEXT("model.text.pooling", NULL,
+         "lstm: mean, max or last; transformer: last, mean or cls."),
+    BOOL("model.text.bidirectional", "false",
+         "lstm: both directions; transformer: not causal."),
+    TEXT("model.text.activation", NULL, "transformer: gelu or quick_gelu."),
+    INT("model.image_projection.hidden", "0", 0, 65536,
+        "0: linear; else an MLP with one hidden layer of this width."),
+    FLOAT("model.image_projection.dropout", "0", 0, 1, "Of that layer."),
+    INT("model.text_projection.hidden", "0", 0, 65536,
+        "0: linear; else an MLP with one hidden layer of this width."),
+    FLOAT("model.text_projection.dropout", "0", 0, 1, "Of that layer."),
+    TEXT("model.fusion.kind", "weighted_average",
+         "weighted_average or concat_mlp: a product's fields into one."),
+    BOOL("model.fusion.fixed", "false",
+         "weighted_average: the weights are not trained."),
+    FLOAT("model.fusion.weights.*", NULL, 1e-6, 1e6,
+          "weighted_average: starting weight of a field."),
+    INT("model.fusion.hidden", NULL, 1, 65536, "concat_mlp: hidden width."),
+    FLOAT("model.fusion.dropout", "0", 0, 1, "concat_mlp."),
+    FLOAT("model.temperature", "0.07", .01, 1,
+          "Temperature of the contrastive loss at the start."),
+    BOOL("model.fixed_temperature", "false", "It is not trained."),
+    ENUM("model.heads.*.input", "product",
+         "product|image|text|image_features|text_features",
+         "What the classification head of this label column sees."),
+    FLOAT("model.heads.*.weight", "1", 0, 1e6,
+          "Weight of its cross-entropy in the loss."),
+
+    NEEDED("tasks.*.query",
+           "What is searched with: a field, `image`, a template in braces, or "
+           "`judgements` (the queries of the search log)."),
+    TEXTS("tasks.*.product_fields", "[image]",
+          "What is found: `image` and text fields, fused."),
+    TEXTS("tasks.*.relevant_by", "[group]",
+          "Right answers: `group`, text columns (equal normalised text; either "
+          "is enough), labels (all equal), or `judgements`."),
+    FLOAT("tasks.*.weight", "1", 0, 1e6,
+          "Weight of its contrastive loss; 0: evaluation only."),
+    BOOL("tasks.*.distinct_queries", "false",
+         "Evaluation counts rows with the same query text once."),
+    BOOL("tasks.*.fields_alone", "false",
+         "Evaluation also ranks by each product field alone, with paired "
+         "intervals of what fusion adds."),
+
+    TEXT("loss.kind", "infonce", "infonce."),
+    ENUM("loss.positives", "uniform", "uniform|sum|exclude",
+         "How several right rows of a batch share the target."),
+    FLOAT("loss.label_smoothing", "0", 0, .99, "Of the contrastive loss."),
+
+    INT("train.epochs", "10", 1, 1e6, "Passes over the train split."),
+    INT("train.batch_size", "128", 2, 1e6, "Rows of a batch."),
+    INT("train.accumulate", "1", 1, 1e6,
+        "Batches whose gradients are averaged for one update."),
+    ENUM("train.optimizer", "adamw", "adamw|sgd", "Optimizer."),
+    FLOAT("train.lr", "1e-3", 0, 1e3, "Peak learning rate."),
+    FLOAT("train.weight_decay", "0.1", 0, 1e3,
+          "Not on norms, biases, positions and temperature."),
+    FLOAT("train.beta1", "0.9", 0, .999999, "adamw."),
+    FLOAT("train.beta2", "0.999", 0, .999999999, "adamw."),
+    FLOAT("train.eps", "1e-8", 1e-30, 1, "adamw."),
+    FLOAT("train.momentum", "0.9", 0, .999999, "sgd."),
+    BOOL("train.nesterov", "false", "sgd."),
+    ENUM("train.schedule", "cosine", "cosine|linear|constant",
+         "Learning rate after the warm-up."),
+    INT("train.warmup_steps", "0", 0, BIG, "Updates of linear warm-up."),
+    FLOAT("train.min_lr_ratio", "0", 0, 1, "Last learning rate / peak."),
+    FLOAT("train.clip_grad_norm", "1", 0, 1e9, "0: no clipping."),
+    FLOAT("train.field_dropout", "0", 0, .99,
+          "Probability to hide a field from the fusion, never all of them."),
+    ENUM("train.precision", "auto", "auto|fp32|bf16",
+         "auto: bf16 autocast where the machine is fast at it."),
+    BOOL("train.channels_last", "true", "Memory format of photos and kernels."),
+    ENUM("train.device", "auto", "auto|cpu|cuda", "auto: cuda if there is one."),
+    INT("train.threads", "0", 0, 1024,
+        "Threads of libtorch; 0: the processors. Results are bit-identical at "
+        "an equal number."),
+    INT("train.loader_threads", "0", 0, 1024,
+        "Threads that decode; 0: the processors. Changes no result."),
+    INT("train.validate_every", "0", 0, BIG, "Updates; 0: each epoch."),
+    INT("train.checkpoint_every", "0", 0, BIG,
+        "Updates between checkpoints besides those of validations."),
+    INT("train.keep_last", "3", 1, 1e6, "Checkpoints that are kept."),
+    TEXT("train.metric", NULL,
+         "What decides the best checkpoint: `<task>.<metric>` such as "
+         "text_to_image.hit@10, or `<label>.accuracy` of a head; by default "
+         "the first task's mrr."),
+    INT("train.patience", "0", 0, 1e6,
+        "Stop after this many validations without a gain; 0: never."),
+    INT("train.log_every", "1", 1, BIG, "Updates between lines of log.jsonl."),
+
+    INT("eval.batch_size", "256", 1, 1e6, "Rows of a batch."),
+    INTS("eval.k", "[1, 5, 10]", 1, BIG, "Cutoffs of the metrics @k."),
+    INT("eval.bootstrap", "10000", 1, 1e7, "Resamples of the intervals."),
+    TEXTS("eval.zero_shot.*.templates", "[\"{}\"]",
+          "Texts of a label's names, {} being the name: classification "
+          "without a head, by the nearest text."),
+    ENUM("eval.zero_shot.*.input", "image", "image|product",
+         "What is classified: the photo, or the fused product of all fields."),
+    TEXT("eval.matching.task", NULL,
+         "Task whose queries and products make the pairs; by default the "
+         "first."),
+    TEXT("eval.matching.category", NULL,
+         "Label that makes half of the non-matching pairs hard."),
+};
+
+const dip_option *dip_options_table(size_t *count)
+{
+    *count = DIP_ARRAY_LEN(options);
+    return options;
+}

@@ -1,0 +1,92 @@
+#include "train/encode.h"
+
+/* BOOL [B] on `device`: which of the numbers are not zero. */
+static dip_tensor *nonzero(const dip_tensor *numbers, dip_device device)
+{
+    return dip_t_to_device(dip_t_ne_scalar(numbers, 0), device);
+}
+
+static void encode_image(dip_encoded_batch *out, const dip_model *model,
+                         const dip_batch *batch,
+                         const dip_encode_options *options)
+{
+    int64_t side = options->image_size;
+    int64_t sizes[4] = {batch->size, 3, side, side};
+    dip_tensor *images = dip_tensor_borrow(batch->images, DIP_F32, 4, sizes);
+    images = dip_t_to_device(images, options->device);
+    if (options->channels_last)
+        images = dip_t_channels_last(images);
+    dip_tensor *present = dip_tensor_borrow(batch->present, DIP_U8, 1, sizes);
+    out->image_present = nonzero(present, options->device);
+    out->image = dip_model_encode_image(model, images, options->training);
+}
+
+static int64_t longest(const dip_batch *batch, const bool *wanted, int count)
+{
+    int64_t most = 1;
+    for (int s = 0; s < count; s++) {
+        for (int64_t i = 0; wanted[s] && i < batch->size; i++) {
+            if (batch->texts[s].lengths[i] > most)
+                most = batch->texts[s].lengths[i];
+        }
+    }
+    return most;
+}
+
+static void encode_texts(dip_encoded_batch *out, const dip_model *model,
+                         const dip_batch *batch, int text_count,
+                         const dip_encode_options *options)
+{
+    dip_tensor *ids[DIP_SOURCES_MAX], *lengths[DIP_SOURCES_MAX];
+    int source[DIP_SOURCES_MAX], count = 0;
+    int64_t tokens = longest(batch, options->texts, text_count);
+    for (int s = 0; s < text_count; s++) {
+        if (!options->texts[s])
+            continue;
+        const dip_batch_text *text = &batch->texts[s];
+        int64_t sizes[2] = {batch->size, text->context};
+        dip_tensor *all = dip_tensor_borrow(text->ids, DIP_I64, 2, sizes);
+        int64_t width = tokens < text->context ? tokens : text->context;
+        ids[count] = dip_t_narrow(all, 1, 0, width);
+        lengths[count] = dip_tensor_borrow(text->lengths, DIP_I64, 1, sizes);
+        out->text_present[s] = nonzero(lengths[count], options->device);
+        source[count++] = s;
+    }
+    if (count == 0)
+        return;
+    dip_tensor *id = dip_t_to_device(dip_t_cat(ids, count, 0), options->device);
+    dip_tensor *length =
+        dip_t_to_device(dip_t_cat(lengths, count, 0), options->device);
+    dip_encoded joint =
+        dip_model_encode_text(model, id, length, options->training);
+    for (int i = 0; i < count; i++) {
+        int64_t start = i * batch->size;
+        out->texts[source[i]] = (dip_encoded){
+            .features = dip_t_narrow(joint.features, 0, start, batch->size),
+            .embedding = dip_t_narrow(joint.embedding, 0, start, batch->size),
+        };
+    }
+}
+
+dip_encoded_batch dip_encode_batch(const dip_model *model,
+                                   const dip_batch *batch, int text_count,
+                                   const dip_encode_options *options)
+{
+    dip_encoded_batch out = {0};
+    if (options->image && batch->images != NULL)
+        encode_image(&out, model, batch, options);
+    encode_texts(&out, model, batch, text_count, options);
+    return out;
+}
+
+dip_tensor *dip_encoded_embedding(const dip_encoded_batch *encoded, int source)
+{
+    return source == DIP_SOURCE_IMAGE ? encoded->image.embedding
+                                      : encoded->texts[source].embedding;
+}
+
+dip_tensor *dip_encoded_present(const dip_encoded_batch *encoded, int source)
+{
+    return source == DIP_SOURCE_IMAGE ? encoded->image_present
+                                      : encoded->text_present[source];
+}

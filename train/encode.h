@@ -1,0 +1,47 @@
+/* A batch of the loader through the towers of a model: what training,
+ * evaluation and search start from. */
+#ifndef DIP_TRAIN_ENCODE_H
+#define DIP_TRAIN_ENCODE_H
+
+#include <stdbool.h>
+
+#include "data/loader.h"
+#include "models/model.h"
+#include "tensor/tensor.h"
+
+#define DIP_SOURCES_MAX 32
+
+/* Stands for the photo where a text source's index is expected. */
+#define DIP_SOURCE_IMAGE (-1)
+
+/* B rows, D the model's embed_dim. Present: BOOL [B]; an absent photo or an
+ * empty text is zeros. NULL where it was not asked for. */
+typedef struct {
+    dip_encoded image;
+    dip_tensor *image_present;
+    dip_encoded texts[DIP_SOURCES_MAX];
+    dip_tensor *text_present[DIP_SOURCES_MAX];
+} dip_encoded_batch;
+
+/* What to encode. */
+typedef struct {
+    bool image;
+    bool texts[DIP_SOURCES_MAX];
+    int64_t image_size; /* height and width of the batch's photos */
+    dip_device device;
+    bool channels_last;
+    bool training;
+} dip_encode_options;
+
+/* Follows tensor/tensor.h: results in the open scope, failures stick. The
+ * texts go through the tower together, cut to the longest of the batch. */
+dip_encoded_batch dip_encode_batch(const dip_model *model,
+                                   const dip_batch *batch, int text_count,
+                                   const dip_encode_options *options);
+
+/* The embedding and the presence of a source (an index or
+ * DIP_SOURCE_IMAGE). */
+dip_tensor *dip_encoded_embedding(const dip_encoded_batch *encoded, int source);
+dip_tensor *dip_encoded_present(const dip_encoded_batch *encoded, int source);
+
+#endif

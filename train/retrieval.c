@@ -1,0 +1,217 @@
+#include "train/retrieval.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/rng.h"
+
+enum { STREAM_FIELD_DROPOUT = 0x301 };
+
+/* ---- products ------------------------------------------------------------ */
+
+static dip_tensor *column(const dip_tensor *matrix, int i)
+{
+    return dip_t_select(matrix, 1, i);
+}
+
+dip_tensor *dip_retrieval_product(const dip_model *model,
+                                  const dip_encoded_batch *encoded,
+                                  const int *field_text, const bool *fields,
+                                  const dip_tensor *keep, dip_tensor **present,
+                                  bool training)
+{
+    dip_tensor *embeddings[DIP_FUSION_FIELDS_MAX];
+    dip_tensor *masks[DIP_FUSION_FIELDS_MAX];
+    dip_tensor *some = NULL;
+    int count = dip_model_field_count(model);
+    for (int f = 0; f < count; f++) {
+        if (fields[f] && some == NULL)
+            some = dip_encoded_embedding(encoded, field_text[f]);
+    }
+    dip_tensor *absent = NULL;
+    for (int f = 0; f < count; f++) {
+        if (fields[f]) {
+            embeddings[f] = dip_encoded_embedding(encoded, field_text[f]);
+            masks[f] = dip_encoded_present(encoded, field_text[f]);
+            if (keep != NULL)
+                masks[f] = dip_t_logical_and(masks[f], column(keep, f));
+            continue;
+        }
+        /* Any unit rows will do where nothing is present. */
+        embeddings[f] = dip_t_detach(some);
+        if (absent == NULL)
+            absent = dip_t_ne_scalar(
+                dip_t_mul_scalar(dip_t_select(dip_t_detach(some), 1, 0), 0), 0);
+        masks[f] = absent;
+    }
+    dip_tensor *mask = dip_t_stack(masks, count, 1);
+    if (present != NULL)
+        *present = dip_t_amax(mask, 1, false);
+    return dip_model_fuse(model, embeddings, mask, training);
+}
+
+/* U8 [B, fields]: hides each field with the probability, but never all that
+ * are there; a function of (seed, epoch, row). */
+static dip_tensor *draw_kept_fields(const dip_retrieval *r,
+                                    const dip_batch *batch, const bool *fields)
+{
+    int count = dip_model_field_count(r->model);
+    int64_t sizes[2] = {batch->size, count};
+    dip_tensor *keep = dip_tensor_full(1, DIP_BOOL, 2, sizes);
+    uint8_t *cells = dip_tensor_data(keep);
+    if (cells == NULL)
+        return NULL;
+    for (int64_t i = 0; i < batch->size; i++) {
+        dip_rng rng =
+            dip_rng_stream(r->seed, STREAM_FIELD_DROPOUT,
+                           (uint64_t)batch->epoch, (uint64_t)batch->rows[i]);
+        int used = 0, hidden = 0;
+        for (int f = 0; f < count; f++) {
+            if (!fields[f])
+                continue;
+            used++;
+            bool hide = dip_rng_uniform(&rng) < r->field_dropout;
+            cells[i * count + f] = !hide;
+            hidden += hide;
+        }
+        for (int f = 0; f < count && hidden == used; f++)
+            cells[i * count + f] = 1;
+    }
+    return dip_t_to_device(keep, r->device);
+}
+
+/* ---- losses ---------------------------------------------------------------
+ */
+
+/* Room for the positives of a batch; which outlives the tensors over it. */
+static dip_tensor *positives_of(const dip_retrieval_task *task,
+                                const dip_batch *batch)
+{
+    int64_t sizes[2] = {batch->size, batch->size};
+    dip_tensor *matrix = dip_tensor_empty(DIP_BOOL, 2, sizes);
+    uint8_t *cells = dip_tensor_data(matrix);
+    if (cells == NULL)
+        return NULL;
+    if (task->keys != NULL) {
+        dip_row_keys_positives(cells, task->keys, batch->rows, batch->size);
+        return matrix;
+    }
+    dip_row_queries_positives(cells, task->judged,
+                              batch->texts[task->query].queries, batch->rows,
+                              batch->size);
+    for (int64_t i = 0; i < batch->size; i++)
+        cells[i * batch->size + i] = 1;
+    return matrix;
+}
+
+static int fields_used(const dip_retrieval_task *task, int count)
+{
+    int used = 0;
+    for (int f = 0; f < count; f++)
+        used += task->fields[f];
+    return used;
+}
+
+static dip_tensor *task_loss(const dip_retrieval *r,
+                             const dip_retrieval_task *task,
+                             const dip_encoded_batch *encoded,
+                             const dip_batch *batch)
+{
+    dip_tensor *keep = NULL, *product_present = NULL;
+    if (r->field_dropout > 0 &&
+        fields_used(task, dip_model_field_count(r->model)) > 1)
+        keep = draw_kept_fields(r, batch, task->fields);
+    dip_tensor *products =
+        dip_retrieval_product(r->model, encoded, r->field_text, task->fields,
+                              keep, &product_present, true);
+    dip_loss_input input = {
+        .queries = dip_encoded_embedding(encoded, task->query),
+        .items = products,
+        .scale = dip_model_scale(r->model),
+        .positives = dip_t_to_device(positives_of(task, batch), r->device),
+        .valid = dip_t_logical_and(dip_encoded_present(encoded, task->query),
+                                   product_present),
+    };
+    return r->loss->fn(&input, &r->loss_options);
+}
+
+dip_tensor *dip_retrieval_head_input(const dip_model *model, int h,
+                                     const dip_encoded_batch *encoded,
+                                     const int *field_text, bool training)
+{
+    bool all[DIP_FUSION_FIELDS_MAX];
+    int text = 0;
+    for (int f = 0; f < DIP_FUSION_FIELDS_MAX; f++)
+        all[f] = true;
+    for (int f = dip_model_field_count(model) - 1; f >= 0; f--) {
+        if (field_text[f] != DIP_SOURCE_IMAGE)
+            text = field_text[f];
+    }
+    switch (dip_model_head_input(model, h)) {
+    case DIP_HEAD_IMAGE:
+        return encoded->image.embedding;
+    case DIP_HEAD_IMAGE_FEATURES:
+        return encoded->image.features;
+    case DIP_HEAD_TEXT:
+        return encoded->texts[text].embedding;
+    case DIP_HEAD_TEXT_FEATURES:
+        return encoded->texts[text].features;
+    case DIP_HEAD_PRODUCT:
+    case DIP_HEAD_INPUT_COUNT:
+        break;
+    }
+    return dip_retrieval_product(model, encoded, field_text, all, NULL, NULL,
+                                 training);
+}
+
+static dip_tensor *head_loss(const dip_retrieval *r, int h,
+                             const dip_encoded_batch *encoded,
+                             const dip_batch *batch)
+{
+    int64_t size = batch->size;
+    dip_tensor *targets =
+        dip_tensor_borrow(batch->labels[h], DIP_I64, 1, &size);
+    dip_tensor *logits = dip_model_head_logits(
+        r->model, h,
+        dip_retrieval_head_input(r->model, h, encoded, r->field_text, true));
+    return dip_loss_cross_entropy(logits, dip_t_to_device(targets, r->device),
+                                  0);
+}
+
+static dip_tensor *add_weighted(dip_tensor *sum, const dip_tensor *part,
+                                double weight)
+{
+    dip_tensor *weighted = dip_t_mul_scalar(part, weight);
+    return sum == NULL ? weighted : dip_t_add(sum, weighted);
+}
+
+dip_status dip_retrieval_loss(dip_tensor **loss, const dip_retrieval *r,
+                              const dip_batch *batch, dip_err *err)
+{
+    *loss = NULL;
+    dip_encode_options options = {.image = batch->images != NULL,
+                                  .image_size = r->image_size,
+                                  .device = r->device,
+                                  .channels_last = r->channels_last,
+                                  .training = true};
+    for (int s = 0; s < r->text_count; s++)
+        options.texts[s] = true;
+    dip_encoded_batch encoded =
+        dip_encode_batch(r->model, batch, r->text_count, &options);
+    dip_tensor *sum = NULL;
+    for (int t = 0; t < r->task_count; t++) {
+        if (r->tasks[t].weight > 0)
+            sum = add_weighted(sum, task_loss(r, &r->tasks[t], &encoded, batch),
+                               r->tasks[t].weight);
+    }
+    for (int h = 0; h < dip_model_head_count(r->model); h++) {
+        if (r->head_weights[h] > 0)
+            sum = add_weighted(sum, head_loss(r, h, &encoded, batch),
+                               r->head_weights[h]);
+    }
+    *loss = sum;
+    if (sum == NULL && !dip_tensor_failed())
+        return dip_fail(err, DIP_ECONFIG,
+                        "no task and no head has a weight above 0");
+    return DIP_OK;
+}

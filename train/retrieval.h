@@ -1,0 +1,64 @@
+/* The recipe of retrieval: for each task a contrastive loss between queries and
+ * fused products of the same batch, and the cross-entropies of the heads, all
+ * summed with their weights. */
+#ifndef DIP_TRAIN_RETRIEVAL_H
+#define DIP_TRAIN_RETRIEVAL_H
+
+#include <stdint.h>
+
+#include "base/status.h"
+#include "data/loader.h"
+#include "data/relevance.h"
+#include "losses/loss.h"
+#include "models/model.h"
+#include "train/encode.h"
+
+#define DIP_RETRIEVAL_TASKS_MAX 16
+
+typedef struct {
+    int query;                          /* text source or DIP_SOURCE_IMAGE */
+    bool fields[DIP_FUSION_FIELDS_MAX]; /* of the model's fields: part of it */
+    double weight;
+    /* What the positives of a batch are: exactly one is given. */
+    const dip_row_keys *keys;
+    const dip_row_queries *judged; /* the source gives judged queries */
+} dip_retrieval_task;
+
+/* All borrowed. */
+typedef struct {
+    dip_model *model;
+    const dip_retrieval_task *tasks;
+    int task_count;
+    int text_count;             /* sources of a batch */
+    const int *field_text;      /* [model fields] source or DIP_SOURCE_IMAGE */
+    const double *head_weights; /* [heads]; head i reads label i of a batch */
+    const dip_loss_kind *loss;
+    dip_loss_options loss_options;
+    double field_dropout;
+    uint64_t seed;
+    int64_t image_size;
+    dip_device device;
+    bool channels_last;
+} dip_retrieval;
+
+/* The loss of a batch (0 dims, F32) in the open scope. */
+dip_status dip_retrieval_loss(dip_tensor **loss, const dip_retrieval *recipe,
+                              const dip_batch *batch,
+                              dip_err *err) DIP_MUST_CHECK;
+
+/* The embeddings [B, D] of the products made of the chosen model fields, as
+ * training and evaluation fuse them; *present (may be NULL) gets BOOL [B]: any
+ * of the fields is there. `keep` U8 [B, fields] hides fields, or NULL. */
+dip_tensor *dip_retrieval_product(const dip_model *model,
+                                  const dip_encoded_batch *encoded,
+                                  const int *field_text, const bool *fields,
+                                  const dip_tensor *keep, dip_tensor **present,
+                                  bool training);
+
+/* What head `h` of the model sees: [B, ...]. A product is that of all fields,
+ * a text the first text field. */
+dip_tensor *dip_retrieval_head_input(const dip_model *model, int h,
+                                     const dip_encoded_batch *encoded,
+                                     const int *field_text, bool training);
+
+#endif
