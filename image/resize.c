@@ -81,23 +81,28 @@ static bool changes_nothing(const axis_plan *plan)
            plan->to == (float)plan->source;
 }
 
-/* Every part of `memory` for `outputs` x `taps` weights. */
-static dip_status reserve_axis(axis_memory *memory, size_t outputs, size_t taps,
-                               dip_err *err)
+static dip_status reserve_places(axis_memory *memory, size_t outputs,
+                                 dip_err *err)
 {
-    size_t weights;
-    if (dip_mul_overflows(outputs, taps, &weights) || weights > SIZE_MAX / 16)
-        return dip_no_memory(err);
     dip_status st = dip_reserve(&memory->start, &memory->start_capacity,
                                 outputs, sizeof(int), err);
     if (st == DIP_OK)
         st = dip_reserve(&memory->count, &memory->count_capacity, outputs,
                          sizeof(int), err);
+    return st;
+}
+
+static dip_status reserve_weights(axis_memory *memory, size_t outputs,
+                                  size_t taps, dip_err *err)
+{
+    size_t weights, packed;
+    if (dip_mul_overflows(outputs, taps, &weights) ||
+        dip_mul_overflows(weights, 2, &packed))
+        return dip_no_memory(err);
+    dip_status st = dip_reserve(&memory->weights, &memory->weights_capacity,
+                                weights, sizeof(int32_t), err);
     if (st == DIP_OK)
-        st = dip_reserve(&memory->weights, &memory->weights_capacity, weights,
-                         sizeof(int32_t), err);
-    if (st == DIP_OK)
-        st = dip_reserve(&memory->packed, &memory->packed_capacity, 2 * weights,
+        st = dip_reserve(&memory->packed, &memory->packed_capacity, packed,
                          sizeof(int16_t), err);
     if (st == DIP_OK)
         st = dip_reserve(&memory->kernel, &memory->kernel_capacity, taps,
@@ -122,52 +127,76 @@ static void pack_weights(int16_t *packed, const int32_t *weights, int taps)
     }
 }
 
-/* The weights of output `i` of the plan. */
-static void fill_output(axis_memory *memory, const axis_plan *plan, int i,
-                        int taps)
+/* The kernel as stretched over the samples of a plan. */
+typedef struct {
+    double scale;   /* source samples per output */
+    double widen;   /* of the kernel: 1 when enlarging */
+    double support; /* source samples on either side of the centre */
+} stretch;
+
+static stretch stretch_of(const axis_plan *plan)
 {
     double scale = (double)(plan->to - plan->from) / plan->size;
     double widen = scale > 1.0 ? scale : 1.0;
-    double support = resamples[plan->resample].support * widen;
-    double centre = (double)plan->from + (plan->first + i + 0.5) * scale;
-    int start = (int)(centre - support + 0.5);
-    int end = (int)(centre + support + 0.5);
-    if (start < 0)
-        start = 0;
-    if (end > plan->source)
-        end = plan->source;
+    return (stretch){scale, widen, resamples[plan->resample].support * widen};
+}
 
-    double sum = 0.0;
-    double inverse = 1.0 / widen;
-    for (int t = 0; t < end - start; t++) {
-        memory->kernel[t] = resamples[plan->resample].kernel(
-            (t + start - centre + 0.5) * inverse);
+static double centre_of(const axis_plan *plan, const stretch *s, int output)
+{
+    return (double)plan->from + (plan->first + output + 0.5) * s->scale;
+}
+
+/* Sets start and count of every output; the largest count. */
+static int place_outputs(axis_memory *memory, const axis_plan *plan,
+                         const stretch *s)
+{
+    int most = 0;
+    for (int i = 0; i < plan->outputs; i++) {
+        double centre = centre_of(plan, s, i);
+        int start = (int)(centre - s->support + 0.5);
+        int end = (int)(centre + s->support + 0.5);
+        start = start < 0 ? 0 : start;
+        end = end > plan->source ? plan->source : end;
+        memory->start[i] = start;
+        memory->count[i] = end - start;
+        if (most < end - start)
+            most = end - start;
+    }
+    return most;
+}
+
+static void weigh_output(axis_memory *memory, const axis_plan *plan,
+                         const stretch *s, int output, int taps)
+{
+    double (*kernel)(double x) = resamples[plan->resample].kernel;
+    double offset = memory->start[output] - centre_of(plan, s, output) + 0.5;
+    double inverse = 1.0 / s->widen, sum = 0.0;
+    int count = memory->count[output];
+    for (int t = 0; t < count; t++) {
+        memory->kernel[t] = kernel((t + offset) * inverse);
         sum += memory->kernel[t];
     }
-    int32_t *weights = memory->weights + (ptrdiff_t)i * taps;
+    int32_t *weights = memory->weights + (ptrdiff_t)output * taps;
     for (int t = 0; t < taps; t++)
-        weights[t] = t < end - start && sum != 0.0
-                         ? to_fixed(memory->kernel[t] / sum)
-                         : 0;
-    pack_weights(memory->packed + 2 * (ptrdiff_t)i * taps, weights, taps);
-    memory->start[i] = start;
-    memory->count[i] = end - start;
+        weights[t] =
+            t < count && sum != 0.0 ? to_fixed(memory->kernel[t] / sum) : 0;
+    pack_weights(memory->packed + 2 * (ptrdiff_t)output * taps, weights, taps);
 }
 
 static dip_status plan_axis(dip_resize_axis *out, axis_memory *memory,
                             const axis_plan *plan, dip_err *err)
 {
-    double scale = (double)(plan->to - plan->from) / plan->size;
-    double support =
-        resamples[plan->resample].support * (scale > 1.0 ? scale : 1.0);
-    int taps = (int)ceil(support) * 2 + 1;
+    stretch s = stretch_of(plan);
+    dip_status st = reserve_places(memory, (size_t)plan->outputs, err);
+    if (st != DIP_OK)
+        return st;
+    int taps = place_outputs(memory, plan, &s);
     taps = (taps + DIP_RESIZE_GROUP - 1) / DIP_RESIZE_GROUP * DIP_RESIZE_GROUP;
-    dip_status st =
-        reserve_axis(memory, (size_t)plan->outputs, (size_t)taps, err);
+    st = reserve_weights(memory, (size_t)plan->outputs, (size_t)taps, err);
     if (st != DIP_OK)
         return st;
     for (int i = 0; i < plan->outputs; i++)
-        fill_output(memory, plan, i, taps);
+        weigh_output(memory, plan, &s, i, taps);
     *out = (dip_resize_axis){
         .outputs = plan->outputs,
         .taps = taps,

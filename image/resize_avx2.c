@@ -9,59 +9,78 @@
 
 enum { ROWS_AT_ONCE = 4, COLUMNS_AT_ONCE = 32, LOAD = 16 };
 
-/* sum of pixel * (high * 2^11 + low), rounded, clipped to bytes later. */
+/* Sums of pixel * weight from those of the two parts of the weights. */
 AVX2 static inline __m256i combine(__m256i high, __m256i low)
 {
     return _mm256_add_epi32(_mm256_slli_epi32(high, DIP_RESIZE_LOW_BITS), low);
 }
 
-/* One pixel of ROWS_AT_ONCE rows. Each load holds four RGB source pixels,
- * spread as pairs of neighbours [p0 p1] and [p2 p3] of one channel, so that
- * a multiply-add of pairs does two taps of three channels at once. */
-AVX2 static inline void four_rows_pixel(uint8_t *const out[ROWS_AT_ONCE],
-                                        const uint8_t *const in[ROWS_AT_ONCE],
-                                        const int16_t *packed, int groups)
+/* Sixteen bytes of one row, and of another in the upper lane. */
+AVX2 static inline __m256i load_two_rows(const uint8_t *lower,
+                                         const uint8_t *upper)
 {
-    const __m256i spread = _mm256_setr_epi8(
-        0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1, 6, -1, 9, -1,
-        7, -1, 10, -1, 8, -1, 11, -1, -1, -1, -1, -1);
-    const __m256i high_pairs = _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1);
-    const __m256i low_pairs = _mm256_setr_epi32(2, 2, 2, 2, 3, 3, 3, 3);
-    __m256i high[ROWS_AT_ONCE], low[ROWS_AT_ONCE];
-    for (int r = 0; r < ROWS_AT_ONCE; r++)
-        high[r] = low[r] = _mm256_setzero_si256();
-
-    for (int g = 0; g < groups; g++) {
-        __m256i weights = _mm256_castsi128_si256(
-            _mm_loadu_si128((const __m128i *)(packed + 8 * g)));
-        __m256i w_high = _mm256_permutevar8x32_epi32(weights, high_pairs);
-        __m256i w_low = _mm256_permutevar8x32_epi32(weights, low_pairs);
-        for (int r = 0; r < ROWS_AT_ONCE; r++) {
-            __m256i pixels = _mm256_broadcastsi128_si256(
-                _mm_loadu_si128((const __m128i *)(in[r] + 12 * g)));
-            pixels = _mm256_shuffle_epi8(pixels, spread);
-            high[r] =
-                _mm256_add_epi32(high[r], _mm256_madd_epi16(pixels, w_high));
-            low[r] = _mm256_add_epi32(low[r], _mm256_madd_epi16(pixels, w_low));
-        }
-    }
-    for (int r = 0; r < ROWS_AT_ONCE; r++) {
-        __m256i both = combine(high[r], low[r]);
-        __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(both),
-                                    _mm256_extracti128_si256(both, 1));
-        sum = _mm_add_epi32(sum, _mm_set1_epi32(1 << (DIP_RESIZE_BITS - 1)));
-        sum = _mm_srai_epi32(sum, DIP_RESIZE_BITS);
-        sum = _mm_packus_epi32(sum, sum);
-        int rgb = _mm_cvtsi128_si32(_mm_packus_epi16(sum, sum));
-        memcpy(out[r], &rgb, 3);
-    }
+    __m128i first = _mm_loadu_si128((const __m128i *)lower);
+    __m128i second = _mm_loadu_si128((const __m128i *)upper);
+    return _mm256_inserti128_si256(_mm256_castsi128_si256(first), second, 1);
 }
 
-/* How many outputs from the left may load without passing `readable` bytes. */
+static int32_t load_pair(const int16_t *weights)
+{
+    int32_t pair;
+    memcpy(&pair, weights, sizeof pair);
+    return pair;
+}
+
+/* One pixel of ROWS_AT_ONCE rows. A lane holds four RGB source pixels of its
+ * row, spread as the pairs [p0 p1] or [p2 p3] of each channel, so that a
+ * multiply-add of pairs does two taps of three channels. Writes four bytes a
+ * row, the last of which is 0. */
+AVX2 static inline void pixel_of_rows(uint8_t *const out[ROWS_AT_ONCE],
+                                      const uint8_t *const in[ROWS_AT_ONCE],
+                                      size_t out_at, size_t in_at,
+                                      const int16_t *packed, int groups)
+{
+    const __m256i spread[2] = {
+        _mm256_broadcastsi128_si256(_mm_setr_epi8(0, -1, 3, -1, 1, -1, 4, -1, 2,
+                                                  -1, 5, -1, -1, -1, -1, -1)),
+        _mm256_broadcastsi128_si256(_mm_setr_epi8(
+            6, -1, 9, -1, 7, -1, 10, -1, 8, -1, 11, -1, -1, -1, -1, -1))};
+    __m256i half = _mm256_set1_epi32(1 << (DIP_RESIZE_BITS - 1));
+    __m256i high[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+    __m256i low[2] = {half, half};
+
+    for (int g = 0; g < groups; g++, packed += 8, in_at += 12) {
+        __m256i pixels[2] = {load_two_rows(in[0] + in_at, in[1] + in_at),
+                             load_two_rows(in[2] + in_at, in[3] + in_at)};
+        for (int pair = 0; pair < 2; pair++) {
+            __m256i w_high = _mm256_set1_epi32(load_pair(packed + 2 * pair));
+            __m256i w_low = _mm256_set1_epi32(
+                load_pair(packed + DIP_RESIZE_GROUP + 2 * pair));
+            for (int r = 0; r < 2; r++) {
+                __m256i p = _mm256_shuffle_epi8(pixels[r], spread[pair]);
+                high[r] =
+                    _mm256_add_epi32(high[r], _mm256_madd_epi16(p, w_high));
+                low[r] = _mm256_add_epi32(low[r], _mm256_madd_epi16(p, w_low));
+            }
+        }
+    }
+    __m256i rows02 = _mm256_packus_epi32(
+        _mm256_srai_epi32(combine(high[0], low[0]), DIP_RESIZE_BITS),
+        _mm256_srai_epi32(combine(high[1], low[1]), DIP_RESIZE_BITS));
+    __m256i bytes = _mm256_packus_epi16(rows02, rows02);
+    int32_t row[ROWS_AT_ONCE] = {
+        _mm256_extract_epi32(bytes, 0), _mm256_extract_epi32(bytes, 4),
+        _mm256_extract_epi32(bytes, 1), _mm256_extract_epi32(bytes, 5)};
+    for (int r = 0; r < ROWS_AT_ONCE; r++)
+        memcpy(out[r] + out_at, &row[r], sizeof row[r]);
+}
+
+/* How many outputs from the left may load without passing `readable` bytes.
+ * The last one is always left over: its fourth byte is its neighbour's. */
 static int safe_outputs(const dip_resize_axis *axis, size_t readable)
 {
     size_t reach = (size_t)axis->taps * 3 + LOAD - 3 * DIP_RESIZE_GROUP;
-    int n = axis->outputs;
+    int n = axis->outputs - 1;
     while (n > 0 && (size_t)axis->start[n - 1] * 3 + reach > readable)
         n--;
     return n;
@@ -86,18 +105,11 @@ AVX2 static void horizontal(uint8_t *out, size_t out_stride,
             to[r] = out + last * out_stride;
         }
         int safe = safe_outputs(axis, in->size - last * in->stride);
-        for (int x = 0; x < safe; x++) {
-            const uint8_t *pixel[ROWS_AT_ONCE];
-            uint8_t *result[ROWS_AT_ONCE];
-            for (int r = 0; r < ROWS_AT_ONCE; r++) {
-                pixel[r] = from[r] + 3 * axis->start[x];
-                result[r] = to[r] + 3 * x;
-            }
-            four_rows_pixel(result, pixel,
-                            axis->packed + 2 * (ptrdiff_t)x * axis->taps,
-                            axis->taps / DIP_RESIZE_GROUP);
-        }
-        for (int r = 0; r < ROWS_AT_ONCE && safe < axis->outputs; r++)
+        for (int x = 0; x < safe; x++)
+            pixel_of_rows(to, from, 3 * (size_t)x, 3 * (size_t)axis->start[x],
+                          axis->packed + 2 * (ptrdiff_t)x * axis->taps,
+                          axis->taps / DIP_RESIZE_GROUP);
+        for (int r = 0; r < ROWS_AT_ONCE; r++)
             dip_resize_row_from(to[r], from[r], 3, axis, safe);
     }
 }
@@ -119,13 +131,6 @@ AVX2 static inline void add_two_taps(__m256i high[4], __m256i low[4],
             _mm256_add_epi32(high[i], _mm256_madd_epi16(pairs[i], w_high));
         low[i] = _mm256_add_epi32(low[i], _mm256_madd_epi16(pairs[i], w_low));
     }
-}
-
-static int32_t load_pair(const int16_t *weights)
-{
-    int32_t pair;
-    memcpy(&pair, weights, sizeof pair);
-    return pair;
 }
 
 /* COLUMNS_AT_ONCE bytes of one line. `packed` are its weights, `count` the
