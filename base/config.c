@@ -363,6 +363,7 @@ static void read_tree(dip_config *config, const source *file,
     if (root->kind != DIP_NODE_MAPPING) {
         dip_faults_add(&config->faults, file->path, 0,
                        "a config is a mapping of keys to values");
+        config->unreadable = true;
         return;
     }
     const dip_node *extends = first_of_name(root, "extends");
@@ -381,6 +382,7 @@ static void read_file(dip_config *config, const source *file)
         dip_faults_no_memory(&config->faults);
     else if (st != DIP_OK)
         dip_faults_add(&config->faults, NULL, 0, "%s", err.msg);
+    config->unreadable |= st != DIP_OK;
     if (st != DIP_OK)
         return;
     dip_node root;
