@@ -46,7 +46,7 @@ typedef struct {
 /* As torch.nn.Linear starts: both uniform within 1 / sqrt(in). */
 dip_linear dip_make_linear(const dip_maker *maker, const char *name, int64_t in,
                            int64_t out, bool bias);
-/* Normal weights of this standard deviation, zero bias. */
+/* The same with normal weights of this standard deviation. */
 dip_linear dip_make_linear_normal(const dip_maker *maker, const char *name,
                                   int64_t in, int64_t out, bool bias,
                                   double std);
@@ -86,6 +86,13 @@ dip_tensor *dip_conv_forward(const dip_conv *layer, const dip_tensor *x);
 /* Drops the whole of x [B, ...] for a share p of the rows, and scales the rest
  * (stochastic depth, arXiv 1603.09382). Identity unless training. */
 dip_tensor *dip_drop_path(const dip_tensor *x, double p, bool training);
+
+/* A table of embeddings [rows, width] under name "token_embedding.weight",
+ * standard normal as torch.nn.Embedding. */
+dip_tensor *dip_make_embedding(const dip_maker *maker, int64_t rows,
+                               int64_t width);
+/* The learned token [W] once for each row of x [B, T, W]: [B, 1, W]. */
+dip_tensor *dip_token_like(const dip_tensor *token, const dip_tensor *x);
 
 /* BOOL [B, T]: token t of row b is text, not padding; for ids [B, T]. */
 dip_tensor *dip_token_mask(const dip_tensor *ids, const dip_tensor *lengths);

@@ -1,0 +1,183 @@
+#include "models/encoder.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+typedef struct {
+    dip_layer_norm ln_1, ln_2;
+    dip_tensor *in_weight, *in_bias; /* [3 W, W], [3 W] */
+    dip_linear out, fc, proj;
+    double drop_path;
+} block;
+
+struct dip_encoder {
+    dip_encoder_options options;
+    block *blocks;
+};
+
+/* torch.nn.MultiheadAttention and torch.nn.Linear as they start. */
+static void start_torch(block *b, const dip_maker *attn, const dip_maker *out,
+                        const dip_maker *mlp, int64_t width, int64_t hidden)
+{
+    double xavier = sqrt(6.0 / (double)(width + 3 * width));
+    double bound = 1.0 / sqrt((double)width);
+    b->in_weight = dip_make_uniform(attn, "in_proj_weight", DIP_PARAM_WEIGHT,
+                                    xavier, 2, (int64_t[]){3 * width, width});
+    b->out.weight = dip_make_uniform(out, "weight", DIP_PARAM_WEIGHT, bound, 2,
+                                     (int64_t[]){width, width});
+    b->fc = dip_make_linear(mlp, "c_fc", width, hidden, true);
+    b->proj = dip_make_linear(mlp, "c_proj", hidden, width, true);
+}
+
+/* The scaled normals of CLIP's text transformer. */
+static void start_clip(block *b, const dip_maker *attn, const dip_maker *out,
+                       const dip_maker *mlp, int64_t width, int64_t hidden,
+                       int64_t depth)
+{
+    double attn_std = 1.0 / sqrt((double)width);
+    double proj_std = attn_std / sqrt(2.0 * (double)depth);
+    double fc_std = 1.0 / sqrt(2.0 * (double)width);
+    b->in_weight = dip_make_normal(attn, "in_proj_weight", DIP_PARAM_WEIGHT,
+                                   attn_std, 2, (int64_t[]){3 * width, width});
+    b->out.weight = dip_make_normal(out, "weight", DIP_PARAM_WEIGHT, proj_std,
+                                    2, (int64_t[]){width, width});
+    b->fc = dip_make_linear_normal(mlp, "c_fc", width, hidden, true, fc_std);
+    b->proj =
+        dip_make_linear_normal(mlp, "c_proj", hidden, width, true, proj_std);
+}
+
+static void build_block(block *b, const dip_encoder_options *o,
+                        const dip_maker *maker)
+{
+    int64_t width = o->width;
+    int64_t hidden = (int64_t)((double)width * o->mlp_ratio);
+    dip_maker attn = dip_maker_in(maker, "attn");
+    dip_maker out = dip_maker_in(&attn, "out_proj");
+    dip_maker mlp = dip_maker_in(maker, "mlp");
+    b->ln_1 = dip_make_layer_norm(maker, "ln_1", width);
+    b->ln_2 = dip_make_layer_norm(maker, "ln_2", width);
+    b->in_bias = dip_make_full(&attn, "in_proj_bias", DIP_PARAM_NO_DECAY, 0.0,
+                               1, (int64_t[]){3 * width});
+    b->out.bias =
+        dip_make_full(&out, "bias", DIP_PARAM_NO_DECAY, 0.0, 1, &width);
+    if (o->start == DIP_START_TORCH)
+        start_torch(b, &attn, &out, &mlp, width, hidden);
+    else
+        start_clip(b, &attn, &out, &mlp, width, hidden, o->depth);
+}
+
+dip_encoder *dip_encoder_build(const dip_encoder_options *options,
+                               const dip_maker *maker)
+{
+    dip_encoder *encoder = dip_calloc(1, sizeof *encoder);
+    if (!encoder)
+        return NULL;
+    encoder->options = *options;
+    encoder->blocks =
+        dip_calloc((size_t)options->depth, sizeof *encoder->blocks);
+    if (!encoder->blocks) {
+        dip_encoder_free(encoder);
+        return NULL;
+    }
+    for (int64_t i = 0; i < options->depth; i++) {
+        dip_maker inner =
+            dip_maker_in(maker, "transformer.resblocks.%lld", (long long)i);
+        build_block(&encoder->blocks[i], options, &inner);
+        if (options->depth > 1)
+            encoder->blocks[i].drop_path =
+                options->drop_path * (double)i / (double)(options->depth - 1);
+    }
+    return encoder;
+}
+
+void dip_encoder_free(dip_encoder *encoder)
+{
+    if (!encoder)
+        return;
+    free(encoder->blocks);
+    free(encoder);
+}
+
+/* [B, T, W] to [B, heads, T, W / heads] */
+static dip_tensor *split_heads(const dip_tensor *x, int64_t heads)
+{
+    dip_tensor *split = dip_t_unflatten(x, -1, 2, (int64_t[]){heads, -1});
+    return dip_t_transpose(split, 1, 2);
+}
+
+/* Queries, keys and values of normalised x in one product. */
+static void project_all(const block *b, const dip_tensor *x, dip_tensor *qkv[3])
+{
+    dip_t_chunk(qkv, dip_t_linear(x, b->in_weight, b->in_bias), 3, -1);
+}
+
+/* Queries of the token only. */
+static void project_token(const block *b, const dip_tensor *x,
+                          const dip_tensor *token, int64_t width,
+                          dip_tensor *qkv[3])
+{
+    dip_tensor *w_q = dip_t_narrow(b->in_weight, 0, 0, width);
+    dip_tensor *b_q = dip_t_narrow(b->in_bias, 0, 0, width);
+    dip_tensor *w_kv = dip_t_narrow(b->in_weight, 0, width, 2 * width);
+    dip_tensor *b_kv = dip_t_narrow(b->in_bias, 0, width, 2 * width);
+    qkv[0] = dip_t_linear(dip_layer_norm_forward(&b->ln_1, token), w_q, b_q);
+    dip_t_chunk(qkv + 1, dip_t_linear(x, w_kv, b_kv), 2, -1);
+}
+
+/* x plus a branch, after dropout and stochastic depth. */
+static dip_tensor *add_branch(const dip_tensor *x, const dip_tensor *branch,
+                              const dip_encoder_options *o, const block *b,
+                              bool training)
+{
+    dip_tensor *kept = dip_t_dropout(branch, o->dropout, training);
+    return dip_t_add(x, dip_drop_path(kept, b->drop_path, training));
+}
+
+static dip_tensor *forward_block(const dip_encoder_options *o, const block *b,
+                                 const dip_tensor *x, const dip_tensor *token,
+                                 const dip_tensor *mask, bool causal,
+                                 bool training)
+{
+    dip_scope_open();
+    dip_tensor *qkv[3] = {0};
+    dip_tensor *normed = dip_layer_norm_forward(&b->ln_1, x);
+    if (token)
+        project_token(b, normed, token, o->width, qkv);
+    else
+        project_all(b, normed, qkv);
+    dip_tensor *seen = dip_t_attention(
+        split_heads(qkv[0], o->heads), split_heads(qkv[1], o->heads),
+        split_heads(qkv[2], o->heads), mask, 0.0, causal);
+    seen = dip_t_flatten(dip_t_transpose(seen, 1, 2), 2, 3);
+    dip_tensor *y = add_branch(
+        token ? token : x, dip_linear_forward(&b->out, seen), o, b, training);
+
+    dip_tensor *hidden =
+        dip_linear_forward(&b->fc, dip_layer_norm_forward(&b->ln_2, y));
+    hidden = o->quick_gelu ? dip_t_quick_gelu(hidden) : dip_t_gelu(hidden);
+    y = add_branch(y, dip_linear_forward(&b->proj, hidden), o, b, training);
+    y = dip_tensor_return(y);
+    dip_scope_close();
+    return y;
+}
+
+dip_tensor *dip_encoder_body(const dip_encoder *encoder, const dip_tensor *x,
+                             const dip_tensor *mask, bool causal, bool training)
+{
+    dip_tensor *y = dip_tensor_alias(x);
+    for (int64_t i = 0; i + 1 < encoder->options.depth; i++)
+        y = forward_block(&encoder->options, &encoder->blocks[i], y, NULL, mask,
+                          causal, training);
+    return y;
+}
+
+dip_tensor *dip_encoder_last(const dip_encoder *encoder, const dip_tensor *x,
+                             const dip_tensor *token, const dip_tensor *mask,
+                             bool causal, bool training)
+{
+    const block *last = &encoder->blocks[encoder->options.depth - 1];
+    return forward_block(&encoder->options, last, x, token, mask, causal,
+                         training);
+}

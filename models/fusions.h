@@ -1,0 +1,16 @@
+/* The rows of the table in fusion.c. A new fusion adds its name here, and
+ * defines dip_fusion_<name> in a file of its own. */
+#ifndef DIP_MODELS_FUSIONS_H
+#define DIP_MODELS_FUSIONS_H
+
+#include "models/fusion.h"
+
+#define DIP_FUSION_TABLE(X)                                                    \
+    X(weighted_average)                                                        \
+    X(concat_mlp)
+
+#define DIP_FUSION_DECLARE(name) extern const dip_fusion_kind dip_fusion_##name;
+DIP_FUSION_TABLE(DIP_FUSION_DECLARE)
+#undef DIP_FUSION_DECLARE
+
+#endif

@@ -1,0 +1,295 @@
+#include "models/model.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "models/options.h"
+
+#define SCALE_MAX 100.0 /* CLIP's */
+
+typedef struct {
+    dip_linear hidden; /* weight NULL in a linear projection */
+    dip_linear out;
+    double dropout;
+} projection;
+
+typedef struct {
+    char *name;
+    dip_head_input input;
+    int64_t classes;
+    dip_linear layer;
+} head;
+
+struct dip_model {
+    dip_params *params;
+    dip_image_tower *image;
+    dip_text_tower *text;
+    projection image_projection, text_projection;
+    int64_t embed_dim;
+    char *fields[DIP_FUSION_FIELDS_MAX];
+    int field_count;
+    dip_fusion *fusion; /* NULL without fields */
+    head heads[DIP_MODEL_HEADS_MAX];
+    int head_count;
+    dip_tensor *logit_scale;
+};
+
+/* Without biases at the end, so that no features give no embedding. */
+static projection make_projection(const dip_maker *maker, const char *name,
+                                  const dip_projection_options *o,
+                                  int64_t features, int64_t dim)
+{
+    projection p = {.dropout = o->dropout};
+    if (o->hidden == 0) {
+        p.out = dip_make_linear_normal(maker, name, features, dim, false,
+                                       1.0 / sqrt((double)features));
+        return p;
+    }
+    dip_maker inner = dip_maker_in(maker, "%s", name);
+    p.hidden = dip_make_linear(&inner, "hidden", features, o->hidden, true);
+    p.out = dip_make_linear_normal(&inner, "out", o->hidden, dim, false,
+                                   1.0 / sqrt((double)o->hidden));
+    return p;
+}
+
+static dip_status copy_names(dip_model *model, const dip_model_config *config,
+                             dip_err *err)
+{
+    for (int i = 0; i < config->field_count; i++, model->field_count++) {
+        model->fields[i] = dip_strdup(config->fields[i]);
+        if (!model->fields[i])
+            return dip_no_memory(err);
+    }
+    for (int i = 0; i < config->head_count; i++, model->head_count++) {
+        model->heads[i].name = dip_strdup(config->heads[i].name);
+        if (!model->heads[i].name)
+            return dip_no_memory(err);
+    }
+    return DIP_OK;
+}
+
+static int64_t head_width(const dip_model *model, dip_head_input input)
+{
+    if (input == DIP_HEAD_IMAGE_FEATURES)
+        return model->image->features;
+    if (input == DIP_HEAD_TEXT_FEATURES)
+        return model->text->features;
+    return model->embed_dim;
+}
+
+static void build_heads(dip_model *model, const dip_model_config *config,
+                        const dip_maker *maker)
+{
+    dip_maker heads = dip_maker_in(maker, "heads");
+    for (int i = 0; i < model->head_count; i++) {
+        head *h = &model->heads[i];
+        h->input = config->heads[i].input;
+        h->classes = config->heads[i].classes;
+        h->layer = dip_make_linear(&heads, h->name, head_width(model, h->input),
+                                   h->classes, true);
+    }
+}
+
+static dip_status build_parts(dip_model *model, const dip_model_config *c,
+                              const dip_maker *root, dip_err *err)
+{
+    dip_maker image = dip_maker_in(root, "image");
+    dip_maker text = dip_maker_in(root, "text");
+    dip_status st =
+        dip_image_tower_create(&model->image, &c->image, &image, err);
+    if (st == DIP_OK)
+        st = dip_text_tower_create(&model->text, &c->text, &text, err);
+    if (st != DIP_OK)
+        return st;
+    model->image_projection =
+        make_projection(root, "image_projection", &c->image_projection,
+                        model->image->features, c->embed_dim);
+    model->text_projection =
+        make_projection(root, "text_projection", &c->text_projection,
+                        model->text->features, c->embed_dim);
+    if (c->field_count > 0) {
+        dip_maker fusion = dip_maker_in(root, "fusion");
+        st = dip_fusion_create(&model->fusion, &c->fusion, c->field_count,
+                               c->embed_dim, &fusion, err);
+    }
+    if (st != DIP_OK)
+        return st;
+    build_heads(model, c, root);
+    model->logit_scale = dip_make_full(
+        root, "logit_scale",
+        c->fixed_temperature ? DIP_PARAM_BUFFER : DIP_PARAM_NO_DECAY,
+        -log(c->temperature), 0, NULL);
+    return DIP_OK;
+}
+
+dip_status dip_model_create(dip_model **out, const dip_model_config *config,
+                            dip_err *err)
+{
+    *out = NULL;
+    dip_model_config checked = *config;
+    dip_status st = dip_model_config_check(&checked, err);
+    if (st != DIP_OK)
+        return st;
+    dip_model *model = dip_calloc(1, sizeof *model);
+    if (!model)
+        return dip_no_memory(err);
+    model->embed_dim = checked.embed_dim;
+    st = copy_names(model, &checked, err);
+    if (st == DIP_OK)
+        st = dip_params_create(&model->params, err);
+    if (st != DIP_OK)
+        goto out_free;
+
+    dip_scope_open();
+    dip_tensor *state = dip_tensor_rng_state();
+    dip_maker root = {.params = model->params, .seed = checked.seed};
+    st = build_parts(model, &checked, &root, err);
+    dip_tensor_set_rng_state(state);
+    dip_scope_close();
+    if (st == DIP_OK)
+        st = dip_tensor_status(err);
+    if (st != DIP_OK)
+        goto out_free;
+    *out = model;
+    model = NULL; /* now the caller's */
+out_free:
+    dip_model_free(model);
+    return st;
+}
+
+void dip_model_free(dip_model *model)
+{
+    if (!model)
+        return;
+    dip_image_tower_free(model->image);
+    dip_text_tower_free(model->text);
+    dip_fusion_free(model->fusion);
+    for (int i = 0; i < DIP_FUSION_FIELDS_MAX; i++)
+        free(model->fields[i]);
+    for (int i = 0; i < DIP_MODEL_HEADS_MAX; i++)
+        free(model->heads[i].name);
+    dip_params_free(model->params);
+    free(model);
+}
+
+dip_params *dip_model_params(dip_model *model)
+{
+    return model->params;
+}
+
+int64_t dip_model_embed_dim(const dip_model *model)
+{
+    return model->embed_dim;
+}
+
+int dip_model_field_count(const dip_model *model)
+{
+    return model->field_count;
+}
+
+const char *dip_model_field_name(const dip_model *model, int i)
+{
+    return model->fields[i];
+}
+
+bool dip_model_field_is_image(const dip_model *model, int i)
+{
+    return strcmp(model->fields[i], "image") == 0;
+}
+
+int dip_model_head_count(const dip_model *model)
+{
+    return model->head_count;
+}
+
+const char *dip_model_head_name(const dip_model *model, int i)
+{
+    return model->heads[i].name;
+}
+
+dip_head_input dip_model_head_input(const dip_model *model, int i)
+{
+    return model->heads[i].input;
+}
+
+int64_t dip_model_head_classes(const dip_model *model, int i)
+{
+    return model->heads[i].classes;
+}
+
+/* Features to F32 rows; lengths are the caller's to set. */
+static dip_tensor *project(const projection *p, const dip_tensor *features,
+                           bool training)
+{
+    dip_tensor *x = dip_tensor_alias(features);
+    if (p->hidden.weight) {
+        x = dip_t_gelu(dip_linear_forward(&p->hidden, x));
+        x = dip_t_dropout(x, p->dropout, training);
+    }
+    return dip_t_to_dtype(dip_linear_forward(&p->out, x), DIP_F32);
+}
+
+dip_encoded dip_model_encode_image(const dip_model *model,
+                                   const dip_tensor *images, bool training)
+{
+    dip_encoded out = {0};
+    dip_scope_open();
+    out.features = dip_image_tower_forward(model->image, images, training);
+    out.embedding = dip_t_normalize(
+        project(&model->image_projection, out.features, training), 1);
+    out.features = dip_tensor_return(out.features);
+    out.embedding = dip_tensor_return(out.embedding);
+    dip_scope_close();
+    return out;
+}
+
+dip_encoded dip_model_encode_text(const dip_model *model, const dip_tensor *ids,
+                                  const dip_tensor *lengths, bool training)
+{
+    dip_encoded out = {0};
+    dip_scope_open();
+    out.features = dip_text_tower_forward(model->text, ids, lengths, training);
+    dip_tensor *x = project(&model->text_projection, out.features, training);
+    /* The hidden layer of an MLP has biases: an empty text must not get a
+     * direction from them. */
+    dip_tensor *empty = dip_t_logical_not(dip_t_gt_scalar(lengths, 0.0));
+    x = dip_t_masked_fill(x, dip_t_unsqueeze(empty, 1), 0.0);
+    out.embedding = dip_tensor_return(dip_t_normalize(x, 1));
+    out.features = dip_tensor_return(out.features);
+    dip_scope_close();
+    return out;
+}
+
+dip_tensor *dip_model_fuse(const dip_model *model, dip_tensor *const *fields,
+                           const dip_tensor *present, bool training)
+{
+    if (!model->fusion) {
+        dip_tensor_fail(DIP_ECONFIG, "the model has no fields to fuse");
+        return NULL;
+    }
+    return dip_fusion_forward(model->fusion, fields, present, training);
+}
+
+dip_tensor *dip_model_head_logits(const dip_model *model, int i,
+                                  const dip_tensor *input)
+{
+    dip_tensor *logits = dip_linear_forward(&model->heads[i].layer, input);
+    return dip_t_to_dtype(logits, DIP_F32);
+}
+
+dip_tensor *dip_model_scale(const dip_model *model)
+{
+    return dip_t_exp(model->logit_scale);
+}
+
+void dip_model_constrain(dip_model *model)
+{
+    dip_scope_open();
+    bool grad = dip_tensor_set_grad_mode(false);
+    dip_tensor_assign(model->logit_scale,
+                      dip_t_clamp(model->logit_scale, 0.0, log(SCALE_MAX)));
+    dip_tensor_set_grad_mode(grad);
+    dip_scope_close();
+}

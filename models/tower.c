@@ -1,0 +1,209 @@
+#include "models/tower.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "models/options.h"
+#include "models/towers.h"
+
+#define ROW_IMAGE(name) &dip_image_##name,
+#define ROW_TEXT(name)  &dip_text_##name,
+static const dip_image_kind *const IMAGE_KINDS[] = {
+    DIP_IMAGE_TOWER_TABLE(ROW_IMAGE)};
+static const dip_text_kind *const TEXT_KINDS[] = {
+    DIP_TEXT_TOWER_TABLE(ROW_TEXT)};
+
+#define IMAGE_FIELD(name, type)                                                \
+    {                                                                          \
+#name, offsetof(dip_image_options, name), DIP_FIELD_##type             \
+    }
+static const dip_field IMAGE_FIELDS[] = {
+    IMAGE_FIELD(width, INT),
+    IMAGE_FIELD(depth, INT),
+    {"layers", offsetof(dip_image_options, layer_count), DIP_FIELD_COUNT},
+    {"widths", offsetof(dip_image_options, width_count), DIP_FIELD_COUNT},
+    IMAGE_FIELD(block, STRING),
+    IMAGE_FIELD(stem, STRING),
+    IMAGE_FIELD(zero_init_residual, BOOL),
+    IMAGE_FIELD(drop_path, REAL),
+    IMAGE_FIELD(patch, INT),
+    IMAGE_FIELD(heads, INT),
+    IMAGE_FIELD(mlp_ratio, REAL),
+    IMAGE_FIELD(dropout, REAL),
+    IMAGE_FIELD(pooling, STRING),
+    IMAGE_FIELD(activation, STRING),
+};
+
+#define TEXT_FIELD(name, type)                                                 \
+    {                                                                          \
+#name, offsetof(dip_text_options, name), DIP_FIELD_##type              \
+    }
+static const dip_field TEXT_FIELDS[] = {
+    TEXT_FIELD(width, INT),          TEXT_FIELD(depth, INT),
+    TEXT_FIELD(heads, INT),          TEXT_FIELD(mlp_ratio, REAL),
+    TEXT_FIELD(dropout, REAL),       TEXT_FIELD(pooling, STRING),
+    TEXT_FIELD(bidirectional, BOOL), TEXT_FIELD(activation, STRING),
+};
+
+int dip_image_kind_count(void)
+{
+    return (int)DIP_ARRAY_LEN(IMAGE_KINDS);
+}
+
+const dip_image_kind *dip_image_kind_at(int i)
+{
+    return IMAGE_KINDS[i];
+}
+
+const dip_image_kind *dip_image_kind_find(const char *name)
+{
+    for (int i = 0; i < dip_image_kind_count(); i++)
+        if (dip_option_is(name, IMAGE_KINDS[i]->name))
+            return IMAGE_KINDS[i];
+    return NULL;
+}
+
+int dip_text_kind_count(void)
+{
+    return (int)DIP_ARRAY_LEN(TEXT_KINDS);
+}
+
+const dip_text_kind *dip_text_kind_at(int i)
+{
+    return TEXT_KINDS[i];
+}
+
+const dip_text_kind *dip_text_kind_find(const char *name)
+{
+    for (int i = 0; i < dip_text_kind_count(); i++)
+        if (dip_option_is(name, TEXT_KINDS[i]->name))
+            return TEXT_KINDS[i];
+    return NULL;
+}
+
+static dip_status fail_image_kind(const char *name, dip_err *err)
+{
+    dip_str names = {0};
+    for (int i = 0; i < dip_image_kind_count(); i++)
+        dip_str_addf(&names, "%s%s", i ? ", " : "", IMAGE_KINDS[i]->name);
+    dip_fail(err, DIP_ECONFIG, "image.kind: '%s' is none of %s",
+             name ? name : "", dip_str_text(&names));
+    dip_str_free(&names);
+    return DIP_ECONFIG;
+}
+
+static dip_status fail_text_kind(const char *name, dip_err *err)
+{
+    dip_str names = {0};
+    for (int i = 0; i < dip_text_kind_count(); i++)
+        dip_str_addf(&names, "%s%s", i ? ", " : "", TEXT_KINDS[i]->name);
+    dip_fail(err, DIP_ECONFIG, "text.kind: '%s' is none of %s",
+             name ? name : "", dip_str_text(&names));
+    dip_str_free(&names);
+    return DIP_ECONFIG;
+}
+
+dip_status dip_image_options_check(dip_image_options *options, dip_err *err)
+{
+    const dip_image_kind *kind = dip_image_kind_find(options->kind);
+    if (!kind)
+        return fail_image_kind(options->kind, err);
+    dip_status st =
+        dip_option_int(options->image_size, 1, 4096, "image.image_size", err);
+    if (st == DIP_OK)
+        st = dip_options_unread(options, IMAGE_FIELDS,
+                                DIP_ARRAY_LEN(IMAGE_FIELDS), kind->options,
+                                "image", kind->name, err);
+    if (st == DIP_OK)
+        st = kind->check(options, err);
+    return st;
+}
+
+dip_status dip_text_options_check(dip_text_options *options, dip_err *err)
+{
+    const dip_text_kind *kind = dip_text_kind_find(options->kind);
+    if (!kind)
+        return fail_text_kind(options->kind, err);
+    dip_status st =
+        dip_option_int(options->vocabulary, 1, 1 << 24, "text.vocabulary", err);
+    if (st == DIP_OK)
+        st = dip_option_int(options->context, 1, 1 << 16, "text.context", err);
+    if (st == DIP_OK)
+        st =
+            dip_options_unread(options, TEXT_FIELDS, DIP_ARRAY_LEN(TEXT_FIELDS),
+                               kind->options, "text", kind->name, err);
+    if (st == DIP_OK)
+        st = kind->check(options, err);
+    return st;
+}
+
+dip_status dip_image_tower_create(dip_image_tower **out,
+                                  const dip_image_options *options,
+                                  const dip_maker *maker, dip_err *err)
+{
+    *out = NULL;
+    dip_image_options checked = *options;
+    dip_status st = dip_image_options_check(&checked, err);
+    if (st != DIP_OK)
+        return st;
+    dip_image_tower *tower =
+        dip_image_kind_find(checked.kind)->build(&checked, maker);
+    if (!tower)
+        return dip_no_memory(err);
+    *out = tower;
+    return DIP_OK;
+}
+
+dip_status dip_text_tower_create(dip_text_tower **out,
+                                 const dip_text_options *options,
+                                 const dip_maker *maker, dip_err *err)
+{
+    *out = NULL;
+    dip_text_options checked = *options;
+    dip_status st = dip_text_options_check(&checked, err);
+    if (st != DIP_OK)
+        return st;
+    dip_text_tower *tower =
+        dip_text_kind_find(checked.kind)->build(&checked, maker);
+    if (!tower)
+        return dip_no_memory(err);
+    *out = tower;
+    return DIP_OK;
+}
+
+void dip_image_tower_free(dip_image_tower *tower)
+{
+    if (tower)
+        tower->kind->free(tower);
+}
+
+void dip_text_tower_free(dip_text_tower *tower)
+{
+    if (tower)
+        tower->kind->free(tower);
+}
+
+dip_tensor *dip_image_tower_forward(const dip_image_tower *tower,
+                                    const dip_tensor *images, bool training)
+{
+    dip_scope_open();
+    dip_tensor *features =
+        dip_tensor_return(tower->kind->forward(tower, images, training));
+    dip_scope_close();
+    return features;
+}
+
+dip_tensor *dip_text_tower_forward(const dip_text_tower *tower,
+                                   const dip_tensor *ids,
+                                   const dip_tensor *lengths, bool training)
+{
+    dip_scope_open();
+    dip_tensor *features = tower->kind->forward(tower, ids, lengths, training);
+    dip_tensor *empty = dip_t_logical_not(dip_t_gt_scalar(lengths, 0.0));
+    features = dip_t_masked_fill(features, dip_t_unsqueeze(empty, 1), 0.0);
+    features = dip_tensor_return(features);
+    dip_scope_close();
+    return features;
+}

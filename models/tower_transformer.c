@@ -1,0 +1,210 @@
+/* Text transformer, named and computed as CLIP's (arXiv 2103.00020): causal by
+ * default, with the state of the last token as the text's features. */
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "models/encoder.h"
+#include "models/options.h"
+#include "models/towers.h"
+
+typedef enum { POOL_LAST, POOL_MEAN, POOL_CLS } pooling;
+
+typedef struct {
+    dip_text_tower base;
+    dip_tensor *token_embedding;      /* [V, W] */
+    dip_tensor *positional_embedding; /* [context (+ 1 with cls), W] */
+    dip_tensor *cls_emb;              /* [W] or NULL */
+    dip_encoder *encoder;
+    dip_layer_norm ln_final;
+    pooling pool;
+    bool causal;
+} transformer;
+
+static const char *const OPTIONS[] = {"width",         "depth",      "heads",
+                                      "mlp_ratio",     "dropout",    "pooling",
+                                      "bidirectional", "activation", NULL};
+static const char *const POOLINGS[] = {"last", "mean", "cls", NULL};
+static const char *const ACTIVATIONS[] = {"gelu", "quick_gelu", NULL};
+
+static void fill_defaults(dip_text_options *o)
+{
+    if (o->width == 0)
+        o->width = 512;
+    if (o->depth == 0)
+        o->depth = 12;
+    if (o->heads == 0)
+        o->heads = o->width < 64 ? 1 : o->width / 64;
+    if (o->mlp_ratio == 0.0)
+        o->mlp_ratio = 4.0;
+}
+
+static dip_status check_sizes(const dip_text_options *o, dip_err *err)
+{
+    dip_status st = dip_option_int(o->width, 1, 8192, "text.width", err);
+    if (st == DIP_OK)
+        st = dip_option_int(o->depth, 1, 128, "text.depth", err);
+    if (st == DIP_OK)
+        st = dip_option_int(o->heads, 1, 1024, "text.heads", err);
+    if (st == DIP_OK && o->width % o->heads != 0)
+        st = dip_fail(err, DIP_ECONFIG,
+                      "text.heads: width %lld is not divisible by it (%lld)",
+                      (long long)o->width, (long long)o->heads);
+    return st;
+}
+
+static dip_status check(dip_text_options *o, dip_err *err)
+{
+    fill_defaults(o);
+    dip_status st = check_sizes(o, err);
+    if (st == DIP_OK)
+        st = dip_option_real(o->mlp_ratio, 0.25, 16.0, "text.mlp_ratio", err);
+    if (st == DIP_OK)
+        st = dip_option_share(o->dropout, "text.dropout", err);
+    if (st == DIP_OK)
+        st = dip_option_choice(&o->pooling, POOLINGS, "text.pooling", err);
+    if (st == DIP_OK)
+        st = dip_option_choice(&o->activation, ACTIVATIONS, "text.activation",
+                               err);
+    return st;
+}
+
+static void release(dip_text_tower *tower)
+{
+    transformer *net = (transformer *)tower;
+    dip_encoder_free(net->encoder);
+    free(net);
+}
+
+/* Embeddings start with CLIP's standard deviations. */
+static void build_embeddings(transformer *net, const dip_text_options *o,
+                             const dip_maker *maker)
+{
+    int64_t places = o->context + (net->pool == POOL_CLS ? 1 : 0);
+    dip_maker tokens = dip_maker_in(maker, "token_embedding");
+    net->token_embedding =
+        dip_make_normal(&tokens, "weight", DIP_PARAM_WEIGHT, 0.02, 2,
+                        (int64_t[]){o->vocabulary, o->width});
+    if (net->pool == POOL_CLS)
+        net->cls_emb = dip_make_normal(maker, "cls_emb", DIP_PARAM_NO_DECAY,
+                                       0.01, 1, &o->width);
+    net->positional_embedding =
+        dip_make_normal(maker, "positional_embedding", DIP_PARAM_NO_DECAY, 0.01,
+                        2, (int64_t[]){places, o->width});
+}
+
+static dip_text_tower *build(const dip_text_options *o, const dip_maker *maker)
+{
+    transformer *net = dip_calloc(1, sizeof *net);
+    if (!net)
+        return NULL;
+    net->base.kind = &dip_text_transformer;
+    net->base.features = o->width;
+    net->causal = !o->bidirectional;
+    net->pool = dip_option_is(o->pooling, "mean")  ? POOL_MEAN
+                : dip_option_is(o->pooling, "cls") ? POOL_CLS
+                                                   : POOL_LAST;
+    build_embeddings(net, o, maker);
+    dip_encoder_options encoder = {
+        .width = o->width,
+        .depth = o->depth,
+        .heads = o->heads,
+        .mlp_ratio = o->mlp_ratio,
+        .dropout = o->dropout,
+        .quick_gelu = dip_option_is(o->activation, "quick_gelu"),
+        .start = DIP_START_CLIP,
+    };
+    net->encoder = dip_encoder_build(&encoder, maker);
+    net->ln_final = dip_make_layer_norm(maker, "ln_final", o->width);
+    if (!net->encoder) {
+        release(&net->base);
+        return NULL;
+    }
+    return &net->base;
+}
+
+/* Tokens and places, with the class token behind the padding: [B, T, W]. */
+static dip_tensor *embed(const transformer *net, const dip_tensor *ids)
+{
+    int64_t places = dip_tensor_size(ids, 1);
+    dip_tensor *x = dip_t_embedding(net->token_embedding, ids, -1);
+    if (net->cls_emb) {
+        dip_tensor *cls = dip_token_like(net->cls_emb, x);
+        x = dip_t_cat((dip_tensor *[]){x, cls}, 2, 1);
+        places++;
+    }
+    return dip_t_add(x, dip_t_narrow(net->positional_embedding, 0, 0, places));
+}
+
+/* Which tokens may be attended to, BOOL [B, 1, 1, T]. A text without tokens
+ * attends to one padding token, so that its softmax is defined. */
+static dip_tensor *attended(const transformer *net, const dip_tensor *ids,
+                            const dip_tensor *lengths)
+{
+    dip_tensor *some = dip_t_maximum(lengths, dip_tensor_scalar(1.0, DIP_I64));
+    dip_tensor *mask = dip_token_mask(ids, some);
+    if (net->cls_emb) {
+        dip_tensor *cls = dip_t_narrow(mask, 1, 0, 1); /* always true */
+        mask = dip_t_cat((dip_tensor *[]){mask, cls}, 2, 1);
+    }
+    return dip_t_unsqueeze(dip_t_unsqueeze(mask, 1), 1);
+}
+
+/* What the tokens of all blocks but a pooled last one attend to; NULL when
+ * being causal says it all: a text never sees the padding behind it. A class
+ * token behind the padding would, so it needs both masks in one. */
+static dip_tensor *body_mask(const transformer *net, dip_tensor *mask)
+{
+    if (!net->causal)
+        return mask;
+    if (!net->cls_emb)
+        return NULL;
+    dip_tensor *place = dip_t_to_device(
+        dip_tensor_arange(dip_tensor_size(mask, 3)), dip_tensor_device(mask));
+    dip_tensor *distance = dip_t_sub(dip_t_unsqueeze(place, 1), place);
+    return dip_t_logical_and(mask, dip_t_gt_scalar(distance, -1.0));
+}
+
+/* The token that the last block is computed for; NULL = all. */
+static dip_tensor *pooled_token(const transformer *net, const dip_tensor *x,
+                                const dip_tensor *lengths)
+{
+    switch (net->pool) {
+    case POOL_LAST:
+        return dip_t_unsqueeze(dip_pool_last(x, lengths), 1);
+    case POOL_CLS:
+        return dip_t_unsqueeze(dip_t_select(x, 1, -1), 1);
+    case POOL_MEAN:
+        break;
+    }
+    return NULL;
+}
+
+static dip_tensor *forward(const dip_text_tower *tower, const dip_tensor *ids,
+                           const dip_tensor *lengths, bool training)
+{
+    const transformer *net = (const transformer *)tower;
+    dip_tensor *mask = attended(net, ids, lengths);
+    dip_tensor *body = body_mask(net, mask);
+    bool causal = !body;
+    dip_tensor *x = embed(net, ids);
+    x = dip_encoder_body(net->encoder, x, body, causal, training);
+    dip_tensor *token = pooled_token(net, x, lengths);
+    if (token)
+        x = dip_encoder_last(net->encoder, x, token, mask, false, training);
+    else
+        x = dip_encoder_last(net->encoder, x, NULL, body, causal, training);
+    x = dip_layer_norm_forward(&net->ln_final, x);
+    if (token)
+        return dip_t_squeeze(x, 1);
+    return dip_pool_mean(x, dip_token_mask(ids, lengths));
+}
+
+const dip_text_kind dip_text_transformer = {
+    .name = "transformer",
+    .summary = "transformer with CLIP's parameter names",
+    .options = OPTIONS,
+    .check = check,
+    .build = build,
+    .forward = forward,
+    .free = release,
+};

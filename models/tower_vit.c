@@ -1,0 +1,177 @@
+/* Vision transformer (arXiv 2010.11929), named and computed as CLIP's: class
+ * token, norm before and after the blocks. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "models/encoder.h"
+#include "models/options.h"
+#include "models/towers.h"
+
+typedef struct {
+    dip_image_tower base;
+    dip_conv patches;
+    dip_tensor *class_embedding;      /* [W] */
+    dip_tensor *positional_embedding; /* [1 + patches, W] */
+    dip_layer_norm ln_pre, ln_post;
+    dip_encoder *encoder;
+    int64_t tokens; /* 1 + patches */
+    bool mean;
+} vit;
+
+static const char *const OPTIONS[] = {
+    "patch",   "width",     "depth",   "heads",      "mlp_ratio",
+    "dropout", "drop_path", "pooling", "activation", NULL};
+static const char *const POOLINGS[] = {"cls", "mean", NULL};
+static const char *const ACTIVATIONS[] = {"gelu", "quick_gelu", NULL};
+
+static void fill_defaults(dip_image_options *o)
+{
+    if (o->patch == 0)
+        o->patch = 16;
+    if (o->width == 0)
+        o->width = 768;
+    if (o->depth == 0)
+        o->depth = 12;
+    if (o->heads == 0)
+        o->heads = o->width < 64 ? 1 : o->width / 64;
+    if (o->mlp_ratio == 0.0)
+        o->mlp_ratio = 4.0;
+}
+
+static dip_status check_sizes(const dip_image_options *o, dip_err *err)
+{
+    dip_status st = dip_option_int(o->patch, 1, 1024, "image.patch", err);
+    if (st == DIP_OK)
+        st = dip_option_int(o->width, 1, 8192, "image.width", err);
+    if (st == DIP_OK)
+        st = dip_option_int(o->depth, 1, 128, "image.depth", err);
+    if (st == DIP_OK)
+        st = dip_option_int(o->heads, 1, 1024, "image.heads", err);
+    if (st != DIP_OK)
+        return st;
+    if (o->image_size % o->patch != 0)
+        return dip_fail(err, DIP_ECONFIG,
+                        "image.patch: image_size %lld is not divisible by it "
+                        "(%lld)",
+                        (long long)o->image_size, (long long)o->patch);
+    if (o->width % o->heads != 0)
+        return dip_fail(err, DIP_ECONFIG,
+                        "image.heads: width %lld is not divisible by it (%lld)",
+                        (long long)o->width, (long long)o->heads);
+    return DIP_OK;
+}
+
+static dip_status check(dip_image_options *o, dip_err *err)
+{
+    fill_defaults(o);
+    dip_status st = check_sizes(o, err);
+    if (st == DIP_OK)
+        st = dip_option_real(o->mlp_ratio, 0.25, 16.0, "image.mlp_ratio", err);
+    if (st == DIP_OK)
+        st = dip_option_share(o->dropout, "image.dropout", err);
+    if (st == DIP_OK)
+        st = dip_option_share(o->drop_path, "image.drop_path", err);
+    if (st == DIP_OK)
+        st = dip_option_choice(&o->pooling, POOLINGS, "image.pooling", err);
+    if (st == DIP_OK)
+        st = dip_option_choice(&o->activation, ACTIVATIONS, "image.activation",
+                               err);
+    return st;
+}
+
+/* A convolution as torch.nn.Conv2d starts, unlike a residual network's. */
+static dip_conv make_patches(const dip_maker *maker, int64_t width,
+                             int64_t patch)
+{
+    dip_maker inner = dip_maker_in(maker, "conv1");
+    double bound = 1.0 / sqrt((double)(3 * patch * patch));
+    return (dip_conv){
+        .weight = dip_make_uniform(&inner, "weight", DIP_PARAM_WEIGHT, bound, 4,
+                                   (int64_t[]){width, 3, patch, patch}),
+        .stride = patch,
+    };
+}
+
+static void release(dip_image_tower *tower)
+{
+    vit *net = (vit *)tower;
+    dip_encoder_free(net->encoder);
+    free(net);
+}
+
+static dip_image_tower *build(const dip_image_options *o,
+                              const dip_maker *maker)
+{
+    vit *net = dip_calloc(1, sizeof *net);
+    if (!net)
+        return NULL;
+    int64_t side = o->image_size / o->patch;
+    double std = 1.0 / sqrt((double)o->width);
+    net->base.kind = &dip_image_vit;
+    net->base.features = o->width;
+    net->tokens = side * side + 1;
+    net->mean = dip_option_is(o->pooling, "mean");
+    net->patches = make_patches(maker, o->width, o->patch);
+    net->class_embedding = dip_make_normal(
+        maker, "class_embedding", DIP_PARAM_NO_DECAY, std, 1, &o->width);
+    net->positional_embedding =
+        dip_make_normal(maker, "positional_embedding", DIP_PARAM_NO_DECAY, std,
+                        2, (int64_t[]){net->tokens, o->width});
+    net->ln_pre = dip_make_layer_norm(maker, "ln_pre", o->width);
+    dip_encoder_options encoder = {
+        .width = o->width,
+        .depth = o->depth,
+        .heads = o->heads,
+        .mlp_ratio = o->mlp_ratio,
+        .dropout = o->dropout,
+        .drop_path = o->drop_path,
+        .quick_gelu = dip_option_is(o->activation, "quick_gelu"),
+        .start = DIP_START_TORCH,
+    };
+    net->encoder = dip_encoder_build(&encoder, maker);
+    net->ln_post = dip_make_layer_norm(maker, "ln_post", o->width);
+    if (!net->encoder) {
+        release(&net->base);
+        return NULL;
+    }
+    return &net->base;
+}
+
+/* Patches with the class token before them: [B, tokens, W]. */
+static dip_tensor *embed(const vit *net, const dip_tensor *images)
+{
+    dip_scope_open();
+    dip_tensor *x = dip_conv_forward(&net->patches, images);
+    x = dip_t_transpose(dip_t_flatten(x, 2, 3), 1, 2);
+    dip_tensor *cls = dip_token_like(net->class_embedding, x);
+    x = dip_t_cat((dip_tensor *[]){cls, x}, 2, 1);
+    x = dip_t_add(x, net->positional_embedding);
+    x = dip_tensor_return(dip_layer_norm_forward(&net->ln_pre, x));
+    dip_scope_close();
+    return x;
+}
+
+static dip_tensor *forward(const dip_image_tower *tower,
+                           const dip_tensor *images, bool training)
+{
+    const vit *net = (const vit *)tower;
+    dip_tensor *x = embed(net, images);
+    x = dip_encoder_body(net->encoder, x, NULL, false, training);
+    dip_tensor *cls = net->mean ? NULL : dip_t_narrow(x, 1, 0, 1);
+    x = dip_encoder_last(net->encoder, x, cls, NULL, false, training);
+    x = dip_layer_norm_forward(&net->ln_post, x);
+    if (net->mean)
+        return dip_t_mean(dip_t_narrow(x, 1, 1, net->tokens - 1), 1, false);
+    return dip_t_squeeze(x, 1);
+}
+
+const dip_image_kind dip_image_vit = {
+    .name = "vit",
+    .summary = "vision transformer with CLIP's parameter names",
+    .options = OPTIONS,
+    .check = check,
+    .build = build,
+    .forward = forward,
+    .free = release,
+};

@@ -1,0 +1,26 @@
+/* The rows of the tables in tower.c. A new tower adds its name here, and
+ * defines dip_image_<name> or dip_text_<name> in a file of its own. */
+#ifndef DIP_MODELS_TOWERS_H
+#define DIP_MODELS_TOWERS_H
+
+#include "models/tower.h"
+
+#define DIP_IMAGE_TOWER_TABLE(X)                                               \
+    X(cnn)                                                                     \
+    X(resnet)                                                                  \
+    X(vit)
+
+#define DIP_TEXT_TOWER_TABLE(X)                                                \
+    X(bag)                                                                     \
+    X(lstm)                                                                    \
+    X(transformer)
+
+#define DIP_IMAGE_TOWER_DECLARE(name)                                          \
+    extern const dip_image_kind dip_image_##name;
+#define DIP_TEXT_TOWER_DECLARE(name) extern const dip_text_kind dip_text_##name;
+DIP_IMAGE_TOWER_TABLE(DIP_IMAGE_TOWER_DECLARE)
+DIP_TEXT_TOWER_TABLE(DIP_TEXT_TOWER_DECLARE)
+#undef DIP_IMAGE_TOWER_DECLARE
+#undef DIP_TEXT_TOWER_DECLARE
+
+#endif
