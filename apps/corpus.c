@@ -1,0 +1,315 @@
+#include "apps/corpus.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "data/sampler.h"
+
+static void print_warning(void *user, const char *message)
+{
+    (void)user;
+    (void)fprintf(stderr, "diptych: warning: %s\n", message);
+}
+
+/* The photo's column: the one that is named, or the only one. */
+static dip_status bind_image(dip_corpus *c, dip_err *err)
+{
+    const char *name = c->settings->image_column;
+    c->image_column = -1;
+    if (name != NULL)
+        return dip_catalog_find(c->catalog, DIP_COLUMN_IMAGE, name,
+                                &c->image_column, err);
+    int count = 0;
+    for (int i = 0; i < dip_catalog_column_count(c->catalog); i++) {
+        if (dip_catalog_column(c->catalog, i)->kind != DIP_COLUMN_IMAGE)
+            continue;
+        c->image_column = i;
+        count++;
+    }
+    if (count > 1)
+        return dip_fail(err, DIP_EDATA,
+                        "%d image columns in '%s': choose one by data.image",
+                        count, dip_catalog_path(c->catalog));
+    bool wanted = false;
+    for (int f = 0; f < c->settings->field_count; f++)
+        wanted = wanted || c->settings->field_text[f] == DIP_SOURCE_IMAGE;
+    if (wanted && count == 0)
+        return dip_fail(err, DIP_EDATA, "no image column in '%s'",
+                        dip_catalog_path(c->catalog));
+    return DIP_OK;
+}
+
+static dip_status bind_damage(dip_corpus *c, int source, dip_err *err)
+{
+    const dip_text_settings *t = &c->settings->texts[source];
+    if (t->damage_p <= 0)
+        return DIP_OK;
+    int *labels = dip_calloc(t->damage_label_count, sizeof *labels);
+    if (labels == NULL)
+        return dip_no_memory(err);
+    dip_status st = DIP_OK;
+    for (size_t i = 0; i < t->damage_label_count && st == DIP_OK; i++)
+        st = dip_catalog_find(c->catalog, DIP_COLUMN_LABEL, t->damage_labels[i],
+                              &labels[i], err);
+    dip_damage_options options = {
+        .labels = labels,
+        .label_count = (int)t->damage_label_count,
+        .first_words = t->damage_first_words,
+        .p = t->damage_p,
+        .seed = c->settings->seed,
+    };
+    if (st == DIP_OK)
+        st = dip_damage_create(&c->damages[source], &options, c->catalog, err);
+    free(labels);
+    return st;
+}
+
+static dip_status bind_texts(dip_corpus *c, dip_err *err)
+{
+    for (int i = 0; i < c->settings->text_count; i++) {
+        const dip_text_settings *t = &c->settings->texts[i];
+        dip_status st = DIP_OK;
+        if (t->template != NULL)
+            st = dip_row_text_compile(&c->formats[i], t->template, c->catalog,
+                                      err);
+        else
+            st = dip_row_queries_build(&c->judged, c->catalog, DIP_SPLIT_TRAIN,
+                                       err);
+        if (st == DIP_OK)
+            st = bind_damage(c, i, err);
+        if (st != DIP_OK)
+            return st;
+        c->sources[i] = (dip_text_source){
+            .format = c->formats[i],
+            .queries = t->template == NULL ? &c->judged : NULL,
+            .context = c->settings->context,
+            .damage = c->damages[i],
+            .word_dropout = t->word_dropout,
+        };
+    }
+    return DIP_OK;
+}
+
+/* Sorts the names of `relevant_by` into the parts of a rule. */
+static dip_status sort_rule(const dip_corpus *c, const dip_task_settings *task,
+                            int *texts, int *labels, dip_key_rule *rule,
+                            dip_err *err)
+{
+    for (size_t i = 0; i < task->relevant_by_count; i++) {
+        const char *name = task->relevant_by[i];
+        int column;
+        if (strcmp(name, "group") == 0) {
+            rule->group = true;
+        } else if (dip_catalog_find(c->catalog, DIP_COLUMN_TEXT, name, &column,
+                                    NULL) == DIP_OK) {
+            texts[rule->text_count++] = column;
+        } else {
+            dip_status st = dip_catalog_find(c->catalog, DIP_COLUMN_LABEL, name,
+                                             &column, err);
+            if (st != DIP_OK)
+                return dip_fail_context(err, "tasks.%s.relevant_by",
+                                        task->name);
+            labels[rule->label_count++] = column;
+        }
+    }
+    return DIP_OK;
+}
+
+static dip_status bind_task(dip_corpus *c, int t, dip_err *err)
+{
+    const dip_task_settings *task = &c->settings->tasks[t];
+    if (task->judged)
+        return DIP_OK;
+    int *texts = dip_calloc(task->relevant_by_count, sizeof *texts);
+    int *labels = dip_calloc(task->relevant_by_count, sizeof *labels);
+    dip_key_rule rule = {.texts = texts, .labels = labels};
+    dip_status st = DIP_OK;
+    if (texts == NULL || labels == NULL)
+        st = dip_no_memory(err);
+    if (st == DIP_OK)
+        st = sort_rule(c, task, texts, labels, &rule, err);
+    if (st == DIP_OK)
+        st = dip_row_keys_build(&c->keys[t], c->catalog, &rule, err);
+    free(texts);
+    free(labels);
+    return st;
+}
+
+static dip_status bind_heads(dip_corpus *c, bool need_labels, dip_err *err)
+{
+    const dip_model_config *model = &c->settings->model;
+    for (int h = 0; h < model->head_count; h++) {
+        dip_status st =
+            dip_catalog_find(c->catalog, DIP_COLUMN_LABEL, model->heads[h].name,
+                             &c->head_columns[h], err);
+        if (st == DIP_OK)
+            continue;
+        c->head_columns[h] = -1;
+        if (need_labels)
+            return dip_fail_context(err, "model.heads.%s",
+                                    model->heads[h].name);
+    }
+    return DIP_OK;
+}
+
+dip_status dip_corpus_open(dip_corpus **out, const dip_settings *settings,
+                           const char *path, bool need_labels, dip_err *err)
+{
+    *out = NULL;
+    if (path == NULL)
+        path = settings->catalog;
+    if (path == NULL && settings->mapping.layout == NULL)
+        return dip_fail(err, DIP_ECONFIG,
+                        "no catalog: set data.catalog or give --data");
+    dip_corpus *c = dip_calloc(1, sizeof *c);
+    if (c == NULL)
+        return dip_no_memory(err);
+    c->settings = settings;
+    dip_catalog_options options = {
+        .mapping = settings->mapping.layout != NULL ? &settings->mapping : NULL,
+        .warn = print_warning,
+    };
+    dip_status st = dip_catalog_open(&c->catalog, path, &options, err);
+    if (st == DIP_OK)
+        st = bind_image(c, err);
+    if (st == DIP_OK)
+        st = bind_texts(c, err);
+    for (int t = 0; t < settings->task_count && st == DIP_OK; t++)
+        st = bind_task(c, t, err);
+    if (st == DIP_OK)
+        st = bind_heads(c, need_labels, err);
+    if (st != DIP_OK) {
+        dip_corpus_free(c);
+        return st;
+    }
+    *out = c;
+    return DIP_OK;
+}
+
+void dip_corpus_free(dip_corpus *c)
+{
+    if (c == NULL)
+        return;
+    for (int i = 0; i < DIP_SOURCES_MAX; i++) {
+        dip_row_text_free(c->formats[i]);
+        dip_damage_free(c->damages[i]);
+    }
+    for (int t = 0; t < DIP_RETRIEVAL_TASKS_MAX; t++)
+        dip_row_keys_free(&c->keys[t]);
+    dip_row_queries_free(&c->judged);
+    dip_catalog_close(c->catalog);
+    free(c);
+}
+
+/* ---- tokenizer -------------------------------------------------------------
+ */
+
+static dip_status add_row(dip_tokenizer_builder *builder, const dip_corpus *c,
+                          int64_t row, dip_str *text, dip_err *err)
+{
+    for (int i = 0; i < c->settings->text_count; i++) {
+        if (c->formats[i] == NULL)
+            continue;
+        dip_row_text_render(text, c->formats[i], row);
+        if (c->damages[i] != NULL)
+            dip_damage_apply(c->damages[i], text, row);
+        dip_status st = dip_str_status(text, err);
+        if (st == DIP_OK)
+            st = dip_tokenizer_builder_add(
+                builder, (dip_bytes){dip_str_text(text), text->len}, err);
+        if (st != DIP_OK)
+            return st;
+    }
+    return DIP_OK;
+}
+
+/* Each query counts as often as it was judged in training. */
+static dip_status add_judged(dip_tokenizer_builder *builder,
+                             const dip_corpus *c, dip_err *err)
+{
+    if (c->judged.rows == 0)
+        return DIP_OK;
+    int64_t count = dip_catalog_judgement_count(c->catalog);
+    for (int64_t i = 0; i < count; i++) {
+        dip_judgement judgement = dip_catalog_judgement(c->catalog, i);
+        if (judgement.split != DIP_SPLIT_TRAIN)
+            continue;
+        dip_status st = dip_tokenizer_builder_add(
+            builder, dip_catalog_query(c->catalog, judgement.query), err);
+        if (st != DIP_OK)
+            return st;
+    }
+    return DIP_OK;
+}
+
+dip_status dip_corpus_build_tokenizer(dip_tokenizer **out, const dip_corpus *c,
+                                      dip_err *err)
+{
+    *out = NULL;
+    dip_tokenizer_builder *builder = NULL;
+    dip_str text = {0};
+    dip_status st =
+        dip_tokenizer_builder_create(&builder, &c->settings->tokenizer, err);
+    int64_t rows = dip_catalog_rows(c->catalog);
+    for (int64_t row = 0; row < rows && st == DIP_OK; row++) {
+        if (dip_catalog_split(c->catalog, row) == DIP_SPLIT_TRAIN)
+            st = add_row(builder, c, row, &text, err);
+    }
+    if (st == DIP_OK)
+        st = add_judged(builder, c, err);
+    if (st == DIP_OK)
+        st = dip_tokenizer_builder_finish(out, builder, err);
+    dip_str_free(&text);
+    dip_tokenizer_builder_free(builder);
+    return st;
+}
+
+void dip_corpus_set_tokenizer(dip_corpus *c, const dip_tokenizer *tokenizer)
+{
+    c->tokenizer = tokenizer;
+    for (int i = 0; i < c->settings->text_count; i++)
+        c->sources[i].tokenizer = tokenizer;
+}
+
+/* ---- loaders ---------------------------------------------------------------
+ */
+
+dip_status dip_corpus_loader(dip_loader **out, const dip_corpus *c,
+                             dip_split split, bool train, dip_err *err)
+{
+    *out = NULL;
+    const dip_settings *s = c->settings;
+    int64_t *rows = NULL, count = 0;
+    dip_status st = dip_split_rows(&rows, &count, c->catalog, split, err);
+    if (st != DIP_OK)
+        return st;
+    dip_loader_options o = dip_loader_defaults();
+    o.catalog = c->catalog;
+    o.rows = rows;
+    o.row_count = count;
+    o.batch_size = train ? s->batch_size : s->eval_batch_size;
+    o.shuffle = o.drop_last = o.train = train;
+    o.seed = s->seed;
+    o.image_column = c->image_column;
+    o.transform = s->transform;
+    o.keep_orientation = !s->exif;
+    o.max_pixels = s->max_pixels;
+    o.bad_image = s->bad_image;
+    o.texts = c->sources;
+    o.text_count = s->text_count;
+    o.threads = s->loader_threads;
+    int labels[DIP_MODEL_HEADS_MAX];
+    if (train) {
+        o.labels = memcpy(labels, c->head_columns, sizeof labels);
+        o.label_count = s->model.head_count;
+    }
+    if (count == 0)
+        st = dip_fail(err, DIP_EDATA, "no row of the split '%s' in '%s'",
+                      dip_split_name(split), dip_catalog_path(c->catalog));
+    else
+        st = dip_loader_create(out, &o, err);
+    free(rows);
+    return st;
+}

@@ -1,0 +1,53 @@
+/* A catalog as a config sees it: columns found, templates compiled, rules of
+ * relevance turned into keys, a tokenizer, loaders. */
+#ifndef DIP_APPS_CORPUS_H
+#define DIP_APPS_CORPUS_H
+
+#include <stdint.h>
+
+#include "apps/settings.h"
+#include "base/status.h"
+#include "data/catalog.h"
+#include "data/damage.h"
+#include "data/loader.h"
+#include "data/relevance.h"
+#include "data/row_text.h"
+#include "data/tokenizer.h"
+
+typedef struct {
+    const dip_settings *settings; /* borrowed */
+    dip_catalog *catalog;
+    int image_column; /* -1: none */
+    dip_row_text *formats[DIP_SOURCES_MAX];
+    dip_damage *damages[DIP_SOURCES_MAX];
+    dip_row_queries judged; /* of the train split; rows 0 when not asked for */
+    dip_row_keys keys[DIP_RETRIEVAL_TASKS_MAX];
+    int head_columns[DIP_MODEL_HEADS_MAX]; /* -1: the catalog has none */
+    const dip_tokenizer *tokenizer;        /* borrowed */
+    dip_text_source sources[DIP_SOURCES_MAX];
+} dip_corpus;
+
+/* Opens `path` (NULL: what the settings say) and binds everything but the
+ * tokenizer. Heads whose label column is missing are errors only if
+ * `need_labels`. Warnings go to stderr. The caller ends *out with
+ * dip_corpus_free(). */
+dip_status dip_corpus_open(dip_corpus **out, const dip_settings *settings,
+                           const char *path, bool need_labels,
+                           dip_err *err) DIP_MUST_CHECK;
+void dip_corpus_free(dip_corpus *corpus); /* NULL allowed */
+
+/* A tokenizer of all texts of the train split. The caller owns *out. */
+dip_status dip_corpus_build_tokenizer(dip_tokenizer **out,
+                                      const dip_corpus *corpus,
+                                      dip_err *err) DIP_MUST_CHECK;
+/* Must be called before a loader is made. */
+void dip_corpus_set_tokenizer(dip_corpus *corpus,
+                              const dip_tokenizer *tokenizer);
+
+/* A loader over the split: shuffled, augmented and without an incomplete last
+ * batch to train; in order to evaluate. */
+dip_status dip_corpus_loader(dip_loader **out, const dip_corpus *corpus,
+                             dip_split split, bool train,
+                             dip_err *err) DIP_MUST_CHECK;
+
+#endif

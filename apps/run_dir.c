@@ -1,0 +1,284 @@
+#include "apps/run_dir.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "apps/version.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "train/checkpoint.h"
+
+#define LABELS_LIMIT ((size_t)64 << 20)
+
+/* ---- machine ----------------------------------------------------------------
+ */
+
+enum { CHOICE_AUTO, CHOICE_FIRST, CHOICE_SECOND };
+
+static int processors(void)
+{
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count > 0 ? (int)count : 1;
+}
+
+dip_status dip_run_machine(const dip_settings *s, dip_device *device,
+                           bool *bf16, int *threads, dip_err *err)
+{
+    bool cuda = dip_tensor_has_cuda();
+    if (s->device == CHOICE_SECOND && !cuda)
+        return dip_fail(err, DIP_ECONFIG,
+                        "train.device is cuda, but libtorch finds none");
+    *device = cuda && s->device != CHOICE_FIRST ? DIP_CUDA : DIP_CPU;
+    *bf16 = s->precision == CHOICE_SECOND ||
+            (s->precision == CHOICE_AUTO && dip_tensor_has_fast_bf16(*device));
+    *threads = s->threads > 0 ? s->threads : processors();
+    dip_tensor_set_threads(*threads);
+    return dip_tensor_status(err);
+}
+
+/* ---- labels
+ * ------------------------------------------------------------------ */
+
+static json_t *label_names(const dip_catalog *catalog, int column)
+{
+    json_t *names = json_array();
+    int64_t classes = dip_catalog_column(catalog, column)->classes;
+    for (int64_t i = 0; i < classes; i++) {
+        dip_bytes name = dip_catalog_label_name(catalog, column, (int32_t)i);
+        if (json_array_append_new(names, json_stringn(name.data, name.len)) !=
+            0) {
+            json_decref(names);
+            return NULL;
+        }
+    }
+    return names;
+}
+
+dip_status dip_run_labels(json_t **out, const dip_corpus *corpus, dip_err *err)
+{
+    *out = json_object();
+    const dip_model_config *model = &corpus->settings->model;
+    for (int h = 0; h < model->head_count; h++) {
+        if (json_object_set_new(
+                *out, model->heads[h].name,
+                label_names(corpus->catalog, corpus->head_columns[h])) != 0)
+            return dip_no_memory(err);
+    }
+    return *out != NULL ? DIP_OK : dip_no_memory(err);
+}
+
+/* ---- model
+ * -------------------------------------------------------------------- */
+
+dip_status dip_run_model(dip_model **out, const dip_settings *settings,
+                         const dip_tokenizer *tokenizer, const json_t *labels,
+                         dip_err *err)
+{
+    *out = NULL;
+    dip_model_config config = settings->model;
+    config.text.vocabulary = dip_tokenizer_size(tokenizer);
+    for (int h = 0; h < config.head_count; h++) {
+        const json_t *names = json_object_get(labels, config.heads[h].name);
+        if (json_array_size(names) == 0)
+            return dip_fail(err, DIP_EDATA, "label '%s' has no classes",
+                            config.heads[h].name);
+        config.heads[h].classes = (int64_t)json_array_size(names);
+    }
+    return dip_model_create(out, &config, err);
+}
+
+/* ---- writing
+ * ------------------------------------------------------------------ */
+
+static dip_status write_config(const char *dir, const dip_settings *settings,
+                               dip_err *err)
+{
+    dip_str text = {0};
+    char *path = dip_path_join(dir, "config.yaml");
+    dip_status st = path != NULL ? DIP_OK : dip_no_memory(err);
+    if (st == DIP_OK)
+        st = dip_config_dump(&text, settings->config, err);
+    if (st == DIP_OK)
+        st = dip_file_write(path, text.data, text.len, err);
+    free(path);
+    dip_str_free(&text);
+    return st;
+}
+
+static json_t *describe_run(const dip_settings *s, const dip_corpus *corpus,
+                            const char *tokenizer_digest)
+{
+    char seed[24], started[32];
+    time_t now = time(NULL);
+    struct tm utc;
+    (void)gmtime_r(&now, &utc);
+    (void)strftime(started, sizeof started, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    (void)snprintf(seed, sizeof seed, "%llu", (unsigned long long)s->seed);
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:{s:s, s:s, s:I}, s:s}",
+        "schema", "diptych-run/1", "name", s->name, "started", started,
+        "version", dip_version(), "commit", dip_version_commit(), "libtorch",
+        dip_tensor_torch_version(), "seed", seed, "threads",
+        dip_tensor_threads(), "data", "path", dip_catalog_path(corpus->catalog),
+        "digest", dip_catalog_digest(corpus->catalog), "rows",
+        (json_int_t)dip_catalog_rows(corpus->catalog), "tokenizer_sha256",
+        tokenizer_digest);
+}
+
+static dip_status write_json(const char *dir, const char *name, json_t *json,
+                             dip_err *err)
+{
+    char *path = dip_path_join(dir, name);
+    dip_status st = path != NULL
+                        ? dip_json_write(path, json, DIP_JSON_AS_BUILT, err)
+                        : dip_no_memory(err);
+    free(path);
+    return st;
+}
+
+dip_status dip_run_write(const char *dir, const dip_settings *settings,
+                         const dip_corpus *corpus,
+                         const dip_tokenizer *tokenizer, json_t *labels,
+                         dip_err *err)
+{
+    char digest[DIP_DIGEST_SIZE];
+    char *path = dip_path_join(dir, "tokenizer.json");
+    dip_status st =
+        path != NULL ? write_config(dir, settings, err) : dip_no_memory(err);
+    if (st == DIP_OK)
+        st = dip_tokenizer_save(tokenizer, path, err);
+    if (st == DIP_OK)
+        st = dip_tokenizer_digest(digest, tokenizer, err);
+    if (st == DIP_OK)
+        st = write_json(dir, "labels.json", labels, err);
+    if (st == DIP_OK) {
+        json_t *run = describe_run(settings, corpus, digest);
+        st = write_json(dir, "run.json", run, err);
+        json_decref(run);
+    }
+    free(path);
+    return st;
+}
+
+/* ---- loading
+ * ------------------------------------------------------------------ */
+
+/* Says which file is missing rather than what cannot be opened. */
+static dip_status check_run(const char *dir, dip_err *err)
+{
+    if (!dip_file_is_directory(dir))
+        return dip_fail(err, DIP_ENOTFOUND, "no run directory '%s'", dir);
+    char *path = dip_path_join(dir, "config.yaml");
+    if (path == NULL)
+        return dip_no_memory(err);
+    dip_status st = DIP_OK;
+    if (!dip_file_exists(path))
+        st = dip_fail(err, DIP_ENOTFOUND,
+                      "'%s' is no run directory: it has no config.yaml", dir);
+    free(path);
+    return st;
+}
+
+static dip_status load_settings(dip_run *run, const char *const *overrides,
+                                size_t count, dip_err *err)
+{
+    char *path = dip_path_join(run->dir, "config.yaml");
+    if (path == NULL)
+        return dip_no_memory(err);
+    dip_str faults = {0};
+    dip_status st =
+        dip_settings_load(&run->settings, path, overrides, count, &faults, err);
+    dip_str_free(&faults);
+    free(path);
+    return st;
+}
+
+static dip_status load_words(dip_run *run, dip_err *err)
+{
+    char *tokenizer = dip_path_join(run->dir, "tokenizer.json");
+    char *labels = dip_path_join(run->dir, "labels.json");
+    dip_status st = DIP_OK;
+    if (tokenizer == NULL || labels == NULL)
+        st = dip_no_memory(err);
+    if (st == DIP_OK)
+        st = dip_tokenizer_load(&run->tokenizer, tokenizer, err);
+    if (st == DIP_OK)
+        st = dip_json_load(&run->labels, labels, LABELS_LIMIT, err);
+    free(tokenizer);
+    free(labels);
+    return st;
+}
+
+static dip_status load_weights(dip_run *run, const char *which, dip_err *err)
+{
+    char *dir = dip_path_join(run->dir, "checkpoints");
+    if (dir == NULL)
+        return dip_no_memory(err);
+    dip_status st = dip_checkpoint_find(&run->checkpoint, dir, which, err);
+    if (st == DIP_ENOTFOUND && strcmp(which, "best") == 0)
+        st = dip_checkpoint_find(&run->checkpoint, dir, "latest", err);
+    free(dir);
+    if (st == DIP_OK)
+        st = dip_checkpoint_read(run->checkpoint, dip_model_params(run->model),
+                                 NULL, err);
+    return st;
+}
+
+static dip_status prepare_model(dip_run *run, const char *which, dip_err *err)
+{
+    int threads;
+    dip_status st =
+        dip_run_machine(run->settings, &run->device, &run->bf16, &threads, err);
+    if (st == DIP_OK)
+        st = dip_run_model(&run->model, run->settings, run->tokenizer,
+                           run->labels, err);
+    if (st == DIP_OK)
+        st = load_weights(run, which, err);
+    if (st != DIP_OK)
+        return st;
+    dip_params_to_device(dip_model_params(run->model), run->device);
+    if (run->settings->loop.channels_last)
+        dip_params_channels_last(dip_model_params(run->model));
+    return dip_tensor_status(err);
+}
+
+dip_status dip_run_load(dip_run **out, const char *dir, const char *which,
+                        const char *const *overrides, size_t override_count,
+                        dip_err *err)
+{
+    *out = NULL;
+    dip_run *run = dip_calloc(1, sizeof *run);
+    if (run == NULL)
+        return dip_no_memory(err);
+    run->dir = dip_strdup(dir);
+    dip_status st = run->dir != NULL ? check_run(dir, err) : dip_no_memory(err);
+    if (st == DIP_OK)
+        st = load_settings(run, overrides, override_count, err);
+    if (st == DIP_OK)
+        st = load_words(run, err);
+    if (st == DIP_OK)
+        st = prepare_model(run, which, err);
+    if (st != DIP_OK) {
+        dip_run_free(run);
+        return st;
+    }
+    *out = run;
+    return DIP_OK;
+}
+
+void dip_run_free(dip_run *run)
+{
+    if (run == NULL)
+        return;
+    dip_model_free(run->model);
+    json_decref(run->labels);
+    dip_tokenizer_free(run->tokenizer);
+    dip_settings_free(run->settings);
+    free(run->checkpoint);
+    free(run->dir);
+    free(run);
+}

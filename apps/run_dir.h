@@ -1,0 +1,59 @@
+/* A run directory: what is in it, and a trained model out of it.
+ *
+ *   config.yaml  run.json  tokenizer.json  labels.json  log.jsonl
+ *   checkpoints/ */
+#ifndef DIP_APPS_RUN_DIR_H
+#define DIP_APPS_RUN_DIR_H
+
+#include <jansson.h>
+
+#include "apps/corpus.h"
+#include "apps/settings.h"
+#include "base/status.h"
+#include "data/tokenizer.h"
+#include "models/model.h"
+
+/* A trained run, ready to encode. */
+typedef struct {
+    char *dir;
+    char *checkpoint; /* folder that the weights came from */
+    dip_settings *settings;
+    dip_tokenizer *tokenizer;
+    json_t *labels; /* {"articleType": ["Shirts", …], …}: the heads' classes */
+    dip_model *model;
+    dip_device device;
+    bool bf16;
+} dip_run;
+
+/* Loads `dir` with the weights of checkpoints/<which> ("best"; "latest" when
+ * there is none). The caller ends *out with dip_run_free(). */
+dip_status dip_run_load(dip_run **out, const char *dir, const char *which,
+                        const char *const *overrides, size_t override_count,
+                        dip_err *err) DIP_MUST_CHECK;
+void dip_run_free(dip_run *run); /* NULL allowed */
+
+/* Writes config.yaml, tokenizer.json, labels.json and run.json into `dir`,
+ * which exists. */
+dip_status dip_run_write(const char *dir, const dip_settings *settings,
+                         const dip_corpus *corpus,
+                         const dip_tokenizer *tokenizer, json_t *labels,
+                         dip_err *err) DIP_MUST_CHECK;
+
+/* The names of the heads' classes as the catalog has them. The caller ends *out
+ * with json_decref(). */
+dip_status dip_run_labels(json_t **out, const dip_corpus *corpus,
+                          dip_err *err) DIP_MUST_CHECK;
+
+/* The model that the settings describe, with the sizes that tokenizer and
+ * labels give it. */
+dip_status dip_run_model(dip_model **out, const dip_settings *settings,
+                         const dip_tokenizer *tokenizer, const json_t *labels,
+                         dip_err *err) DIP_MUST_CHECK;
+
+/* Sets libtorch's threads and chooses device and precision as the settings
+ * say; DIP_ECONFIG when cuda is asked for and not there. */
+dip_status dip_run_machine(const dip_settings *settings, dip_device *device,
+                           bool *bf16, int *threads,
+                           dip_err *err) DIP_MUST_CHECK;
+
+#endif

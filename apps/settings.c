@@ -1,0 +1,595 @@
+#include "apps/settings.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "apps/options.h"
+#include "base/mem.h"
+
+#define KEY(...) dip_config_key((char[DIP_CONFIG_KEY_SIZE]){0}, __VA_ARGS__)
+
+/* ---- data -----------------------------------------------------------------
+ */
+
+static dip_dataset_name *read_datasets(dip_settings *s, const char *kind,
+                                       int *count)
+{
+    const char *section = KEY("data.map.%s", kind);
+    size_t n = dip_config_child_count(s->config, section);
+    dip_dataset_name *names = dip_calloc(n, sizeof *names);
+    *count = names != NULL ? (int)n : 0;
+    for (int i = 0; i < *count; i++) {
+        names[i].name = dip_config_child(s->config, section, (size_t)i);
+        names[i].dataset =
+            dip_config_string(s->config, KEY("%s.%s", section, names[i].name));
+    }
+    return names;
+}
+
+static void read_mapping(dip_settings *s)
+{
+    const dip_config *c = s->config;
+    dip_mapping *m = &s->mapping;
+    if (dip_config_choice(c, "data.layout") == 0) {
+        if (dip_config_has(c, "data.map"))
+            dip_config_fault(s->config, "data.map",
+                             "'data.map' needs a foreign 'data.layout'");
+        return;
+    }
+    m->layout = dip_config_string(c, "data.layout");
+    m->image = dip_config_string(c, "data.map.image");
+    m->group = dip_config_string(c, "data.map.group");
+    m->word_map = dip_config_string(c, "data.map.word_map");
+    m->captions = dip_config_string(c, "data.map.captions");
+    for (int split = 0; split < DIP_SPLIT_COUNT; split++)
+        m->splits[split] = dip_config_string(
+            c, KEY("data.map.%s", dip_split_name((dip_split)split)));
+    m->texts = read_datasets(s, "text", &m->text_count);
+    m->labels = read_datasets(s, "label", &m->label_count);
+    m->numbers = read_datasets(s, "number", &m->number_count);
+}
+
+static void read_triple(dip_settings *s, const char *key, float out[3])
+{
+    const double *items;
+    size_t n = dip_config_floats(&items, s->config, key);
+    if (n != 3) {
+        dip_config_fault(s->config, key, "'%s' has %zu numbers, not 3", key, n);
+        return;
+    }
+    for (int i = 0; i < 3; i++)
+        out[i] = (float)items[i];
+}
+
+static void read_pair(dip_settings *s, const char *key, double out[2])
+{
+    const double *items;
+    size_t n = dip_config_floats(&items, s->config, key);
+    if (n != 2 || items[0] > items[1]) {
+        dip_config_fault(s->config, key, "'%s' is not a range [least, most]",
+                         key);
+        return;
+    }
+    out[0] = items[0];
+    out[1] = items[1];
+}
+
+static void read_augment(dip_settings *s, const char *name, dip_augment *a)
+{
+    const dip_config *c = s->config;
+    switch (a->kind) {
+    case DIP_AUGMENT_RANDOM_RESIZED_CROP:
+        read_pair(s, "augment.random_resized_crop.scale",
+                  a->resized_crop.scale);
+        read_pair(s, "augment.random_resized_crop.ratio",
+                  a->resized_crop.ratio);
+        return;
+    case DIP_AUGMENT_RANDOM_CROP:
+        a->padded_crop.padding =
+            (int)dip_config_int(c, "augment.random_crop.padding");
+        return;
+    case DIP_AUGMENT_COLOR_JITTER:
+        a->jitter.brightness =
+            dip_config_float(c, "augment.color_jitter.brightness");
+        a->jitter.contrast =
+            dip_config_float(c, "augment.color_jitter.contrast");
+        a->jitter.saturation =
+            dip_config_float(c, "augment.color_jitter.saturation");
+        a->jitter.hue = dip_config_float(c, "augment.color_jitter.hue");
+        break;
+    case DIP_AUGMENT_HORIZONTAL_FLIP:
+    case DIP_AUGMENT_GRAYSCALE:
+        break;
+    }
+    a->p = dip_config_float(c, KEY("augment.%s.p", name));
+}
+
+static void read_transform(dip_settings *s)
+{
+    const dip_config *c = s->config;
+    dip_transform *t = &s->transform;
+    *t = dip_transform_defaults();
+    t->size = (int)dip_config_int(c, "data.image_size");
+    t->resize_mode = (dip_resize_mode)dip_config_choice(c, "data.resize");
+    t->resample = strcmp(dip_config_string(c, "data.resample"), "bilinear") == 0
+                      ? DIP_RESAMPLE_BILINEAR
+                      : DIP_RESAMPLE_BICUBIC;
+    read_triple(s, "data.mean", t->mean);
+    read_triple(s, "data.std", t->std);
+    dip_err err = {0};
+    size_t count = dip_config_child_count(c, "augment");
+    for (size_t i = 0; i < count && i < DIP_AUGMENT_MAX; i++) {
+        const char *name = dip_config_child(c, "augment", i);
+        dip_augment_kind kind;
+        if (dip_augment_from_name(&kind, name, &err) != DIP_OK)
+            continue; /* the table of options has reported it */
+        dip_augment *a = &t->augment[t->augment_count++];
+        *a = dip_augment_defaults(kind);
+        read_augment(s, name, a);
+    }
+    if (dip_transform_check(t, &err) != DIP_OK)
+        dip_config_fault(s->config, "augment", "%s", err.msg);
+}
+
+static void read_data(dip_settings *s)
+{
+    const dip_config *c = s->config;
+    s->catalog = dip_config_string(c, "data.catalog");
+    s->image_column = dip_config_string(c, "data.image");
+    s->exif = dip_config_bool(c, "data.exif");
+    s->max_pixels = dip_config_int(c, "data.max_pixels");
+    s->bad_image = (dip_bad_image)dip_config_choice(c, "data.bad_image");
+    read_mapping(s);
+    read_transform(s);
+    s->tokenizer = (dip_tokenizer_options){
+        .kind = DIP_TOKENIZER_WORD,
+        .punctuation = dip_config_bool(c, "tokenizer.punctuation"),
+        .eos = dip_config_bool(c, "tokenizer.eos"),
+        .min_count = dip_config_int(c, "tokenizer.min_count"),
+        .max_size = dip_config_int(c, "tokenizer.max_size"),
+    };
+    s->context = dip_config_int(c, "tokenizer.context");
+}
+
+/* ---- texts, fields, tasks --------------------------------------------------
+ */
+
+/* The source of a field's text; added when it is new. -1 when there is no room.
+ */
+static int field_source(dip_settings *s, const char *name, const char *key)
+{
+    for (int i = 0; i < s->text_count; i++) {
+        if (s->texts[i].name != NULL && strcmp(s->texts[i].name, name) == 0)
+            return i;
+    }
+    if (s->text_count == DIP_SOURCES_MAX) {
+        dip_config_fault(s->config, key, "more than %d texts", DIP_SOURCES_MAX);
+        return -1;
+    }
+    const dip_config *c = s->config;
+    dip_text_settings *t = &s->texts[s->text_count];
+    t->name = name;
+    t->template = name;
+    if (dip_config_has(c, KEY("fields.%s", name))) {
+        const char *template =
+            dip_config_string(c, KEY("fields.%s.template", name));
+        if (template != NULL)
+            t->template = template;
+        t->word_dropout =
+            dip_config_float(c, KEY("fields.%s.word_dropout", name));
+        t->damage_label_count = dip_config_strings(
+            &t->damage_labels, c, KEY("fields.%s.damage.labels", name));
+        t->damage_first_words =
+            (int)dip_config_int(c, KEY("fields.%s.damage.first_words", name));
+        t->damage_p = dip_config_float(c, KEY("fields.%s.damage.p", name));
+    }
+    return s->text_count++;
+}
+
+static int query_source(dip_settings *s, const char *template, const char *key)
+{
+    for (int i = 0; i < s->text_count; i++) {
+        const dip_text_settings *t = &s->texts[i];
+        bool same = template == NULL ? t->template == NULL
+                                     : t->name == NULL && t->template != NULL &&
+                                           strcmp(t->template, template) == 0;
+        if (same)
+            return i;
+    }
+    if (s->text_count == DIP_SOURCES_MAX) {
+        dip_config_fault(s->config, key, "more than %d texts", DIP_SOURCES_MAX);
+        return -1;
+    }
+    s->texts[s->text_count] = (dip_text_settings){.template = template};
+    return s->text_count++;
+}
+
+static int find_field(const dip_settings *s, const char *name)
+{
+    for (int i = 0; i < s->field_count; i++) {
+        if (strcmp(s->fields[i], name) == 0)
+            return i;
+    }
+    return -1;
+}
+
+static int add_field(dip_settings *s, const char *name, const char *key)
+{
+    int found = find_field(s, name);
+    if (found >= 0)
+        return found;
+    if (s->field_count == DIP_FUSION_FIELDS_MAX) {
+        dip_config_fault(s->config, key, "more than %d product fields",
+                         DIP_FUSION_FIELDS_MAX);
+        return -1;
+    }
+    int source = strcmp(name, "image") == 0 ? DIP_SOURCE_IMAGE
+                                            : field_source(s, name, key);
+    s->fields[s->field_count] = name;
+    s->field_text[s->field_count] = source;
+    return s->field_count++;
+}
+
+static void read_product_fields(dip_settings *s, dip_task_settings *task)
+{
+    const char *key = KEY("tasks.%s.product_fields", task->name);
+    const char *query =
+        dip_config_string(s->config, KEY("tasks.%s.query", task->name));
+    const char *const *names;
+    size_t count = dip_config_strings(&names, s->config, key);
+    if (count == 0)
+        dip_config_fault(s->config, key, "'%s' is empty", key);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(names[i], query) == 0)
+            dip_config_fault(s->config, key,
+                             "'%s' is the query of task '%s' and cannot be "
+                             "part of its product",
+                             names[i], task->name);
+        int field = add_field(s, names[i], key);
+        if (field < 0)
+            continue;
+        if (task->fields[field])
+            dip_config_fault(s->config, key, "field '%s' twice in '%s'",
+                             names[i], key);
+        task->fields[field] = true;
+        task->field_count++;
+    }
+}
+
+static void read_query(dip_settings *s, dip_task_settings *task)
+{
+    const char *key = KEY("tasks.%s.query", task->name);
+    const char *query = dip_config_string(s->config, key);
+    if (strcmp(query, "image") == 0)
+        task->query = DIP_SOURCE_IMAGE;
+    else if (strcmp(query, "judgements") == 0)
+        task->query = query_source(s, NULL, key);
+    else if (strchr(query, '{') != NULL)
+        task->query = query_source(s, query, key);
+    else
+        task->query = field_source(s, query, key);
+    task->judged = strcmp(query, "judgements") == 0;
+}
+
+static void read_relevance(dip_settings *s, dip_task_settings *task)
+{
+    const char *key = KEY("tasks.%s.relevant_by", task->name);
+    task->relevant_by_count =
+        dip_config_strings(&task->relevant_by, s->config, key);
+    if (task->relevant_by_count == 0)
+        dip_config_fault(s->config, key, "'%s' is empty", key);
+    bool judged = false;
+    for (size_t i = 0; i < task->relevant_by_count; i++)
+        judged = judged || strcmp(task->relevant_by[i], "judgements") == 0;
+    if (judged != task->judged || (judged && task->relevant_by_count > 1))
+        dip_config_fault(s->config, key,
+                         "task '%s': `relevant_by: judgements` and `query: "
+                         "judgements` stand together and alone",
+                         task->name);
+}
+
+static void read_task(dip_settings *s, const char *name)
+{
+    dip_task_settings *task = &s->tasks[s->task_count++];
+    task->name = name;
+    task->weight = dip_config_float(s->config, KEY("tasks.%s.weight", name));
+    task->distinct_queries =
+        dip_config_bool(s->config, KEY("tasks.%s.distinct_queries", name));
+    task->fields_alone =
+        dip_config_bool(s->config, KEY("tasks.%s.fields_alone", name));
+    if (dip_config_string(s->config, KEY("tasks.%s.query", name)) == NULL)
+        return; /* reported: it is required */
+    read_product_fields(s, task);
+    read_query(s, task);
+    read_relevance(s, task);
+}
+
+static void read_tasks(dip_settings *s)
+{
+    size_t count = dip_config_child_count(s->config, "tasks");
+    if (count == 0)
+        dip_config_fault(s->config, "tasks", "there is no task under 'tasks'");
+    if (count > DIP_RETRIEVAL_TASKS_MAX)
+        dip_config_fault(s->config, "tasks", "more than %d tasks",
+                         DIP_RETRIEVAL_TASKS_MAX);
+    for (size_t i = 0; i < count && i < DIP_RETRIEVAL_TASKS_MAX; i++)
+        read_task(s, dip_config_child(s->config, "tasks", i));
+    size_t fields = dip_config_child_count(s->config, "fields");
+    for (size_t i = 0; i < fields; i++) {
+        const char *name = dip_config_child(s->config, "fields", i);
+        bool used = false;
+        for (int t = 0; t < s->text_count; t++)
+            used = used || (s->texts[t].name != NULL &&
+                            strcmp(s->texts[t].name, name) == 0);
+        if (!used)
+            dip_config_fault(s->config, KEY("fields.%s", name),
+                             "no task uses the field '%s'", name);
+    }
+}
+
+/* ---- model and loss --------------------------------------------------------
+ */
+
+/* Sizes of lists in the towers' options. */
+static int read_sizes(dip_settings *s, const char *key,
+                      int64_t out[DIP_TOWER_STAGES_MAX])
+{
+    const int64_t *items;
+    size_t n = dip_config_ints(&items, s->config, key);
+    if (n > DIP_TOWER_STAGES_MAX) {
+        dip_config_fault(s->config, key, "more than %d stages in '%s'",
+                         DIP_TOWER_STAGES_MAX, key);
+        return 0;
+    }
+    for (size_t i = 0; i < n; i++)
+        out[i] = items[i];
+    return (int)n;
+}
+
+static void read_image_tower(dip_settings *s)
+{
+    const dip_config *c = s->config;
+    dip_image_options *o = &s->model.image;
+    o->kind = dip_config_string(c, "model.image.tower");
+    o->image_size = s->transform.size;
+    o->width = dip_config_int(c, "model.image.width");
+    o->depth = dip_config_int(c, "model.image.depth");
+    o->layer_count = read_sizes(s, "model.image.layers", o->layers);
+    o->width_count = read_sizes(s, "model.image.widths", o->widths);
+    o->block = dip_config_string(c, "model.image.block");
+    o->stem = dip_config_string(c, "model.image.stem");
+    o->zero_init_residual =
+        dip_config_bool(c, "model.image.zero_init_residual");
+    o->drop_path = dip_config_float(c, "model.image.drop_path");
+    o->patch = dip_config_int(c, "model.image.patch");
+    o->heads = dip_config_int(c, "model.image.heads");
+    o->mlp_ratio = dip_config_float(c, "model.image.mlp_ratio");
+    o->dropout = dip_config_float(c, "model.image.dropout");
+    o->pooling = dip_config_string(c, "model.image.pooling");
+    o->activation = dip_config_string(c, "model.image.activation");
+}
+
+static void read_text_tower(dip_settings *s)
+{
+    const dip_config *c = s->config;
+    dip_text_options *o = &s->model.text;
+    o->kind = dip_config_string(c, "model.text.tower");
+    o->vocabulary = DIP_TOKEN_FIRST_WORD; /* until the tokenizer is built */
+    o->context = s->context;
+    o->width = dip_config_int(c, "model.text.width");
+    o->depth = dip_config_int(c, "model.text.depth");
+    o->heads = dip_config_int(c, "model.text.heads");
+    o->mlp_ratio = dip_config_float(c, "model.text.mlp_ratio");
+    o->dropout = dip_config_float(c, "model.text.dropout");
+    o->pooling = dip_config_string(c, "model.text.pooling");
+    o->bidirectional = dip_config_bool(c, "model.text.bidirectional");
+    o->activation = dip_config_string(c, "model.text.activation");
+}
+
+static void read_fusion(dip_settings *s)
+{
+    const dip_config *c = s->config;
+    dip_fusion_options *o = &s->model.fusion;
+    o->kind = dip_config_string(c, "model.fusion.kind");
+    o->fixed = dip_config_bool(c, "model.fusion.fixed");
+    o->hidden = dip_config_int(c, "model.fusion.hidden");
+    o->dropout = dip_config_float(c, "model.fusion.dropout");
+    size_t weights = dip_config_child_count(c, "model.fusion.weights");
+    for (int f = 0; f < s->field_count && weights > 0; f++)
+        o->weights[f] = 1;
+    for (size_t i = 0; i < weights; i++) {
+        const char *name = dip_config_child(c, "model.fusion.weights", i);
+        const char *key = KEY("model.fusion.weights.%s", name);
+        int field = find_field(s, name);
+        if (field < 0)
+            dip_config_fault(s->config, key, "'%s' is no product field", name);
+        else
+            o->weights[field] = dip_config_float(c, key);
+    }
+}
+
+static void read_heads(dip_settings *s)
+{
+    const dip_config *c = s->config;
+    size_t count = dip_config_child_count(c, "model.heads");
+    if (count > DIP_MODEL_HEADS_MAX)
+        dip_config_fault(s->config, "model.heads", "more than %d heads",
+                         DIP_MODEL_HEADS_MAX);
+    for (size_t i = 0; i < count && i < DIP_MODEL_HEADS_MAX; i++) {
+        const char *name = dip_config_child(c, "model.heads", i);
+        int input = dip_config_choice(c, KEY("model.heads.%s.input", name));
+        s->head_weights[i] =
+            dip_config_float(c, KEY("model.heads.%s.weight", name));
+        s->model.heads[s->model.head_count++] = (dip_head_options){
+            .name = name,
+            .classes = 1, /* until the catalog is open */
+            .input = (dip_head_input)input,
+        };
+    }
+}
+
+static void read_model(dip_settings *s)
+{
+    const dip_config *c = s->config;
+    dip_model_config *m = &s->model;
+    m->seed = s->seed;
+    m->embed_dim = dip_config_int(c, "model.embed_dim");
+    read_image_tower(s);
+    read_text_tower(s);
+    m->image_projection = (dip_projection_options){
+        dip_config_int(c, "model.image_projection.hidden"),
+        dip_config_float(c, "model.image_projection.dropout")};
+    m->text_projection = (dip_projection_options){
+        dip_config_int(c, "model.text_projection.hidden"),
+        dip_config_float(c, "model.text_projection.dropout")};
+    m->temperature = dip_config_float(c, "model.temperature");
+    m->fixed_temperature = dip_config_bool(c, "model.fixed_temperature");
+    memcpy(m->fields, s->fields, sizeof m->fields);
+    m->field_count = s->field_count;
+    read_fusion(s);
+    read_heads(s);
+    dip_err err = {0};
+    if (dip_model_config_check(m, &err) != DIP_OK)
+        dip_config_fault(s->config, "model", "%s", err.msg);
+
+    const char *loss = dip_config_string(c, "loss.kind");
+    s->loss = dip_loss_kind_find(loss);
+    if (s->loss == NULL)
+        dip_config_fault(s->config, "loss.kind", "unknown loss '%s'", loss);
+    s->loss_options = (dip_loss_options){
+        (dip_positives)dip_config_choice(c, "loss.positives"),
+        dip_config_float(c, "loss.label_smoothing")};
+}
+
+/* ---- training and evaluation -----------------------------------------------
+ */
+
+static void read_optimizer(dip_settings *s)
+{
+    const dip_config *c = s->config;
+    s->loop.optimizer = (dip_optimizer_options){
+        .kind = (dip_optimizer_kind)dip_config_choice(c, "train.optimizer"),
+        .weight_decay = dip_config_float(c, "train.weight_decay"),
+        .beta1 = dip_config_float(c, "train.beta1"),
+        .beta2 = dip_config_float(c, "train.beta2"),
+        .eps = dip_config_float(c, "train.eps"),
+        .momentum = dip_config_float(c, "train.momentum"),
+        .nesterov = dip_config_bool(c, "train.nesterov"),
+    };
+    s->loop.schedule = (dip_schedule){
+        .kind = (dip_schedule_kind)dip_config_choice(c, "train.schedule"),
+        .lr = dip_config_float(c, "train.lr"),
+        .min_ratio = dip_config_float(c, "train.min_lr_ratio"),
+        .warmup_steps = dip_config_int(c, "train.warmup_steps"),
+    };
+}
+
+static void read_train(dip_settings *s)
+{
+    const dip_config *c = s->config;
+    read_optimizer(s);
+    s->epochs = dip_config_int(c, "train.epochs");
+    s->batch_size = dip_config_int(c, "train.batch_size");
+    s->field_dropout = dip_config_float(c, "train.field_dropout");
+    s->loop.accumulate = dip_config_int(c, "train.accumulate");
+    s->loop.clip_grad_norm = dip_config_float(c, "train.clip_grad_norm");
+    s->loop.validate_every = dip_config_int(c, "train.validate_every");
+    s->loop.checkpoint_every = dip_config_int(c, "train.checkpoint_every");
+    s->loop.patience = dip_config_int(c, "train.patience");
+    s->loop.channels_last = dip_config_bool(c, "train.channels_last");
+    s->precision = dip_config_choice(c, "train.precision");
+    s->device = dip_config_choice(c, "train.device");
+    s->threads = (int)dip_config_int(c, "train.threads");
+    s->loader_threads = (int)dip_config_int(c, "train.loader_threads");
+    s->keep_last = dip_config_int(c, "train.keep_last");
+    s->log_every = dip_config_int(c, "train.log_every");
+    s->metric = dip_config_string(c, "train.metric");
+}
+
+static void read_matching(dip_settings *s)
+{
+    const dip_config *c = s->config;
+    const char *task = dip_config_string(c, "eval.matching.task");
+    s->matching_category = dip_config_string(c, "eval.matching.category");
+    s->matching_task = task == NULL ? 0 : -1;
+    for (int t = 0; t < s->task_count && task != NULL; t++) {
+        if (strcmp(s->tasks[t].name, task) == 0)
+            s->matching_task = t;
+    }
+    if (s->matching_task < 0)
+        dip_config_fault(s->config, "eval.matching.task", "no task '%s'", task);
+    else if (s->tasks[s->matching_task].judged)
+        s->matching_task = -1; /* graded judgements make no pairs */
+}
+
+static void read_eval(dip_settings *s)
+{
+    const dip_config *c = s->config;
+    s->eval_batch_size = dip_config_int(c, "eval.batch_size");
+    s->cutoff_count = dip_config_ints(&s->cutoffs, c, "eval.k");
+    if (s->cutoff_count == 0 || s->cutoff_count > 8)
+        dip_config_fault(s->config, "eval.k",
+                         "'eval.k' has %zu items, not 1 "
+                         "to 8",
+                         s->cutoff_count);
+    s->resamples = dip_config_int(c, "eval.bootstrap");
+    size_t count = dip_config_child_count(c, "eval.zero_shot");
+    for (size_t i = 0; i < count && i < DIP_MODEL_HEADS_MAX; i++) {
+        const char *label = dip_config_child(c, "eval.zero_shot", i);
+        dip_zero_shot_settings *z = &s->zero_shot[s->zero_shot_count++];
+        z->label = label;
+        z->template_count = dip_config_strings(
+            &z->templates, c, KEY("eval.zero_shot.%s.templates", label));
+        z->of_product =
+            dip_config_choice(c, KEY("eval.zero_shot.%s.input", label)) == 1;
+        for (size_t t = 0; t < z->template_count; t++) {
+            if (strstr(z->templates[t], "{}") == NULL)
+                dip_config_fault(s->config,
+                                 KEY("eval.zero_shot.%s.templates", label),
+                                 "no {} in the template '%s'", z->templates[t]);
+        }
+    }
+    read_matching(s);
+}
+
+/* ---- all -------------------------------------------------------------------
+ */
+
+dip_status dip_settings_load(dip_settings **out, const char *path,
+                             const char *const *overrides, size_t count,
+                             dip_str *faults, dip_err *err)
+{
+    dip_settings *s = dip_calloc(1, sizeof *s);
+    *out = s;
+    if (s == NULL)
+        return dip_no_memory(err);
+    size_t rows;
+    const dip_option *table = dip_options_table(&rows);
+    dip_status st =
+        dip_config_load(&s->config, table, rows, path, overrides, count, err);
+    if (st == DIP_OK) {
+        s->name = dip_config_string(s->config, "name");
+        s->seed = (uint64_t)dip_config_int(s->config, "seed");
+        read_data(s);
+        read_tasks(s);
+        read_model(s);
+        read_train(s);
+        read_eval(s);
+        st = dip_config_status(s->config, err);
+    }
+    if (st != DIP_OK && s->config != NULL)
+        dip_str_add(faults, dip_config_faults(s->config));
+    return st;
+}
+
+void dip_settings_free(dip_settings *s)
+{
+    if (s == NULL)
+        return;
+    free(s->mapping.texts);
+    free(s->mapping.labels);
+    free(s->mapping.numbers);
+    dip_config_free(s->config);
+    free(s);
+}

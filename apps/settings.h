@@ -1,0 +1,108 @@
+/* A config as plain structs: what it says of texts, tasks, model and training,
+ * before any catalog is opened. */
+#ifndef DIP_APPS_SETTINGS_H
+#define DIP_APPS_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/config.h"
+#include "base/status.h"
+#include "data/catalog.h"
+#include "data/loader.h"
+#include "data/tokenizer.h"
+#include "image/transform.h"
+#include "losses/loss.h"
+#include "models/model.h"
+#include "train/encode.h"
+#include "train/loop.h"
+#include "train/retrieval.h"
+
+/* A text of each row that goes through the text tower. */
+typedef struct {
+    const char *name;     /* field, or NULL: a query's template */
+    const char *template; /* NULL: judged queries */
+    double word_dropout;
+    const char *const *damage_labels;
+    size_t damage_label_count;
+    int damage_first_words;
+    double damage_p;
+} dip_text_settings;
+
+typedef struct {
+    const char *name;
+    int query; /* text source or DIP_SOURCE_IMAGE */
+    bool judged;
+    bool fields[DIP_FUSION_FIELDS_MAX]; /* of dip_settings.fields */
+    int field_count;                    /* true ones */
+    const char *const *relevant_by;
+    size_t relevant_by_count;
+    double weight;
+    bool distinct_queries;
+    bool fields_alone;
+} dip_task_settings;
+
+typedef struct {
+    const char *label;
+    const char *const *templates;
+    size_t template_count;
+    bool of_product; /* else of the photo */
+} dip_zero_shot_settings;
+
+typedef struct {
+    dip_config *config; /* owned; all strings are its */
+    const char *name;
+    uint64_t seed;
+
+    const char *catalog;
+    const char *image_column; /* NULL: the only one */
+    dip_mapping mapping;      /* layout NULL: the catalog format */
+    dip_transform transform;
+    bool exif;
+    int64_t max_pixels;
+    dip_bad_image bad_image;
+
+    dip_tokenizer_options tokenizer;
+    int64_t context;
+    dip_text_settings texts[DIP_SOURCES_MAX];
+    int text_count;
+
+    /* Of the products: "image" or a field; their sources beside. */
+    const char *fields[DIP_FUSION_FIELDS_MAX];
+    int field_text[DIP_FUSION_FIELDS_MAX];
+    int field_count;
+    dip_task_settings tasks[DIP_RETRIEVAL_TASKS_MAX];
+    int task_count;
+
+    dip_model_config model; /* without vocabulary and classes */
+    double head_weights[DIP_MODEL_HEADS_MAX];
+    const dip_loss_kind *loss;
+    dip_loss_options loss_options;
+
+    dip_loop_options loop; /* without what depends on the data */
+    int64_t epochs, batch_size, eval_batch_size;
+    double field_dropout;
+    int threads, loader_threads;
+    int64_t keep_last, log_every;
+    int precision; /* position among auto, fp32, bf16 */
+    int device;    /* auto, cpu, cuda */
+    const char *metric;
+
+    const int64_t *cutoffs;
+    size_t cutoff_count;
+    int64_t resamples;
+    dip_zero_shot_settings zero_shot[DIP_MODEL_HEADS_MAX];
+    int zero_shot_count;
+    int matching_task;             /* -1: none */
+    const char *matching_category; /* label or NULL */
+} dip_settings;
+
+/* Reads a config file with overrides. All faults, a line each, are appended
+ * to `faults`; then the result is DIP_ECONFIG. The caller ends *out with
+ * dip_settings_free() in any case. */
+dip_status dip_settings_load(dip_settings **out, const char *path,
+                             const char *const *overrides, size_t count,
+                             dip_str *faults, dip_err *err) DIP_MUST_CHECK;
+void dip_settings_free(dip_settings *settings); /* NULL allowed */
+
+#endif

@@ -1,0 +1,46 @@
+/* The report of an evaluation: JSON of the schema "diptych-report/1"
+ * (docs/report.md), and Markdown and terminal tables made from that JSON alone.
+ *
+ * Functions that return json_t * return a new reference, or NULL when memory is
+ * out. A value that does not exist (NaN, infinite) is null. */
+#ifndef DIP_REPORT_REPORT_H
+#define DIP_REPORT_REPORT_H
+
+#include <jansson.h>
+
+#include "base/status.h"
+#include "base/str.h"
+#include "eval/classification.h"
+#include "eval/matching.h"
+#include "eval/ranking.h"
+#include "eval/stats.h"
+
+#define DIP_REPORT_SCHEMA "diptych-report/1"
+
+/* {"queries", "evaluated", "skipped", "gallery", "hit@1", …, "median_rank"}:
+ * means over the evaluated queries. */
+json_t *dip_report_ranking(const dip_ranking *ranking);
+/* {"mean", "low", "high"} */
+json_t *dip_report_interval(const dip_interval *interval);
+/* Name of a class; NUL-terminated, borrowed. */
+typedef const char *(*dip_class_name)(void *user, int64_t class_index);
+/* {"rows", "missing", "classes", "accuracy", "precision_macro", …,
+ * "f1_weighted", "per_class": [{"name", "support", "precision", …}]}; classes
+ * that occur neither as label nor as prediction are left out of per_class. */
+json_t *dip_report_classification(const dip_classification *c,
+                                  dip_class_name name, void *user);
+/* {"positives", "negatives", "random", "same_category", "threshold",
+ * "validation_f1", "accuracy", "precision", "recall", "f1", "auc"} */
+json_t *dip_report_matching(const dip_matching *matching);
+
+/* Appends the whole report: run and data, a table of the retrieval tasks (with
+ * what each field alone gives and the paired intervals), of classification
+ * and zero-shot (averages, then the classes), of matching. `report` is checked
+ * as untrusted input: DIP_EFORMAT names the key. */
+dip_status dip_report_markdown(dip_str *out, const json_t *report,
+                               dip_err *err) DIP_MUST_CHECK;
+/* The same in short for a terminal of `width` columns. */
+dip_status dip_report_text(dip_str *out, const json_t *report, int width,
+                           dip_err *err) DIP_MUST_CHECK;
+
+#endif
