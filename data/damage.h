@@ -32,7 +32,8 @@ dip_status dip_damage_create(dip_damage **out,
 void dip_damage_free(dip_damage *damage);
 
 /* Takes the words that are hit out of `text`. A pure function of the options,
- * the row and the text: the same in every epoch and split. All words may go. */
+ * the row and the text: the same in every epoch and split. All words may go.
+ * Out of memory sticks in `text`. */
 void dip_damage_apply(const dip_damage *damage, dip_str *text, int64_t row);
 
 /* Takes each word out with probability `p`; the first stays when all would

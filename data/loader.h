@@ -58,6 +58,9 @@ typedef struct {
     dip_transform transform;
     bool keep_orientation; /* ignore EXIF */
     int64_t max_pixels;    /* 0 = DIP_DECODE_MAX_PIXELS */
+    /* Decode large JPEGs in full, not at the 1/2, 1/4 or 1/8 that the
+     * transform has use for: slower, for parity with other programs. */
+    bool full_decode;
     dip_bad_image bad_image;
 
     const dip_text_source *texts;
