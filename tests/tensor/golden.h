@@ -1,0 +1,92 @@
+/* What the tests of this folder share: tensors of golden files by name. */
+#ifndef DIP_TESTS_TENSOR_GOLDEN_H
+#define DIP_TESTS_TENSOR_GOLDEN_H
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tensor/safetensors.h"
+#include "tensor/tensor.h"
+
+static inline dip_safetensors *golden_open(const char *path)
+{
+    dip_safetensors *file;
+    dip_err err = {0};
+    if (dip_safetensors_open(&file, path, &err) != DIP_OK)
+        fail_msg("%s", err.msg);
+    return file;
+}
+
+/* NULL when the file has no such tensor. */
+static inline dip_tensor *golden_find(const dip_safetensors *file,
+                                      const char *group, const char *name)
+{
+    char full[128];
+    (void)snprintf(full, sizeof full, "%s.%s", group, name);
+    int i = dip_safetensors_find(file, full);
+    return i < 0 ? NULL : dip_safetensors_tensor(file, i);
+}
+
+static inline dip_tensor *golden_get(const dip_safetensors *file,
+                                     const char *group, const char *name)
+{
+    dip_tensor *t = golden_find(file, group, name);
+    if (t == NULL)
+        fail_msg("no golden %s.%s", group, name);
+    return t;
+}
+
+/* Largest |a - b| / (1 + |b|); infinite when shapes differ or it is NaN. */
+static inline double distance(const dip_tensor *a, const dip_tensor *b)
+{
+    if (a == NULL || b == NULL || dip_tensor_ndim(a) != dip_tensor_ndim(b))
+        return INFINITY;
+    for (int i = 0; i < dip_tensor_ndim(a); i++) {
+        if (dip_tensor_size(a, i) != dip_tensor_size(b, i))
+            return INFINITY;
+    }
+    size_t n = (size_t)dip_tensor_numel(a);
+    double *x = calloc(2 * n + 1, sizeof *x);
+    assert_non_null(x);
+    double *y = x + n, worst = 0;
+    dip_tensor_read(a, DIP_F64, x, n * sizeof *x);
+    dip_tensor_read(b, DIP_F64, y, n * sizeof *y);
+    for (size_t i = 0; i < n; i++) {
+        double d = fabs(x[i] - y[i]) / (1 + fabs(y[i]));
+        worst = d <= worst ? worst : isnan(d) ? INFINITY : d;
+    }
+    free(x);
+    return worst;
+}
+
+static inline void assert_near(double got, double wanted, double tolerance)
+{
+    if (!(fabs(got - wanted) <= tolerance))
+        fail_msg("%.9g, not %.9g", got, wanted);
+}
+
+/* The message of the sticky error, which it clears; "" when there is none. */
+static inline const char *error_text(dip_err *err)
+{
+    *err = (dip_err){0};
+    dip_status st = dip_tensor_status(err);
+    assert_int_equal(st, err->code);
+    return err->msg;
+}
+
+#define assert_no_error()                                                      \
+    do {                                                                       \
+        dip_err err_;                                                          \
+        assert_string_equal(error_text(&err_), "");                            \
+    } while (0)
+
+#define assert_error(words)                                                    \
+    do {                                                                       \
+        dip_err err_;                                                          \
+        const char *text_ = error_text(&err_);                                 \
+        if (strstr(text_, words) == NULL)                                      \
+            fail_msg("'%s' does not hold '%s'", text_, words);                 \
+    } while (0)
+
+#endif
