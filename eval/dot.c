@@ -37,13 +37,21 @@ DEFINE_KERNEL(tile_by_8, lanes8, __attribute__((target("avx2,fma"))))
 DEFINE_KERNEL(tile_by_16, lanes16, __attribute__((target("avx512f"))))
 #endif
 
+int dip_dot_kernels(dip_dot_kernel out[DIP_DOT_KERNELS])
+{
+    int n = 0;
+    out[n++] = tile_by_4;
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        out[n++] = tile_by_8;
+    if (__builtin_cpu_supports("avx512f"))
+        out[n++] = tile_by_16;
+#endif
+    return n;
+}
+
 dip_dot_kernel dip_dot_choose(void)
 {
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512f"))
-        return tile_by_16;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        return tile_by_8;
-#endif
-    return tile_by_4;
+    dip_dot_kernel kernels[DIP_DOT_KERNELS];
+    return kernels[dip_dot_kernels(kernels) - 1];
 }

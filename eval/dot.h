@@ -16,7 +16,13 @@ typedef void (*dip_dot_kernel)(float tile[DIP_DOT_ROWS][DIP_DOT_LANES],
                                const float *const rows[DIP_DOT_ROWS],
                                int64_t dim);
 
-/* The widest kernel that this CPU runs. */
+#define DIP_DOT_KERNELS 3
+
+/* Writes the kernels that this CPU runs, the widest last; returns how many,
+ * at least 1. */
+int dip_dot_kernels(dip_dot_kernel out[DIP_DOT_KERNELS]);
+
+/* The widest of them. */
 dip_dot_kernel dip_dot_choose(void);
 
 #endif

@@ -94,9 +94,9 @@ static dip_status add_negative(dip_pairs *out, const drawer *d, int64_t query,
 {
     const dip_matching_split *split = d->split;
     int64_t group = split->query_group[query], row = -1;
-    dip_rng rng =
-        dip_rng_stream(d->seed, STREAM_NEGATIVES, (uint64_t)out->positives, 0);
-    bool near = out->positives % 2 == 0 && d->by_category.n > 0 &&
+    int64_t place = out->positives - 1; /* of the positive pair it goes with */
+    dip_rng rng = dip_rng_stream(d->seed, STREAM_NEGATIVES, (uint64_t)place, 0);
+    bool near = place % 2 == 0 && d->by_category.n > 0 &&
                 split->query_category[query] >= 0;
     if (near)
         row = draw_other(&d->by_category, split->query_category[query], group,
