@@ -378,7 +378,7 @@ static void test_config_extends_refuses_circles_and_missing_files(void **state)
     expect_faults("extends: b.yaml\n" DATA "train: {lr: 1}\n", NULL,
                   "b.yaml:1: 'train.lr' must be a number, not 'x'\n");
     for (int i = 0; i < 9; i++) {
-        char path[16], text[32];
+        char path[32], text[64];
         (void)snprintf(path, sizeof path, "d%d.yaml", i);
         (void)snprintf(text, sizeof text, "extends: d%d.yaml\n", i + 1);
         put(path, text);
