@@ -178,10 +178,10 @@ static dip_status add_rows(importer *self, idx_file *images, idx_file *labels,
         st = add_row(self, prefix, i,
                      i < count - val_rows ? split : DIP_SPLIT_VAL, pixels,
                      classes[class], err);
+        if (st == DIP_OK && i % TICK_ROWS == 0)
+            st = dip_import_tick(progress, self->report->rows, 0, err);
         if (st != DIP_OK)
             return st;
-        if (progress->tick != NULL && i % TICK_ROWS == 0)
-            progress->tick(progress->user, self->report->rows, 0);
     }
     dip_status st = idx_finish(images, err);
     return st == DIP_OK ? idx_finish(labels, err) : st;

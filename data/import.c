@@ -152,8 +152,8 @@ static dip_status run(importer *self, const dip_import_progress *progress,
             st = prepare_block(self, err);
         if (st == DIP_OK)
             st = add_block(self, err);
-        if (st == DIP_OK && progress->tick != NULL)
-            progress->tick(progress->user, self->done, self->total);
+        if (st == DIP_OK)
+            st = dip_import_tick(progress, self->done, self->total, err);
     } while (st == DIP_OK && self->row_count == BLOCK_ROWS);
     return st;
 }

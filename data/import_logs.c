@@ -228,10 +228,10 @@ static dip_status read_rows(log_importer *self, dip_err *err)
         if (st != DIP_OK || !more)
             return st;
         st = take_row(self, err);
+        if (st == DIP_OK)
+            st = dip_import_tick(progress, done, 0, err);
         if (st != DIP_OK)
             return st;
-        if (progress->tick != NULL)
-            progress->tick(progress->user, done, 0);
     }
 }
 

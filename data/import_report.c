@@ -56,3 +56,11 @@ void dip_import_report_free(dip_import_report *report)
         free(report->messages[i]);
     *report = (dip_import_report){0};
 }
+
+dip_status dip_import_tick(const dip_import_progress *progress, int64_t done,
+                           int64_t total, dip_err *err)
+{
+    if (progress->tick == NULL || progress->tick(progress->user, done, total))
+        return DIP_OK;
+    return dip_fail(err, DIP_EINTERRUPT, "stopped; nothing was written");
+}

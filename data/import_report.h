@@ -43,9 +43,10 @@ typedef struct {
     int message_count;
 } dip_import_report;
 
-/* Says how many of how many rows are through; called by one thread. */
+/* Hears how many of how many rows (0: unknown) are through, on one thread;
+ * false asks to stop. */
 typedef struct {
-    void (*tick)(void *user, int64_t done, int64_t total); /* may be NULL */
+    bool (*tick)(void *user, int64_t done, int64_t total); /* may be NULL */
     void *user;
 } dip_import_progress;
 
@@ -62,5 +63,9 @@ dip_status dip_import_report_verdict(const dip_import_report *report,
                                      const char *path, bool skip_bad,
                                      dip_err *err) DIP_MUST_CHECK;
 void dip_import_report_free(dip_import_report *report);
+
+/* Calls the tick; DIP_EINTERRUPT when it asks to stop. */
+dip_status dip_import_tick(const dip_import_progress *progress, int64_t done,
+                           int64_t total, dip_err *err) DIP_MUST_CHECK;
 
 #endif
