@@ -158,7 +158,7 @@ static void convert(reader *r, dip_node *out, struct fy_node *node, int line)
     out->plain = true;
     if (node == NULL)
         return;
-    if (fy_node_is_scalar(node))
+    if (out->key == NULL && fy_node_is_scalar(node)) /* an item of a list */
         out->line = shown_line(r, token_line(node, line));
     check_plainness(r, node, out->line);
     if (fy_node_is_sequence(node)) {
@@ -258,6 +258,11 @@ no_memory:
 static bool parse(dip_node *out, reader *r, const char *text, size_t n)
 {
     *out = (dip_node){.plain = true};
+    if (n >= 3 &&
+        memcmp(text, "\xef\xbb\xbf", 3) == 0) { /* a byte order mark */
+        text += 3;
+        n -= 3;
+    }
     if (!check_characters(r, text, n))
         return false;
     if (n == 0)

@@ -409,6 +409,20 @@ static void test_config_reads_strict_scalars(void **state)
     }
 }
 
+static void test_config_takes_foreign_line_ends_and_marks(void **state)
+{
+    (void)state;
+    dip_config *config = good("\xef\xbb\xbf"
+                              "data: {path: x}\r\nname: |\r\n  a\r\n  b\r\n",
+                              NULL);
+    assert_string_equal(dip_config_string(config, "name"), "a\nb\n");
+    assert_string_equal(dip_config_place(config, "name"), "a.yaml:2");
+    dip_config_free(config);
+    config = good(DATA "# only\nname: \"\\u00e9\" # a comment\n", NULL);
+    assert_string_equal(dip_config_string(config, "name"), "\xc3\xa9");
+    dip_config_free(config);
+}
+
 static void test_config_keeps_the_ends_of_the_ranges(void **state)
 {
     (void)state;
@@ -643,6 +657,7 @@ int main(void)
             test_config_extends_merges_mappings_and_replaces_lists),
         cmocka_unit_test(test_config_extends_refuses_circles_and_missing_files),
         cmocka_unit_test(test_config_reads_strict_scalars),
+        cmocka_unit_test(test_config_takes_foreign_line_ends_and_marks),
         cmocka_unit_test(test_config_keeps_the_ends_of_the_ranges),
         cmocka_unit_test(test_config_gives_defaults_and_absence),
         cmocka_unit_test(test_config_reads_lists_in_all_forms),
