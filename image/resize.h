@@ -1,8 +1,10 @@
 /* Antialiased resampling with Pillow's fixed-point arithmetic: the bytes are
- * those of Image.resize(size, resample, box) of Pillow 10 and later. The
- * kernel widens by the factor of reduction; bicubic is Keys' with a = -0.5
- * (Keys, "Cubic convolution interpolation for digital image processing",
- * 1981). Rows first, columns second, rounded to 8 bits in between. */
+ * those of Image.resize(size, resample, box). The kernel widens by the factor
+ * of reduction; bicubic is Keys' with a = -0.5 (Keys, "Cubic convolution
+ * interpolation for digital image processing", 1981). Rows are resampled first
+ * and columns second, rounded to 8 bits in between. Pillow 13 takes the columns
+ * first where the height falls much more than the width, which moves single
+ * bytes by a few levels there. */
 #ifndef DIP_IMAGE_RESIZE_H
 #define DIP_IMAGE_RESIZE_H
 

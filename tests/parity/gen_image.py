@@ -168,6 +168,16 @@ def write_decode(folder):
     (folder / "decode.txt").write_text("\n".join(lines) + "\n")
 
 
+def rows_first(image, width, height, resample, box=None):
+    """Image.resize in two calls, since Pillow 13 resamples the columns first
+    for some shapes; all before it (and our code) begin with the rows."""
+    x0, y0, x1, y1 = box or (0, 0, *image.size)
+    rows = image.resize(
+        (width, image.height), resample, (x0, 0, x1, image.height)
+    )
+    return rows.resize((width, height), resample, (0, y0, width, y1))
+
+
 def write_resize(folder, source):
     width, height = source.size
     whole = (0, 0, width, height)
@@ -190,9 +200,9 @@ def write_resize(folder, source):
     for name, resample in RESAMPLES.items():
         for w, h, box, crop in cases:
             if crop:
-                result = source.crop(box).resize((w, h), resample)
+                result = rows_first(source.crop(box), w, h, resample)
             else:
-                result = source.resize((w, h), resample, box)
+                result = rows_first(source, w, h, resample, box)
             x0, y0, x1, y1 = box
             lines.append(f"{name} {w} {h} {x0} {y0} {x1} {y1} {crop}")
             results.append(result.tobytes())
