@@ -21,9 +21,9 @@ namespace
 struct mismatch {
 };
 
-const char *const kind_names[] = {"a tensor",    "an int",   "a float",
-                                  "a bool",      "a string", "an int list",
-                                  "tensor list", "none"};
+const char *const kind_names[] = {"a tensor",      "an int",   "a float",
+                                  "a bool",        "a string", "an int list",
+                                  "a tensor list", "none"};
 
 IValue number(const dip_arg &arg)
 {
@@ -172,9 +172,10 @@ IValue argument(const c10::Argument &spec, const dip_arg *arg)
     try {
         return convert(*arg, *spec.type(), spec);
     } catch (const mismatch &) {
+        bool absent = arg->kind == DIP_ARG_TENSOR && arg->as.tensor == nullptr;
         TORCH_CHECK(false, "argument '", spec.name(), "' is ",
-                    kind_names[arg->kind], ", not ",
-                    spec.real_type()->annotation_str());
+                    absent ? "a tensor that is NULL" : kind_names[arg->kind],
+                    ", not ", spec.real_type()->annotation_str());
     }
 }
 

@@ -1,4 +1,5 @@
-/* What the tests of this folder share: tensors of golden files by name. */
+/* What the tests of this folder share: literal shapes, tensors of golden files
+ * by name, assertions. */
 #ifndef DIP_TESTS_TENSOR_GOLDEN_H
 #define DIP_TESTS_TENSOR_GOLDEN_H
 
@@ -6,8 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/mem.h"
 #include "tensor/safetensors.h"
 #include "tensor/tensor.h"
+
+/* dip_tensor_full(1, DIP_F32, SIZES(2, 3)) */
+#define SIZES(...)                                                             \
+    (int)DIP_ARRAY_LEN(((int64_t[]){__VA_ARGS__})), ((int64_t[]){__VA_ARGS__})
 
 static inline dip_safetensors *golden_open(const char *path)
 {
@@ -88,5 +94,21 @@ static inline const char *error_text(dip_err *err)
         if (strstr(text_, words) == NULL)                                      \
             fail_msg("'%s' does not hold '%s'", text_, words);                 \
     } while (0)
+
+/* Compares the elements of a small tensor, read as doubles. */
+static inline void assert_elements(const dip_tensor *t, int n,
+                                   const double *wanted)
+{
+    assert_int_equal(dip_tensor_numel(t), n);
+    double got[16];
+    dip_tensor_read(t, DIP_F64, got, sizeof got);
+    assert_no_error();
+    for (int i = 0; i < n; i++)
+        assert_near(got[i], wanted[i], 1e-6);
+}
+
+#define assert_tensor(t, ...)                                                  \
+    assert_elements(t, (int)DIP_ARRAY_LEN(((double[]){__VA_ARGS__})),          \
+                    (double[]){__VA_ARGS__})
 
 #endif

@@ -6,11 +6,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "base/mem.h"
 #include "tests/tensor/golden.h"
-
-#define SIZES(...)                                                             \
-    (int)DIP_ARRAY_LEN(((int64_t[]){__VA_ARGS__})), ((int64_t[]){__VA_ARGS__})
 
 static dip_tensor *ones(int64_t rows, int64_t columns)
 {

@@ -6,7 +6,6 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "base/mem.h"
 #include "tests/tensor/golden.h"
 
 #define GOLDEN     "tests/golden/tensor/ops.safetensors"
@@ -15,9 +14,6 @@
 /* Each case computes from its inputs what the case of the same name in
  * tests/parity/gen_tensor.py computes in PyTorch. */
 typedef dip_tensor *(*case_fn)(dip_tensor *const *in);
-
-#define SIZES(...)                                                             \
-    (int)DIP_ARRAY_LEN(((int64_t[]){__VA_ARGS__})), ((int64_t[]){__VA_ARGS__})
 
 #define CASE(name, expression)                                                 \
     static dip_tensor *case_##name(dip_tensor *const *in)                      \
@@ -378,21 +374,6 @@ static void test_ops_gradients_match_finite_differences(void **state)
     }
     dip_safetensors_close(file);
 }
-
-/* Reads the elements of a small tensor as numbers. */
-static void assert_elements(const dip_tensor *t, int n, const double *wanted)
-{
-    assert_int_equal(dip_tensor_numel(t), n);
-    double got[16];
-    dip_tensor_read(t, DIP_F64, got, sizeof got);
-    assert_no_error();
-    for (int i = 0; i < n; i++)
-        assert_near(got[i], wanted[i], 1e-6);
-}
-
-#define assert_tensor(t, ...)                                                  \
-    assert_elements(t, (int)DIP_ARRAY_LEN(((double[]){__VA_ARGS__})),          \
-                    (double[]){__VA_ARGS__})
 
 static void test_ops_comparisons_give_bool(void **state)
 {
