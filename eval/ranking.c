@@ -246,18 +246,17 @@ static void count_one(level *l, const float *scores, int64_t n)
     }
 }
 
-/* The first of sorted levels that is not above `score`; n_levels if none. */
+/* The first of sorted levels that is not above `score`; n_levels if none.
+ * Multiplies instead of branching: where a score falls cannot be predicted. */
 static int64_t find_level(const level *levels, int64_t n_levels, double score)
 {
     int64_t low = 0;
-    while (low < n_levels) {
-        int64_t middle = low + (n_levels - low) / 2;
-        if (levels[middle].score > score)
-            low = middle + 1;
-        else
-            n_levels = middle;
+    while (n_levels > 1) {
+        int64_t half = n_levels / 2;
+        low += (levels[low + half - 1].score > score) * half;
+        n_levels -= half;
     }
-    return low;
+    return low + (levels[low].score > score);
 }
 
 static void count_many(level *levels, int64_t n_levels, const float *scores,

@@ -86,6 +86,18 @@ static void test_classification_case_10_scores_are_not_squashed(void **state)
     assert_close(b.auc, .75);
 }
 
+/* F1 is 2/3 with only the first taken, and again with all four. */
+static void test_classification_best_threshold_is_the_highest(void **state)
+{
+    (void)state;
+    static const int32_t labels[] = {1, 0, 0, 1};
+    static const double scores[] = {.9, .5, .4, .1};
+    dip_binary b;
+    assert_int_equal(dip_binary_evaluate(&b, labels, scores, 4, NULL), DIP_OK);
+    assert_close(b.best_f1, 2. / 3);
+    assert_close(b.best_threshold, .9);
+}
+
 static void test_classification_case_11_calibration(void **state)
 {
     (void)state;
@@ -232,6 +244,7 @@ int main(void)
         cmocka_unit_test(test_classification_case_8_averages),
         cmocka_unit_test(test_classification_case_9_ties_and_one_class),
         cmocka_unit_test(test_classification_case_10_scores_are_not_squashed),
+        cmocka_unit_test(test_classification_best_threshold_is_the_highest),
         cmocka_unit_test(test_classification_case_11_calibration),
         cmocka_unit_test(test_classification_bins_are_closed_above),
         cmocka_unit_test(test_classification_case_12_nan_scores),
