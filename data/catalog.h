@@ -39,12 +39,21 @@ const char *dip_split_name(dip_split split);
 /* False when `name` is none of the table. */
 bool dip_split_parse(dip_split *out, const char *name);
 
+/* name, word in manifests and group in files */
+#define DIP_COLUMN_TABLE(X)                                                    \
+    X(IMAGE, "image")                                                          \
+    X(TEXT, "text")                                                            \
+    X(LABEL, "label")                                                          \
+    X(NUMBER, "number")
+
 typedef enum {
-    DIP_COLUMN_IMAGE,
-    DIP_COLUMN_TEXT,
-    DIP_COLUMN_LABEL,
-    DIP_COLUMN_NUMBER
+#define DIP_COLUMN_ENUM(name, word) DIP_COLUMN_##name,
+    DIP_COLUMN_TABLE(DIP_COLUMN_ENUM)
+#undef DIP_COLUMN_ENUM
 } dip_column_kind;
+
+const char *dip_column_kind_name(dip_column_kind kind);
+bool dip_column_kind_parse(dip_column_kind *out, const char *name);
 
 typedef struct {
     dip_column_kind kind;

@@ -65,7 +65,11 @@ static dip_status open_with(dip_h5_file *out, const char *path, unsigned flags,
     if (access < 0)
         return dip_no_memory(err);
     /* Read-only mounts without locks must do: nobody writes a file in place. */
-    if (H5Pset_file_locking(access, true, true) >= 0)
+    bool ok = H5Pset_file_locking(access, true, true) >= 0;
+    if (ok && flags != H5F_ACC_RDONLY)
+        ok =
+            H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110) >= 0;
+    if (ok)
         out->id = H5Fopen(path, flags, access);
     (void)H5Pclose(access);
     if (out->id < 0)
@@ -634,7 +638,11 @@ dip_status dip_h5_create_bytes(dip_h5_dataset *out, const dip_h5_file *file,
                              H5P_DEFAULT, create, H5P_DEFAULT);
     close_list(create);
     close_spaces(space, H5I_INVALID_HID);
-    return out->id >= 0 ? DIP_OK : cannot_write(file, name, err);
+    if (out->id < 0)
+        return cannot_write(file, name, err);
+    haddr_t at = H5Dget_offset(out->id);
+    out->offset = at == HADDR_UNDEF ? -1 : (int64_t)at;
+    return DIP_OK;
 }
 
 dip_status dip_h5_write_rows(const dip_h5_dataset *dataset, int64_t first,

@@ -41,6 +41,10 @@ typedef struct {
     char digest[DIP_DIGEST_SIZE]; /* of the manifest's content, when read */
 } dip_manifest;
 
+/* The manifest's path for a manifest, a .h5 file or the common name of shards.
+ * NULL when memory is out; the caller frees. */
+char *dip_manifest_path(const char *path);
+
 /* Reads strictly: unknown keys, names that lead out of the folder, sums that
  * do not agree are DIP_EFORMAT. End *out with dip_manifest_free(). */
 dip_status dip_manifest_read(dip_manifest *out, const char *path,
