@@ -117,7 +117,7 @@ static double ndcg(const dip_tied_ranking *r, int64_t k,
     }
     for (int64_t i = 0; i < min64(k, r->relevant); i++)
         ideal += r->gains[i] * discounts[i + 1];
-    return dcg / ideal;
+    return ideal > 0 ? dcg / ideal : 0; /* 2^grade - 1 can round to 0 */
 }
 
 void dip_ties_measure(dip_ranking_query *out, const dip_tied_ranking *ranking,
