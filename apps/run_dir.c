@@ -183,7 +183,7 @@ static dip_status check_run(const char *dir, dip_err *err)
     return st;
 }
 
-static dip_status load_settings(dip_run *run, const char *const *overrides,
+static dip_status load_settings(dip_trained *run, const char *const *overrides,
                                 size_t count, dip_err *err)
 {
     char *path = dip_path_join(run->dir, "config.yaml");
@@ -197,7 +197,7 @@ static dip_status load_settings(dip_run *run, const char *const *overrides,
     return st;
 }
 
-static dip_status load_words(dip_run *run, dip_err *err)
+static dip_status load_words(dip_trained *run, dip_err *err)
 {
     char *tokenizer = dip_path_join(run->dir, "tokenizer.json");
     char *labels = dip_path_join(run->dir, "labels.json");
@@ -213,7 +213,8 @@ static dip_status load_words(dip_run *run, dip_err *err)
     return st;
 }
 
-static dip_status load_weights(dip_run *run, const char *which, dip_err *err)
+static dip_status load_weights(dip_trained *run, const char *which,
+                               dip_err *err)
 {
     char *dir = dip_path_join(run->dir, "checkpoints");
     if (dir == NULL)
@@ -228,7 +229,8 @@ static dip_status load_weights(dip_run *run, const char *which, dip_err *err)
     return st;
 }
 
-static dip_status prepare_model(dip_run *run, const char *which, dip_err *err)
+static dip_status prepare_model(dip_trained *run, const char *which,
+                                dip_err *err)
 {
     int threads;
     dip_status st =
@@ -246,12 +248,12 @@ static dip_status prepare_model(dip_run *run, const char *which, dip_err *err)
     return dip_tensor_status(err);
 }
 
-dip_status dip_run_load(dip_run **out, const char *dir, const char *which,
-                        const char *const *overrides, size_t override_count,
-                        dip_err *err)
+dip_status dip_trained_load(dip_trained **out, const char *dir,
+                            const char *which, const char *const *overrides,
+                            size_t override_count, dip_err *err)
 {
     *out = NULL;
-    dip_run *run = dip_calloc(1, sizeof *run);
+    dip_trained *run = dip_calloc(1, sizeof *run);
     if (run == NULL)
         return dip_no_memory(err);
     run->dir = dip_strdup(dir);
@@ -263,14 +265,14 @@ dip_status dip_run_load(dip_run **out, const char *dir, const char *which,
     if (st == DIP_OK)
         st = prepare_model(run, which, err);
     if (st != DIP_OK) {
-        dip_run_free(run);
+        dip_trained_free(run);
         return st;
     }
     *out = run;
     return DIP_OK;
 }
 
-void dip_run_free(dip_run *run)
+void dip_trained_free(dip_trained *run)
 {
     if (run == NULL)
         return;

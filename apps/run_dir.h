@@ -23,14 +23,14 @@ typedef struct {
     dip_model *model;
     dip_device device;
     bool bf16;
-} dip_run;
+} dip_trained;
 
 /* Loads `dir` with the weights of checkpoints/<which> ("best"; "latest" when
- * there is none). The caller ends *out with dip_run_free(). */
-dip_status dip_run_load(dip_run **out, const char *dir, const char *which,
-                        const char *const *overrides, size_t override_count,
-                        dip_err *err) DIP_MUST_CHECK;
-void dip_run_free(dip_run *run); /* NULL allowed */
+ * there is none). The caller ends *out with dip_trained_free(). */
+dip_status dip_trained_load(dip_trained **out, const char *dir,
+                            const char *which, const char *const *overrides,
+                            size_t override_count, dip_err *err) DIP_MUST_CHECK;
+void dip_trained_free(dip_trained *run); /* NULL allowed */
 
 /* Writes config.yaml, tokenizer.json, labels.json and run.json into `dir`,
  * which exists. */

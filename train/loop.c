@@ -102,14 +102,13 @@ const dip_train_state *dip_loop_state(const dip_loop *loop)
 }
 
 /* Moves the position on by one micro-batch. */
-static dip_status advance(dip_loop *loop, dip_err *err)
+static void advance(dip_loop *loop)
 {
     loop->state.batch++;
-    if (loop->state.batch < loop->options.batches_per_epoch)
-        return DIP_OK;
-    loop->state.batch = 0;
-    loop->state.epoch++;
-    return loop->hooks.seek(loop->hooks.user, loop->state.epoch, 0, err);
+    if (loop->state.batch == loop->options.batches_per_epoch) {
+        loop->state.batch = 0;
+        loop->state.epoch++;
+    }
 }
 
 /* Forward and backward of one micro-batch; adds its share of the loss. */
@@ -150,9 +149,7 @@ static dip_status update(dip_loop *loop, dip_loop_report *report, dip_err *err)
         if (!isfinite(report->loss))
             return dip_fail(err, DIP_ENUMERIC, "loss is %f at step %lld",
                             report->loss, (long long)step);
-        st = advance(loop, err);
-        if (st != DIP_OK)
-            return st;
+        advance(loop);
     }
     report->step = step;
     report->epoch = loop->state.epoch;

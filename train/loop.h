@@ -45,7 +45,8 @@ typedef struct {
 
 typedef struct {
     void *user;
-    /* Puts the data at a batch of an epoch. */
+    /* Puts the data at a batch of an epoch; called once. From there batches go
+     * on, epoch after epoch. */
     dip_status (*seek)(void *user, int64_t epoch, int64_t batch, dip_err *err);
     /* Takes the next micro-batch and computes its mean loss (0 dims) in the
      * open scope; *rows gets its rows. */

@@ -1,0 +1,210 @@
+#include <argp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "apps/cli.h"
+#include "apps/evaluate.h"
+#include "apps/model_apps.h"
+#include "apps/run_dir.h"
+#include "apps/version.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/term.h"
+#include "report/report.h"
+#include "train/checkpoint.h"
+
+enum { OPT_DATA = 0x100, OPT_SPLIT, OPT_CHECKPOINT, OPT_JSON, OPT_QUIET };
+
+static const struct argp_option options[] = {
+    {"data", OPT_DATA, "FILE", 0, "catalog (default: that of the training)", 0},
+    {"split", OPT_SPLIT, "NAME", 0, "train, val or test (default)", 0},
+    {"checkpoint", OPT_CHECKPOINT, "NAME", 0,
+     "best (default), latest or step-…", 0},
+    {"out", 'o', "FILE.json", 0,
+     "report (default: report.json in the run directory); FILE.md beside it",
+     0},
+    {"json", OPT_JSON, 0, 0, "print the report as JSON", 0},
+    {"quiet", OPT_QUIET, 0, 0, "no progress bar", 0},
+    {0}};
+
+typedef struct {
+    const char *dir, *data, *checkpoint, *out;
+    const char **overrides;
+    size_t override_count;
+    dip_split split;
+    bool json, quiet;
+} arguments;
+
+static error_t parse_option(int key, char *value, struct argp_state *state)
+{
+    arguments *a = state->input;
+    switch (key) {
+    case OPT_DATA:
+        a->data = value;
+        return 0;
+    case OPT_SPLIT:
+        if (!dip_split_parse(&a->split, value))
+            argp_error(state, "unknown split '%s': train, val or test", value);
+        return 0;
+    case OPT_CHECKPOINT:
+        a->checkpoint = value;
+        return 0;
+    case 'o':
+        if (!dip_path_has_suffix(value, ".json"))
+            argp_error(state, "--out '%s' does not end in .json", value);
+        a->out = value;
+        return 0;
+    case OPT_JSON:
+        a->json = true;
+        return 0;
+    case OPT_QUIET:
+        a->quiet = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (a->dir == NULL)
+            a->dir = value;
+        else
+            a->overrides[a->override_count++] = value;
+        return 0;
+    case ARGP_KEY_END:
+        if (a->dir == NULL)
+            argp_error(state, "a run directory is missing");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* {"run": …, "data": …} in front of what the evaluation found. */
+static dip_status describe(json_t **out, const dip_trained *run,
+                           const dip_corpus *corpus, const arguments *a,
+                           const json_t *found, dip_err *err)
+{
+    dip_train_state state;
+    *out = NULL;
+    dip_status st = dip_checkpoint_read_state(&state, run->checkpoint, err);
+    if (st != DIP_OK)
+        return st;
+    const dip_catalog *catalog = corpus->catalog;
+    *out = json_pack(
+        "{s:s, s:{s:s, s:s, s:s, s:I, s:s, s:I, s:I, s:o, s:o, s:i}, s:{s:s, "
+        "s:s, s:s, s:I}}",
+        "schema", DIP_REPORT_SCHEMA, "run", "name", run->settings->name, "dir",
+        run->dir, "checkpoint", dip_path_base(run->checkpoint), "step",
+        (json_int_t)state.step, "version", dip_version(), "seed",
+        (json_int_t)run->settings->seed, "parameters",
+        (json_int_t)dip_params_trained_numel(dip_model_params(run->model)),
+        "seconds", dip_json_real(state.seconds), "cpu_seconds",
+        dip_json_real(state.cpu_seconds), "threads", state.threads, "data",
+        "path", dip_catalog_path(catalog), "digest",
+        dip_catalog_digest(catalog), "split", dip_split_name(a->split), "rows",
+        (json_int_t)dip_catalog_split_rows(catalog, a->split));
+    if (*out == NULL || json_object_update(*out, (json_t *)found) != 0)
+        return dip_no_memory(err);
+    return DIP_OK;
+}
+
+static dip_status write_markdown(const char *json_path, const json_t *report,
+                                 dip_err *err)
+{
+    dip_str text = {0}, path = {0};
+    dip_str_add_n(&path, json_path, strlen(json_path) - strlen(".json"));
+    dip_str_add(&path, ".md");
+    dip_status st = dip_report_markdown(&text, report, err);
+    if (st == DIP_OK)
+        st = dip_str_status(&path, err);
+    if (st == DIP_OK)
+        st = dip_file_write(path.data, dip_str_text(&text), text.len, err);
+    dip_str_free(&path);
+    dip_str_free(&text);
+    return st;
+}
+
+static dip_status print_report(const json_t *report, bool as_json, dip_err *err)
+{
+    dip_str text = {0};
+    dip_status st =
+        as_json ? dip_json_dump(&text, report, DIP_JSON_AS_BUILT, err)
+                : dip_report_text(&text, report, dip_term_width(stdout), err);
+    if (st == DIP_OK)
+        (void)fputs(dip_str_text(&text), stdout);
+    dip_str_free(&text);
+    return st;
+}
+
+static dip_status write_report(const dip_trained *run, const arguments *a,
+                               json_t *report, dip_err *err)
+{
+    char *path = a->out != NULL ? dip_strdup(a->out)
+                                : dip_path_join(run->dir, "report.json");
+    if (path == NULL)
+        return dip_no_memory(err);
+    dip_status st = dip_json_write(path, report, DIP_JSON_AS_BUILT, err);
+    if (st == DIP_OK)
+        st = write_markdown(path, report, err);
+    if (st == DIP_OK)
+        st = print_report(report, a->json, err);
+    free(path);
+    return st;
+}
+
+static dip_status evaluate(const dip_trained *run, const arguments *a,
+                           dip_err *err)
+{
+    dip_corpus *corpus = NULL;
+    json_t *found = NULL, *report = NULL;
+    dip_status st =
+        dip_corpus_open(&corpus, run->settings, a->data, false, err);
+    if (st == DIP_OK) {
+        dip_corpus_set_tokenizer(corpus, run->tokenizer);
+        dip_evaluation evaluation = {
+            .job = {.settings = run->settings,
+                    .corpus = corpus,
+                    .model = run->model,
+                    .device = run->device,
+                    .bf16 = run->bf16,
+                    .quiet = a->quiet},
+            .labels = run->labels,
+            .split = a->split,
+            .full = true,
+        };
+        st = dip_evaluate(&found, &evaluation, err);
+    }
+    if (st == DIP_OK)
+        st = describe(&report, run, corpus, a, found, err);
+    if (st == DIP_OK)
+        st = write_report(run, a, report, err);
+    json_decref(report);
+    json_decref(found);
+    dip_corpus_free(corpus);
+    return st;
+}
+
+int dip_cmd_eval(int argc, char **argv)
+{
+    static const struct argp argp = {
+        options,
+        parse_option,
+        "RUN [key.path=value...]",
+        "Evaluate the run in the directory RUN, and write a report.",
+        NULL,
+        NULL,
+        NULL};
+    dip_err err = {0};
+    dip_trained *run = NULL;
+    arguments a = {.checkpoint = "best",
+                   .split = DIP_SPLIT_TEST,
+                   .overrides = dip_calloc((size_t)argc, sizeof(char *))};
+    if (a.overrides == NULL)
+        return dip_status_exit_code(dip_no_memory(&err));
+    (void)argp_parse(&argp, argc, argv, 0, NULL, &a);
+    dip_status st = dip_trained_load(&run, a.dir, a.checkpoint, a.overrides,
+                                     a.override_count, &err);
+    if (st == DIP_OK)
+        st = evaluate(run, &a, &err);
+    dip_trained_free(run);
+    free(a.overrides);
+    return st == DIP_OK ? 0 : dip_cli_fail("eval", &err);
+}

@@ -1,0 +1,129 @@
+#include <argp.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "apps/cli.h"
+#include "apps/evaluate.h"
+#include "apps/model_apps.h"
+#include "apps/settings.h"
+#include "apps/trainer.h"
+#include "base/file.h"
+#include "base/mem.h"
+
+enum { OPT_DATA = 0x100, OPT_RUN, OPT_RESUME, OPT_CHECK, OPT_QUIET, OPT_STOP };
+
+static const struct argp_option options[] = {
+    {"data", OPT_DATA, "FILE", 0, "catalog instead of data.catalog", 0},
+    {"run", OPT_RUN, "DIR", 0, "run directory (default: runs/<name>)", 0},
+    {"resume", OPT_RESUME, 0, 0,
+     "go on from the latest checkpoint of the run directory", 0},
+    {"check", OPT_CHECK, 0, 0, "check the config, and stop", 0},
+    {"stop-at", OPT_STOP, "STEP", 0,
+     "stop after this update as if a signal had come", 0},
+    {"quiet", OPT_QUIET, 0, 0, "no progress bar", 0},
+    {0}};
+
+typedef struct {
+    const char *config, *run;
+    const char **overrides; /* room for all arguments */
+    size_t override_count;
+    dip_trainer_options trainer;
+    bool check;
+} arguments;
+
+static error_t parse_option(int key, char *value, struct argp_state *state)
+{
+    arguments *a = state->input;
+    switch (key) {
+    case OPT_DATA:
+        a->trainer.data = value;
+        return 0;
+    case OPT_RUN:
+        a->run = value;
+        return 0;
+    case OPT_RESUME:
+        a->trainer.resume = true;
+        return 0;
+    case OPT_CHECK:
+        a->check = true;
+        return 0;
+    case OPT_QUIET:
+        a->trainer.quiet = true;
+        return 0;
+    case OPT_STOP:
+        a->trainer.stop_at =
+            dip_cli_int(state, "--stop-at", value, 1, INT64_MAX);
+        return 0;
+    case ARGP_KEY_ARG:
+        if (a->config == NULL)
+            a->config = value;
+        else
+            a->overrides[a->override_count++] = value;
+        return 0;
+    case ARGP_KEY_END:
+        if (a->config == NULL)
+            argp_error(state, "a config is missing");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static dip_status check_config(const dip_settings *settings, dip_err *err)
+{
+    char metric[128];
+    bool higher;
+    dip_status st = dip_evaluation_check_metric(metric, sizeof metric, &higher,
+                                                settings, err);
+    if (st == DIP_OK)
+        (void)printf("config is right: %d tasks, %d texts, metric %s\n",
+                     settings->task_count, settings->text_count, metric);
+    return st;
+}
+
+static dip_status run(const dip_settings *settings, arguments *a, dip_err *err)
+{
+    if (a->check)
+        return check_config(settings, err);
+    char *dir = a->run != NULL ? dip_strdup(a->run)
+                               : dip_path_join("runs", settings->name);
+    if (dir == NULL)
+        return dip_no_memory(err);
+    a->trainer.dir = dir;
+    dip_status st = dip_trainer_run(settings, &a->trainer, err);
+    if (st == DIP_OK)
+        (void)printf("trained: %s\n", dir);
+    free(dir);
+    return st;
+}
+
+int dip_cmd_train(int argc, char **argv)
+{
+    static const struct argp argp = {options,
+                                     parse_option,
+                                     "CONFIG [key.path=value...]",
+                                     "Train the model that CONFIG describes.",
+                                     NULL,
+                                     NULL,
+                                     NULL};
+    dip_err err = {0};
+    dip_settings *settings = NULL;
+    dip_str faults = {0};
+    arguments a = {.overrides = dip_calloc((size_t)argc, sizeof(char *))};
+    if (a.overrides == NULL)
+        return dip_status_exit_code(dip_no_memory(&err));
+    (void)argp_parse(&argp, argc, argv, 0, NULL, &a);
+    dip_status st = dip_settings_load(&settings, a.config, a.overrides,
+                                      a.override_count, &faults, &err);
+    if (st == DIP_OK)
+        st = run(settings, &a, &err);
+    else if (faults.len > 0) /* all of them, each with its place */
+        (void)fputs(dip_str_text(&faults), stderr);
+    int code = st == DIP_OK     ? 0
+               : faults.len > 0 ? dip_status_exit_code(st)
+                                : dip_cli_fail("train", &err);
+    dip_str_free(&faults);
+    dip_settings_free(settings);
+    free(a.overrides);
+    return code;
+}

@@ -1,0 +1,26 @@
+#include "apps/dispatch.h"
+
+#include <argp.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/status.h"
+
+int dip_dispatch(const dip_command *commands, size_t count, int argc,
+                 char **argv)
+{
+    int usage = dip_status_exit_code(DIP_EUSAGE);
+    argp_err_exit_status = usage; /* glibc's way to set it */
+    for (size_t i = 0; argc > 1 && i < count; i++) {
+        if (strcmp(argv[1], commands[i].name) == 0) {
+            argv[1] = commands[i].full_name;
+            return commands[i].run(argc - 1, argv + 1);
+        }
+    }
+    (void)fprintf(stderr, "usage: %s COMMAND [OPTION...]; COMMAND is one of",
+                  argc > 0 ? argv[0] : "program");
+    for (size_t i = 0; i < count; i++)
+        (void)fprintf(stderr, " %s", commands[i].name);
+    (void)fputs(" (`diptych --help` tells more)\n", stderr);
+    return usage;
+}

@@ -1,0 +1,230 @@
+#include "apps/embed.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/progress.h"
+#include "data/sampler.h"
+#include "train/encode.h"
+#include "train/retrieval.h"
+
+int dip_embed_product(dip_embedded *e, const dip_field_set *fields)
+{
+    for (int i = 0; i < e->product_count; i++) {
+        if (memcmp(&e->sets[i], fields, sizeof *fields) == 0)
+            return i;
+    }
+    if (e->product_count == DIP_PRODUCTS_MAX)
+        return -1;
+    e->sets[e->product_count] = *fields;
+    return e->product_count++;
+}
+
+/* ---- room
+ * -------------------------------------------------------------------- */
+
+static bool make_matrix(dip_matrix *m, int64_t rows, int64_t dim)
+{
+    size_t numbers;
+    if (dip_mul_overflows((size_t)rows, (size_t)dim, &numbers))
+        return false;
+    m->rows = dip_calloc(numbers, sizeof(float));
+    m->present = dip_calloc((size_t)rows, 1);
+    return m->rows != NULL && m->present != NULL;
+}
+
+static void free_matrix(dip_matrix *m)
+{
+    free(m->rows);
+    free(m->present);
+    *m = (dip_matrix){0};
+}
+
+static dip_status make_room(dip_embedded *e, const dip_embed_job *job,
+                            dip_err *err)
+{
+    e->dim = dip_model_embed_dim(job->model);
+    bool ok = true;
+    if (job->corpus->image_column >= 0)
+        ok = make_matrix(&e->image, e->count, e->dim);
+    for (int s = 0; s < job->settings->text_count && ok; s++)
+        ok = make_matrix(&e->texts[s], e->count, e->dim);
+    for (int p = 0; p < e->product_count && ok; p++)
+        ok = make_matrix(&e->products[p], e->count, e->dim);
+    for (int h = 0; h < dip_model_head_count(job->model) && ok; h++) {
+        e->predicted[h] = dip_calloc((size_t)e->count, sizeof(int32_t));
+        ok = e->predicted[h] != NULL;
+    }
+    return ok ? DIP_OK : dip_no_memory(err);
+}
+
+void dip_embedded_free(dip_embedded *e)
+{
+    free(e->row);
+    free_matrix(&e->image);
+    for (int s = 0; s < DIP_SOURCES_MAX; s++)
+        free_matrix(&e->texts[s]);
+    for (int p = 0; p < DIP_PRODUCTS_MAX; p++)
+        free_matrix(&e->products[p]);
+    for (int h = 0; h < DIP_MODEL_HEADS_MAX; h++)
+        free(e->predicted[h]);
+    *e = (dip_embedded){0};
+}
+
+/* ---- batches
+ * ------------------------------------------------------------------ */
+
+static void read_matrix(dip_matrix *m, const dip_embedded *e, int64_t at,
+                        int64_t size, const dip_tensor *rows,
+                        const dip_tensor *present)
+{
+    dip_tensor_read(rows, DIP_F32, m->rows + at * e->dim,
+                    (size_t)(size * e->dim) * sizeof(float));
+    dip_tensor_read(present, DIP_U8, m->present + at, (size_t)size);
+}
+
+static void predict(dip_embedded *e, const dip_embed_job *job, int64_t at,
+                    const dip_batch *batch, const dip_encoded_batch *encoded)
+{
+    for (int h = 0; h < dip_model_head_count(job->model); h++) {
+        dip_tensor *input = dip_retrieval_head_input(
+            job->model, h, encoded, job->settings->field_text, false);
+        dip_tensor *logits = dip_model_head_logits(job->model, h, input);
+        dip_tensor_read(dip_t_argmax(logits, 1, false), DIP_I32,
+                        e->predicted[h] + at,
+                        (size_t)batch->size * sizeof(int32_t));
+    }
+}
+
+static dip_status embed_batch(dip_embedded *e, const dip_embed_job *job,
+                              const dip_batch *batch, int64_t at, dip_err *err)
+{
+    const dip_settings *s = job->settings;
+    dip_encode_options options = {.image = batch->images != NULL,
+                                  .image_size = s->transform.size,
+                                  .device = job->device,
+                                  .channels_last = s->loop.channels_last};
+    for (int i = 0; i < s->text_count; i++)
+        options.texts[i] = true;
+    dip_scope_open();
+    bool before = dip_tensor_set_autocast(job->device, job->bf16);
+    dip_encoded_batch encoded =
+        dip_encode_batch(job->model, batch, s->text_count, &options);
+    (void)dip_tensor_set_autocast(job->device, before);
+    if (batch->images != NULL)
+        read_matrix(&e->image, e, at, batch->size, encoded.image.embedding,
+                    encoded.image_present);
+    for (int i = 0; i < s->text_count; i++)
+        read_matrix(&e->texts[i], e, at, batch->size,
+                    encoded.texts[i].embedding, encoded.text_present[i]);
+    for (int p = 0; p < e->product_count; p++) {
+        dip_tensor *present = NULL;
+        dip_tensor *product =
+            dip_retrieval_product(job->model, &encoded, s->field_text,
+                                  e->sets[p].fields, NULL, &present, false);
+        read_matrix(&e->products[p], e, at, batch->size, product, present);
+    }
+    predict(e, job, at, batch, &encoded);
+    dip_scope_close();
+    return dip_tensor_status(err);
+}
+
+static dip_status embed_all(dip_embedded *e, const dip_embed_job *job,
+                            dip_loader *loader, dip_err *err)
+{
+    dip_progress *progress =
+        dip_progress_start(&(dip_progress_options){.stream = stderr,
+                                                   .label = "encode",
+                                                   .unit = "rows",
+                                                   .total = e->count,
+                                                   .quiet = job->quiet});
+    const dip_batch *batch = NULL;
+    int64_t done = 0;
+    dip_status st = dip_loader_start(loader, 0, 0, 1, err);
+    if (st == DIP_OK)
+        st = dip_loader_next(&batch, loader, err);
+    while (st == DIP_OK && batch != NULL) {
+        st = embed_batch(e, job, batch, done, err);
+        done += batch->size;
+        dip_progress_update(progress, done, NULL);
+        if (st == DIP_OK)
+            st = dip_loader_next(&batch, loader, err);
+    }
+    dip_progress_finish(progress);
+    return st;
+}
+
+dip_status dip_embed_split(dip_embedded *e, const dip_embed_job *job,
+                           dip_split split, dip_err *err)
+{
+    dip_loader *loader = NULL;
+    dip_status st =
+        dip_split_rows(&e->row, &e->count, job->corpus->catalog, split, err);
+    if (st == DIP_OK)
+        st = dip_corpus_loader(&loader, job->corpus, split, false, err);
+    if (st == DIP_OK)
+        st = make_room(e, job, err);
+    bool before = dip_tensor_set_grad_mode(false);
+    if (st == DIP_OK)
+        st = embed_all(e, job, loader, err);
+    (void)dip_tensor_set_grad_mode(before);
+    dip_loader_free(loader);
+    return st;
+}
+
+/* ---- free texts
+ * ---------------------------------------------------------------- */
+
+static dip_status embed_some(float *out, const dip_embed_job *job,
+                             const dip_bytes *texts, int64_t count,
+                             int64_t *ids, int64_t *lengths, dip_err *err)
+{
+    int64_t context = job->settings->context;
+    for (int64_t i = 0; i < count; i++) {
+        dip_status st =
+            dip_tokenizer_encode(&lengths[i], ids + i * context, context,
+                                 job->corpus->tokenizer, texts[i], err);
+        if (st != DIP_OK)
+            return st;
+        if (lengths[i] > context)
+            lengths[i] = context;
+    }
+    int64_t sizes[2] = {count, context};
+    dip_scope_open();
+    dip_tensor *id = dip_tensor_borrow(ids, DIP_I64, 2, sizes);
+    dip_tensor *length = dip_tensor_borrow(lengths, DIP_I64, 1, sizes);
+    bool before = dip_tensor_set_autocast(job->device, job->bf16);
+    dip_encoded encoded =
+        dip_model_encode_text(job->model, dip_t_to_device(id, job->device),
+                              dip_t_to_device(length, job->device), false);
+    (void)dip_tensor_set_autocast(job->device, before);
+    dip_tensor_read(encoded.embedding, DIP_F32, out,
+                    (size_t)(count * dip_model_embed_dim(job->model)) *
+                        sizeof(float));
+    dip_scope_close();
+    return dip_tensor_status(err);
+}
+
+dip_status dip_embed_texts(float *out, const dip_embed_job *job,
+                           const dip_bytes *texts, int64_t count, dip_err *err)
+{
+    const int64_t block = job->settings->eval_batch_size;
+    int64_t dim = dip_model_embed_dim(job->model);
+    int64_t *ids =
+        dip_calloc((size_t)(block * job->settings->context), sizeof *ids);
+    int64_t *lengths = dip_calloc((size_t)block, sizeof *lengths);
+    dip_status st =
+        ids != NULL && lengths != NULL ? DIP_OK : dip_no_memory(err);
+    bool before = dip_tensor_set_grad_mode(false);
+    for (int64_t at = 0; at < count && st == DIP_OK; at += block) {
+        int64_t size = count - at < block ? count - at : block;
+        st = embed_some(out + at * dim, job, texts + at, size, ids, lengths,
+                        err);
+    }
+    (void)dip_tensor_set_grad_mode(before);
+    free(lengths);
+    free(ids);
+    return st;
+}

@@ -1,0 +1,64 @@
+/* A split through a trained model, into plain matrices for eval/. */
+#ifndef DIP_APPS_EMBED_H
+#define DIP_APPS_EMBED_H
+
+#include <stdint.h>
+
+#include "apps/corpus.h"
+#include "apps/run_dir.h"
+#include "base/status.h"
+#include "models/model.h"
+
+#define DIP_PRODUCTS_MAX 64
+
+/* A subset of the model's fields: what a product is made of. */
+typedef struct {
+    bool fields[DIP_FUSION_FIELDS_MAX];
+} dip_field_set;
+
+/* Rows that stand in a matrix [N, D] and which of them exist. */
+typedef struct {
+    float *rows;
+    uint8_t *present; /* [N] */
+} dip_matrix;
+
+/* N rows of the split in the order of the catalog. */
+typedef struct {
+    int64_t count;
+    int64_t dim;
+    int64_t *row; /* [N] of the catalog */
+    dip_matrix image;
+    dip_matrix texts[DIP_SOURCES_MAX];
+    dip_field_set sets[DIP_PRODUCTS_MAX];
+    dip_matrix products[DIP_PRODUCTS_MAX];
+    int product_count;
+    int32_t *predicted[DIP_MODEL_HEADS_MAX]; /* [N] class of each head */
+} dip_embedded;
+
+/* What is asked of a model besides the photo and the texts. */
+typedef struct {
+    const dip_settings *settings;
+    const dip_corpus *corpus;
+    const dip_model *model;
+    dip_device device;
+    bool bf16;
+    bool quiet; /* no progress bar */
+} dip_embed_job;
+
+/* Index of the product made of `fields`; adds it when it is new. -1 when there
+ * is no room. Call before dip_embed_split(). */
+int dip_embed_product(dip_embedded *embedded, const dip_field_set *fields);
+
+/* Encodes `split`; *embedded holds the products that were asked for. In any
+ * case the caller ends it with dip_embedded_free(). */
+dip_status dip_embed_split(dip_embedded *embedded, const dip_embed_job *job,
+                           dip_split split, dip_err *err) DIP_MUST_CHECK;
+void dip_embedded_free(dip_embedded *embedded);
+
+/* Encodes texts that stand in no row: queries of a log, names of classes. Out
+ * [count, D] is the caller's. */
+dip_status dip_embed_texts(float *out, const dip_embed_job *job,
+                           const dip_bytes *texts, int64_t count,
+                           dip_err *err) DIP_MUST_CHECK;
+
+#endif

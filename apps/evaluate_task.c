@@ -1,0 +1,407 @@
+#include "apps/evaluate_task.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "data/interner.h"
+#include "eval/ranking.h"
+#include "eval/stats.h"
+#include "report/report.h"
+
+/* Compact matrices and the right answers of one task. */
+typedef struct {
+    int64_t query_count, gallery_count;
+    int64_t *query;   /* [queries] row of the embedded split, or judged index */
+    int64_t *gallery; /* [gallery] row of the embedded split */
+    float *queries, *products;
+    int64_t *groups; /* [queries] equal: one query asked several times */
+    dip_relevance relevance;
+    dip_judged_queries judged; /* owns the arrays of `relevance` if used */
+    bool relevance_owned;
+} task_data;
+
+static void free_data(task_data *d)
+{
+    free(d->query);
+    free(d->gallery);
+    free(d->queries);
+    free(d->products);
+    free(d->groups);
+    if (d->relevance_owned)
+        dip_relevance_free(&d->relevance);
+    dip_judged_queries_free(&d->judged);
+}
+
+const dip_matrix *dip_evaluate_queries(const dip_embedded *e,
+                                       const dip_task_settings *task)
+{
+    return task->query == DIP_SOURCE_IMAGE ? &e->image : &e->texts[task->query];
+}
+
+static dip_field_set main_set(const dip_task_settings *task)
+{
+    dip_field_set set = {0};
+    memcpy(set.fields, task->fields, sizeof set.fields);
+    return set;
+}
+
+static dip_field_set single_set(int field)
+{
+    dip_field_set set = {0};
+    set.fields[field] = true;
+    return set;
+}
+
+static bool evaluates_alone(const dip_evaluation *ev,
+                            const dip_task_settings *task)
+{
+    return ev->full && task->fields_alone && task->field_count > 1;
+}
+
+dip_status dip_evaluate_plan_task(dip_embedded *embedded,
+                                  const dip_evaluation *ev, int t, dip_err *err)
+{
+    const dip_task_settings *task = &ev->job.settings->tasks[t];
+    dip_field_set set = main_set(task);
+    bool fits = dip_embed_product(embedded, &set) >= 0;
+    for (int f = 0; f < ev->job.settings->field_count; f++) {
+        if (!task->fields[f] || !evaluates_alone(ev, task))
+            continue;
+        set = single_set(f);
+        fits = fits && dip_embed_product(embedded, &set) >= 0;
+    }
+    return fits ? DIP_OK
+                : dip_fail(err, DIP_ERANGE, "more than %d kinds of products",
+                           DIP_PRODUCTS_MAX);
+}
+
+/* The matrix of a product that was planned. */
+static const dip_matrix *product_of(const dip_embedded *e,
+                                    const dip_field_set *set)
+{
+    for (int p = 0; p < e->product_count; p++) {
+        if (memcmp(&e->sets[p], set, sizeof *set) == 0)
+            return &e->products[p];
+    }
+    return NULL;
+}
+
+static float *compact(const dip_matrix *m, const int64_t *rows, int64_t count,
+                      int64_t dim)
+{
+    float *out = dip_calloc((size_t)(count * dim), sizeof *out);
+    for (int64_t i = 0; i < count && out != NULL; i++)
+        memcpy(out + i * dim, m->rows + rows[i] * dim,
+               (size_t)dim * sizeof *out);
+    return out;
+}
+
+/* The rows of a matrix that are present. */
+static dip_status present_rows(int64_t **rows, int64_t *count,
+                               const dip_matrix *m, int64_t total, dip_err *err)
+{
+    *count = 0;
+    *rows = dip_calloc((size_t)total, sizeof **rows);
+    if (*rows == NULL)
+        return dip_no_memory(err);
+    for (int64_t i = 0; i < total; i++) {
+        if (m->present[i])
+            (*rows)[(*count)++] = i;
+    }
+    return DIP_OK;
+}
+
+/* Keeps the first of the rows whose query has the same text. */
+static dip_status keep_distinct(task_data *d, const dip_evaluation *ev,
+                                const dip_embedded *e,
+                                const dip_task_settings *task, dip_err *err)
+{
+    const dip_corpus *corpus = ev->job.corpus;
+    dip_interner *seen = NULL;
+    dip_str text = {0};
+    int64_t kept = 0;
+    dip_status st = dip_interner_create(&seen, err);
+    for (int64_t i = 0; i < d->query_count && st == DIP_OK; i++) {
+        int64_t row = e->row[d->query[i]], index;
+        dip_row_text_render(&text, corpus->formats[task->query], row);
+        if (corpus->damages[task->query] != NULL)
+            dip_damage_apply(corpus->damages[task->query], &text, row);
+        int64_t before = dip_interner_count(seen);
+        st = dip_str_status(&text, err);
+        if (st == DIP_OK)
+            st = dip_interner_add(
+                &index, seen, (dip_bytes){dip_str_text(&text), text.len}, err);
+        if (dip_interner_count(seen) > before)
+            d->query[kept++] = d->query[i];
+    }
+    d->query_count = kept;
+    dip_str_free(&text);
+    dip_interner_free(seen);
+    return st;
+}
+
+static dip_status gather_keys(int64_t **out, const dip_row_keys *keys,
+                              const dip_embedded *e, const int64_t *rows,
+                              int64_t count, dip_err *err)
+{
+    *out = dip_calloc((size_t)(count * keys->columns), sizeof **out);
+    if (*out == NULL)
+        return dip_no_memory(err);
+    for (int64_t i = 0; i < count; i++)
+        dip_row_keys_gather(*out + i * keys->columns, keys, &e->row[rows[i]],
+                            1);
+    return DIP_OK;
+}
+
+static dip_status relate_by_keys(task_data *d, const dip_row_keys *keys,
+                                 const dip_embedded *e, dip_err *err)
+{
+    int64_t *query_keys = NULL, *gallery_keys = NULL;
+    dip_status st =
+        gather_keys(&query_keys, keys, e, d->query, d->query_count, err);
+    if (st == DIP_OK)
+        st = gather_keys(&gallery_keys, keys, e, d->gallery, d->gallery_count,
+                         err);
+    if (st == DIP_OK) {
+        st = dip_relevance_by_keys(&d->relevance, query_keys, d->query_count,
+                                   gallery_keys, d->gallery_count,
+                                   keys->columns, err);
+        d->relevance_owned = st == DIP_OK;
+    }
+    for (int64_t i = 0; i < d->query_count && st == DIP_OK; i++)
+        d->groups[i] = query_keys[i * keys->columns];
+    free(gallery_keys);
+    free(query_keys);
+    return st;
+}
+
+static dip_status make_row_queries(task_data *d, const dip_evaluation *ev,
+                                   const dip_embedded *e, int t, dip_err *err)
+{
+    const dip_task_settings *task = &ev->job.settings->tasks[t];
+    const dip_matrix *queries = dip_evaluate_queries(e, task);
+    dip_status st =
+        present_rows(&d->query, &d->query_count, queries, e->count, err);
+    if (st == DIP_OK && task->distinct_queries &&
+        task->query != DIP_SOURCE_IMAGE)
+        st = keep_distinct(d, ev, e, task, err);
+    if (st != DIP_OK)
+        return st;
+    d->queries = compact(queries, d->query, d->query_count, e->dim);
+    d->groups = dip_calloc((size_t)d->query_count, sizeof *d->groups);
+    if (d->queries == NULL || d->groups == NULL)
+        return dip_no_memory(err);
+    return relate_by_keys(d, &ev->job.corpus->keys[t], e, err);
+}
+
+/* The log's queries, of which each is asked once. */
+static dip_status make_judged_queries(task_data *d, const dip_evaluation *ev,
+                                      const dip_embedded *e, dip_err *err)
+{
+    const dip_catalog *catalog = ev->job.corpus->catalog;
+    int64_t *gallery = dip_calloc((size_t)d->gallery_count, sizeof *gallery);
+    if (gallery == NULL)
+        return dip_no_memory(err);
+    for (int64_t i = 0; i < d->gallery_count; i++)
+        gallery[i] = e->row[d->gallery[i]];
+    dip_status st = dip_judged_queries_build(&d->judged, catalog, ev->split,
+                                             gallery, d->gallery_count, err);
+    free(gallery);
+    if (st != DIP_OK)
+        return st;
+    int64_t count = d->query_count = d->judged.queries;
+    d->relevance = (dip_relevance){.queries = count,
+                                   .lists = count,
+                                   .offsets = d->judged.offsets,
+                                   .rows = d->judged.rows,
+                                   .grades = d->judged.grades};
+    dip_bytes *texts = dip_calloc((size_t)count, sizeof *texts);
+    d->queries = dip_calloc((size_t)(count * e->dim), sizeof *d->queries);
+    d->groups = dip_calloc((size_t)count, sizeof *d->groups);
+    if (texts == NULL || d->queries == NULL || d->groups == NULL)
+        st = dip_no_memory(err);
+    for (int64_t i = 0; i < count && st == DIP_OK; i++) {
+        d->groups[i] = i;
+        texts[i] = dip_catalog_query(catalog, d->judged.query[i]);
+    }
+    if (st == DIP_OK)
+        st = dip_embed_texts(d->queries, &ev->job, texts, count, err);
+    free(texts);
+    return st;
+}
+
+static dip_status make_data(task_data *d, const dip_evaluation *ev,
+                            const dip_embedded *e, int t, dip_err *err)
+{
+    const dip_task_settings *task = &ev->job.settings->tasks[t];
+    dip_field_set set = main_set(task);
+    const dip_matrix *products = product_of(e, &set);
+    dip_status st =
+        present_rows(&d->gallery, &d->gallery_count, products, e->count, err);
+    if (st == DIP_OK)
+        st = task->judged ? make_judged_queries(d, ev, e, err)
+                          : make_row_queries(d, ev, e, t, err);
+    if (st != DIP_OK)
+        return st;
+    d->products = compact(products, d->gallery, d->gallery_count, e->dim);
+    return d->products != NULL ? DIP_OK : dip_no_memory(err);
+}
+
+static dip_status rank(dip_ranking *out, const task_data *d,
+                       const float *products, const dip_evaluation *ev,
+                       int64_t dim, dip_err *err)
+{
+    const dip_settings *s = ev->job.settings;
+    dip_ranking_options options = dip_ranking_defaults();
+    options.n_cutoffs = (int)s->cutoff_count;
+    for (size_t i = 0; i < s->cutoff_count; i++)
+        options.cutoffs[i] = s->cutoffs[i];
+    dip_embeddings queries = {d->queries, d->query_count, dim};
+    dip_embeddings gallery = {products, d->gallery_count, dim};
+    return dip_ranking_evaluate(out, &queries, &gallery, &d->relevance,
+                                &options, err);
+}
+
+/* ---- intervals
+ * ----------------------------------------------------------------- */
+
+/* Per-query values of one metric, and the groups of those queries. */
+static void take_values(double *values, int64_t *groups, const dip_ranking *r,
+                        const task_data *d, int metric)
+{
+    for (int64_t i = 0; i < r->evaluated; i++) {
+        values[i] = dip_ranking_value(&r->per_query[i].values, metric);
+        if (groups != NULL)
+            groups[i] = d->groups[r->per_query[i].query];
+    }
+}
+
+/* Intervals of all metrics: of the mean, or of `ranking` - `other`. */
+static dip_status intervals(json_t **out, const dip_ranking *ranking,
+                            const dip_ranking *other, const task_data *d,
+                            const dip_evaluation *ev, dip_err *err)
+{
+    int64_t n = ranking->evaluated;
+    double *a = dip_calloc((size_t)n, sizeof *a);
+    double *b = dip_calloc((size_t)n, sizeof *b);
+    int64_t *groups = dip_calloc((size_t)n, sizeof *groups);
+    *out = json_object();
+    dip_status st = DIP_OK;
+    if (a == NULL || b == NULL || groups == NULL || *out == NULL)
+        st = dip_no_memory(err);
+    dip_stats_options options = dip_stats_defaults();
+    options.resamples = ev->job.settings->resamples;
+    options.seed = ev->job.settings->seed;
+    for (int m = 0; m < dip_ranking_metrics(ranking) && st == DIP_OK && n > 0;
+         m++) {
+        char name[DIP_RANKING_NAME_SIZE];
+        dip_interval interval;
+        dip_ranking_name(name, ranking, m);
+        take_values(a, groups, ranking, d, m);
+        if (other == NULL) {
+            st = dip_bootstrap_mean(&interval, a, groups, n, &options, err);
+        } else {
+            take_values(b, NULL, other, d, m);
+            st =
+                dip_bootstrap_paired(&interval, a, b, groups, n, &options, err);
+        }
+        if (st == DIP_OK &&
+            json_object_set_new(*out, name, dip_report_interval(&interval)))
+            st = dip_no_memory(err);
+    }
+    free(groups);
+    free(b);
+    free(a);
+    return st;
+}
+
+static dip_status alone(json_t **out, const dip_ranking *fused,
+                        const task_data *d, const dip_evaluation *ev,
+                        const dip_embedded *e, int field, dip_err *err)
+{
+    *out = NULL;
+    dip_field_set set = single_set(field);
+    dip_ranking ranking = {0};
+    json_t *gain = NULL;
+    float *products =
+        compact(product_of(e, &set), d->gallery, d->gallery_count, e->dim);
+    dip_status st = products != NULL ? DIP_OK : dip_no_memory(err);
+    if (st == DIP_OK)
+        st = rank(&ranking, d, products, ev, e->dim, err);
+    if (st == DIP_OK)
+        st = intervals(&gain, fused, &ranking, d, ev, err);
+    if (st == DIP_OK) {
+        *out = dip_report_ranking(&ranking);
+        if (json_object_set(*out, "gain", gain) != 0)
+            st = dip_no_memory(err);
+    }
+    json_decref(gain);
+    dip_ranking_free(&ranking);
+    free(products);
+    return st;
+}
+
+static dip_status add_alone(json_t *report, const dip_ranking *fused,
+                            const task_data *d, const dip_evaluation *ev,
+                            const dip_embedded *e,
+                            const dip_task_settings *task, dip_err *err)
+{
+    json_t *fields = json_object();
+    dip_status st = DIP_OK;
+    for (int f = 0; f < ev->job.settings->field_count && st == DIP_OK; f++) {
+        json_t *part = NULL;
+        if (!task->fields[f])
+            continue;
+        st = alone(&part, fused, d, ev, e, f, err);
+        if (json_object_set_new(fields, ev->job.settings->fields[f], part) !=
+                0 &&
+            st == DIP_OK)
+            st = dip_no_memory(err);
+    }
+    if (json_object_set_new(report, "alone", fields) != 0 && st == DIP_OK)
+        st = dip_no_memory(err);
+    return st;
+}
+
+static dip_status describe(json_t **out, const dip_ranking *ranking,
+                           const task_data *d, const dip_evaluation *ev,
+                           const dip_embedded *e, int t, dip_err *err)
+{
+    const dip_task_settings *task = &ev->job.settings->tasks[t];
+    *out = dip_report_ranking(ranking);
+    if (*out == NULL)
+        return dip_no_memory(err);
+    if (!ev->full)
+        return DIP_OK;
+    json_t *interval = NULL;
+    dip_status st = intervals(&interval, ranking, NULL, d, ev, err);
+    if (json_object_set_new(*out, "interval", interval) != 0 && st == DIP_OK)
+        st = dip_no_memory(err);
+    if (st == DIP_OK && evaluates_alone(ev, task))
+        st = add_alone(*out, ranking, d, ev, e, task, err);
+    return st;
+}
+
+dip_status dip_evaluate_task(json_t **out, const dip_evaluation *ev,
+                             const dip_embedded *embedded, int t, dip_err *err)
+{
+    *out = NULL;
+    task_data data = {0};
+    dip_ranking ranking = {0};
+    dip_status st = make_data(&data, ev, embedded, t, err);
+    if (st == DIP_OK)
+        st = rank(&ranking, &data, data.products, ev, embedded->dim, err);
+    if (st == DIP_OK)
+        st = describe(out, &ranking, &data, ev, embedded, t, err);
+    if (st != DIP_OK) {
+        (void)dip_fail_context(err, "task '%s'",
+                               ev->job.settings->tasks[t].name);
+        json_decref(*out);
+        *out = NULL;
+    }
+    dip_ranking_free(&ranking);
+    free_data(&data);
+    return st;
+}

@@ -1,0 +1,11 @@
+/* The commands of `diptych` that need libtorch; as in apps/apps.h. */
+#ifndef DIP_APPS_MODEL_APPS_H
+#define DIP_APPS_MODEL_APPS_H
+
+int dip_cmd_train(int argc, char **argv);
+int dip_cmd_eval(int argc, char **argv);
+int dip_cmd_export(int argc, char **argv);
+int dip_cmd_search(int argc, char **argv);
+int dip_cmd_options(int argc, char **argv);
+
+#endif

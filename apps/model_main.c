@@ -1,0 +1,16 @@
+/* The program behind the commands that need libtorch. */
+#include "apps/dispatch.h"
+#include "apps/model_apps.h"
+#include "base/mem.h"
+
+int main(int argc, char **argv)
+{
+    static const dip_command commands[] = {
+        {"train", dip_cmd_train, "diptych train"},
+        {"eval", dip_cmd_eval, "diptych eval"},
+        {"export", dip_cmd_export, "diptych export"},
+        {"search", dip_cmd_search, "diptych search"},
+        {"options", dip_cmd_options, "diptych options"},
+    };
+    return dip_dispatch(commands, DIP_ARRAY_LEN(commands), argc, argv);
+}

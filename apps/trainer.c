@@ -1,0 +1,406 @@
+#include "apps/trainer.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "apps/corpus.h"
+#include "apps/evaluate.h"
+#include "apps/run_dir.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/progress.h"
+#include "report/events.h"
+#include "train/loop.h"
+#include "train/retrieval.h"
+#include "train/signals.h"
+
+typedef struct {
+    const dip_settings *settings;
+    const dip_trainer_options *options;
+    char *checkpoint_dir;
+    char *resume_from; /* a checkpoint's folder, or NULL */
+    dip_corpus *corpus;
+    dip_tokenizer *tokenizer;
+    json_t *labels;
+    dip_model *model;
+    dip_loader *loader;
+    dip_retrieval_task tasks[DIP_RETRIEVAL_TASKS_MAX];
+    dip_retrieval recipe;
+    dip_loop_options loop_options;
+    dip_train_state start;
+    char metric[128];
+    double smooth_loss; /* for the progress bar */
+    double scale;       /* of the similarities, 1 / temperature */
+    dip_log *log;
+    dip_events *events;
+    dip_progress *progress;
+} trainer;
+
+static void end(trainer *t)
+{
+    dip_progress_finish(t->progress);
+    dip_events_close(t->events);
+    dip_log_close(t->log);
+    dip_loader_free(t->loader);
+    dip_model_free(t->model);
+    json_decref(t->labels);
+    dip_tokenizer_free(t->tokenizer);
+    dip_corpus_free(t->corpus);
+    free(t->resume_from);
+    free(t->checkpoint_dir);
+}
+
+/* ---- hooks of the loop
+ * -------------------------------------------------------- */
+
+static dip_status seek(void *user, int64_t epoch, int64_t batch, dip_err *err)
+{
+    trainer *t = user;
+    return dip_loader_start(t->loader, epoch, batch, t->settings->epochs, err);
+}
+
+static dip_status compute_loss(void *user, dip_tensor **loss, int64_t *rows,
+                               dip_err *err)
+{
+    trainer *t = user;
+    const dip_batch *batch;
+    dip_status st = dip_loader_next(&batch, t->loader, err);
+    if (st != DIP_OK)
+        return st;
+    if (batch == NULL)
+        return dip_fail(err, DIP_FAIL, "the loader ended before the schedule");
+    *rows = batch->size;
+    return dip_retrieval_loss(loss, &t->recipe, batch, err);
+}
+
+static double waited(void *user)
+{
+    const trainer *t = user;
+    return dip_loader_waited(t->loader);
+}
+
+static dip_status log_validation(trainer *t, int64_t step, double metric,
+                                 json_t *report, dip_err *err)
+{
+    json_t *line = json_pack("{s:s, s:I, s:s, s:o, s:O}", "event", "validation",
+                             "step", (json_int_t)step, "metric", t->metric,
+                             "value", dip_json_real(metric), "report", report);
+    dip_status st =
+        line != NULL ? dip_log_write(t->log, line, err) : dip_no_memory(err);
+    json_decref(line);
+    return st;
+}
+
+/* Every number of the tasks and heads is a curve: "val/text_to_image/mrr". */
+static dip_status plot_validation(trainer *t, int64_t step,
+                                  const json_t *report, dip_err *err)
+{
+    static const char *const parts[] = {"retrieval", "classification"};
+    for (size_t p = 0; p < DIP_ARRAY_LEN(parts); p++) {
+        const char *name, *key;
+        json_t *section = json_object_get(report, parts[p]);
+        json_t *item, *value;
+        json_object_foreach (section, name, item) {
+            json_object_foreach (item, key, value) {
+                char tag[256];
+                if (!json_is_real(value))
+                    continue;
+                (void)snprintf(tag, sizeof tag, "val/%s/%s", name, key);
+                dip_status st = dip_events_scalar(t->events, tag, step,
+                                                  json_real_value(value), err);
+                if (st != DIP_OK)
+                    return st;
+            }
+        }
+    }
+    return dip_events_flush(t->events, err);
+}
+
+static dip_status validate(void *user, int64_t step, double *metric,
+                           dip_err *err)
+{
+    trainer *t = user;
+    dip_evaluation evaluation = {
+        .job = {.settings = t->settings,
+                .corpus = t->corpus,
+                .model = t->model,
+                .device = t->loop_options.device,
+                .bf16 = t->loop_options.bf16,
+                .quiet = true},
+        .labels = t->labels,
+        .split = DIP_SPLIT_VAL,
+    };
+    json_t *report;
+    dip_status st = dip_evaluate(&report, &evaluation, err);
+    if (st == DIP_OK)
+        st = dip_evaluation_metric(metric, report, t->metric, err);
+    if (st == DIP_OK)
+        st = log_validation(t, step, *metric, report, err);
+    if (st == DIP_OK)
+        st = plot_validation(t, step, report, err);
+    if (st == DIP_OK && !t->options->quiet) {
+        dip_progress_clear(t->progress);
+        (void)fprintf(stderr, "step %lld: %s %.4f\n", (long long)step,
+                      t->metric, *metric);
+    }
+    json_decref(report);
+    return st;
+}
+
+static dip_status log_update(trainer *t, const dip_loop_report *r, dip_err *err)
+{
+    double rate = (double)r->rows / r->step_seconds;
+    json_t *line = json_pack(
+        "{s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "event", "step",
+        "step", (json_int_t)r->step, "epoch", (json_int_t)r->epoch, "loss",
+        dip_json_real(r->loss), "lr", dip_json_real(r->lr), "grad_norm",
+        dip_json_real(r->grad_norm), "scale", dip_json_real(t->scale),
+        "samples_per_second", dip_json_real(rate), "data_wait",
+        dip_json_real(r->wait_seconds / r->step_seconds), "seconds",
+        dip_json_real(r->seconds));
+    dip_status st =
+        line != NULL ? dip_log_write(t->log, line, err) : dip_no_memory(err);
+    json_decref(line);
+    const struct {
+        const char *tag;
+        double value;
+    } curves[] = {{"train/loss", r->loss},
+                  {"train/lr", r->lr},
+                  {"train/grad_norm", r->grad_norm},
+                  {"train/samples_per_second", rate}};
+    for (size_t i = 0; i < DIP_ARRAY_LEN(curves) && st == DIP_OK; i++)
+        st = dip_events_scalar(t->events, curves[i].tag, r->step,
+                               curves[i].value, err);
+    return st;
+}
+
+static void draw_progress(trainer *t, const dip_loop_report *r)
+{
+    char words[128];
+    t->smooth_loss =
+        t->smooth_loss == 0 ? r->loss : .9 * t->smooth_loss + .1 * r->loss;
+    (void)snprintf(words, sizeof words,
+                   "epoch %lld · loss %.3f · %.0f samples/s · wait %.0f %%",
+                   (long long)r->epoch + 1, t->smooth_loss,
+                   (double)r->rows / r->step_seconds,
+                   100 * r->wait_seconds / r->step_seconds);
+    dip_progress_update(t->progress, r->step, words);
+}
+
+static dip_status report(void *user, const dip_loop_report *r, dip_err *err)
+{
+    trainer *t = user;
+    dip_scope_open();
+    dip_model_constrain(t->model);
+    t->scale = dip_tensor_item(dip_model_scale(t->model));
+    dip_scope_close();
+    dip_status st = dip_tensor_status(err);
+    if (st == DIP_OK && r->step % t->settings->log_every == 0)
+        st = log_update(t, r, err);
+    draw_progress(t, r);
+    return st;
+}
+
+/* ---- preparing
+ * ------------------------------------------------------------------ */
+
+static dip_status check_dir(trainer *t, dip_err *err)
+{
+    const char *dir = t->options->dir;
+    t->checkpoint_dir = dip_path_join(dir, "checkpoints");
+    if (t->checkpoint_dir == NULL)
+        return dip_no_memory(err);
+    if (t->options->resume)
+        return dip_checkpoint_find(&t->resume_from, t->checkpoint_dir, "latest",
+                                   err);
+    char *config = dip_path_join(dir, "config.yaml");
+    if (config == NULL)
+        return dip_no_memory(err);
+    bool used = dip_file_exists(config);
+    free(config);
+    if (used)
+        return dip_fail(err, DIP_EDATA,
+                        "run directory '%s' is in use: --resume goes on with "
+                        "it, --run DIR or name=… makes another",
+                        dir);
+    return DIP_OK;
+}
+
+/* A resumed run goes on with the words and classes that it began with. */
+static dip_status load_words(trainer *t, dip_err *err)
+{
+    char *tokenizer = dip_path_join(t->options->dir, "tokenizer.json");
+    char *labels = dip_path_join(t->options->dir, "labels.json");
+    dip_status st =
+        tokenizer != NULL && labels != NULL ? DIP_OK : dip_no_memory(err);
+    if (st == DIP_OK)
+        st = dip_tokenizer_load(&t->tokenizer, tokenizer, err);
+    if (st == DIP_OK)
+        st = dip_json_load(&t->labels, labels, (size_t)64 << 20, err);
+    free(tokenizer);
+    free(labels);
+    return st;
+}
+
+static dip_status prepare_data(trainer *t, dip_err *err)
+{
+    dip_status st =
+        dip_corpus_open(&t->corpus, t->settings, t->options->data, true, err);
+    if (st != DIP_OK)
+        return st;
+    if (t->options->resume) {
+        st = load_words(t, err);
+    } else {
+        st = dip_corpus_build_tokenizer(&t->tokenizer, t->corpus, err);
+        if (st == DIP_OK)
+            st = dip_run_labels(&t->labels, t->corpus, err);
+    }
+    if (st != DIP_OK)
+        return st;
+    dip_corpus_set_tokenizer(t->corpus, t->tokenizer);
+    return dip_corpus_loader(&t->loader, t->corpus, DIP_SPLIT_TRAIN, true, err);
+}
+
+static void prepare_tasks(trainer *t)
+{
+    const dip_settings *s = t->settings;
+    for (int i = 0; i < s->task_count; i++) {
+        const dip_task_settings *task = &s->tasks[i];
+        t->tasks[i] = (dip_retrieval_task){
+            .query = task->query,
+            .weight = task->weight,
+            .keys = task->judged ? NULL : &t->corpus->keys[i],
+            .judged = task->judged ? &t->corpus->judged : NULL,
+        };
+        memcpy(t->tasks[i].fields, task->fields, sizeof task->fields);
+    }
+    t->recipe = (dip_retrieval){
+        .model = t->model,
+        .tasks = t->tasks,
+        .task_count = s->task_count,
+        .text_count = s->text_count,
+        .field_text = s->field_text,
+        .head_weights = s->head_weights,
+        .loss = s->loss,
+        .loss_options = s->loss_options,
+        .field_dropout = s->field_dropout,
+        .seed = s->seed,
+        .image_size = s->transform.size,
+        .device = t->loop_options.device,
+        .channels_last = s->loop.channels_last,
+    };
+}
+
+static dip_status prepare_model(trainer *t, dip_err *err)
+{
+    const dip_settings *s = t->settings;
+    int threads;
+    t->loop_options = s->loop;
+    dip_status st = dip_run_machine(s, &t->loop_options.device,
+                                    &t->loop_options.bf16, &threads, err);
+    if (st == DIP_OK)
+        st = dip_run_model(&t->model, s, t->tokenizer, t->labels, err);
+    if (st != DIP_OK)
+        return st;
+    dip_params_to_device(dip_model_params(t->model), t->loop_options.device);
+    int64_t batches = dip_loader_batches(t->loader);
+    dip_loop_options *o = &t->loop_options;
+    o->batches_per_epoch = batches;
+    o->schedule.total_steps = s->epochs * batches / o->accumulate;
+    o->stop_at = t->options->stop_at;
+    if (o->validate_every == 0)
+        o->validate_every = (batches + o->accumulate - 1) / o->accumulate;
+    if (o->schedule.total_steps < 1)
+        return dip_fail(err, DIP_ECONFIG,
+                        "no whole update: %lld batches for train.accumulate "
+                        "%lld",
+                        (long long)(s->epochs * batches),
+                        (long long)o->accumulate);
+    if (o->schedule.warmup_steps >= o->schedule.total_steps)
+        o->schedule.warmup_steps = o->schedule.total_steps - 1;
+    t->start = (dip_train_state){.seed = s->seed, .threads = threads};
+    prepare_tasks(t);
+    return dip_tensor_status(err);
+}
+
+static dip_status open_logs(trainer *t, dip_err *err)
+{
+    const char *dir = t->options->dir;
+    dip_status st = dip_dir_make(t->checkpoint_dir, err);
+    if (st == DIP_OK && !t->options->resume)
+        st = dip_run_write(dir, t->settings, t->corpus, t->tokenizer, t->labels,
+                           err);
+    char *log = dip_path_join(dir, "log.jsonl");
+    if (st == DIP_OK && log == NULL)
+        st = dip_no_memory(err);
+    if (st == DIP_OK)
+        st = dip_log_open(&t->log, log, err);
+    if (st == DIP_OK)
+        st = dip_events_open(&t->events, dir, err);
+    free(log);
+    return st;
+}
+
+/* ---- running
+ * ----------------------------------------------------------------------- */
+
+static dip_status run_loop(trainer *t, dip_err *err)
+{
+    const dip_loop_hooks hooks = {
+        .user = t,
+        .seek = seek,
+        .loss = compute_loss,
+        .waited = waited,
+        .validate =
+            dip_catalog_split_rows(t->corpus->catalog, DIP_SPLIT_VAL) > 0
+                ? validate
+                : NULL,
+        .report = report,
+    };
+    const dip_checkpoints checkpoints = {t->checkpoint_dir,
+                                         t->settings->keep_last};
+    dip_loop *loop = NULL;
+    dip_status st = dip_loop_create(&loop, &t->loop_options, &hooks,
+                                    &checkpoints, dip_model_params(t->model),
+                                    &t->start, t->resume_from, err);
+    if (st == DIP_OK) {
+        t->progress = dip_progress_start(&(dip_progress_options){
+            .stream = stderr,
+            .label = "train",
+            .unit = "steps",
+            .total = t->loop_options.schedule.total_steps,
+            .first = dip_loop_state(loop)->step,
+            .quiet = t->options->quiet});
+        dip_signals_install();
+        st = dip_loop_run(loop, err);
+    }
+    dip_loop_free(loop);
+    return st;
+}
+
+dip_status dip_trainer_run(const dip_settings *settings,
+                           const dip_trainer_options *options, dip_err *err)
+{
+    trainer t = {.settings = settings, .options = options};
+    dip_status st = dip_evaluation_check_metric(
+        t.metric, sizeof t.metric, &t.loop_options.higher_is_better, settings,
+        err);
+    bool higher = t.loop_options.higher_is_better;
+    if (st == DIP_OK)
+        st = check_dir(&t, err);
+    if (st == DIP_OK)
+        st = prepare_data(&t, err);
+    if (st == DIP_OK)
+        st = prepare_model(&t, err);
+    t.loop_options.higher_is_better = higher;
+    if (st == DIP_OK)
+        st = open_logs(&t, err);
+    if (st == DIP_OK)
+        st = run_loop(&t, err);
+    end(&t);
+    return st;
+}
