@@ -23,9 +23,10 @@ bool dip_mul_overflows(size_t a, size_t b, size_t *out)
 
 void *dip_calloc(size_t count, size_t size)
 {
-    if (count == 0 || size == 0)
-        return calloc(1, 1);
-    return calloc(count, size); /* checks the product itself */
+    size_t bytes;
+    if (dip_mul_overflows(count, size, &bytes))
+        return NULL; /* calloc() says so too, but a sanitizer's aborts */
+    return calloc(1, bytes > 0 ? bytes : 1);
 }
 
 dip_status dip_reserve(void *items, size_t *capacity, size_t need, size_t size,

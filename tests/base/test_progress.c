@@ -5,10 +5,13 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/progress.h"
@@ -132,6 +135,50 @@ static void test_progress_writes_one_line_into_a_file(void **state)
     (void)fclose(stream);
 }
 
+static size_t count_of(const char *text, const char *part)
+{
+    size_t count = 0;
+    for (const char *at = strstr(text, part); at != NULL;
+         at = strstr(at + 1, part))
+        count++;
+    return count;
+}
+
+static void test_progress_redraws_seldom_on_a_terminal(void **state)
+{
+    (void)state;
+    int master = posix_openpt(O_RDWR | O_NOCTTY);
+    assert_true(master >= 0);
+    assert_int_equal(grantpt(master), 0);
+    assert_int_equal(unlockpt(master), 0);
+    FILE *stream = fopen(ptsname(master), "w");
+    assert_non_null(stream);
+    assert_true(dip_term_is_terminal(stream));
+    dip_progress_options options = {
+        .stream = stream, .label = "import", .unit = "rows", .total = 2000};
+    struct timespec start, end;
+    assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &start), 0);
+    dip_progress *progress = dip_progress_start(&options);
+    for (int64_t i = 1; i <= 2000; i++)
+        dip_progress_update(progress, i, NULL);
+    dip_progress_finish(progress);
+    assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &end), 0);
+    char text[4096] = "";
+    size_t used = 0;
+    while (strchr(text, '\n') == NULL) {
+        ssize_t n = read(master, text + used, sizeof text - 1 - used);
+        assert_true(n > 0);
+        used += (size_t)n;
+    }
+    size_t tenths = (size_t)(end.tv_sec - start.tv_sec + 1) * 10;
+    size_t drawn = count_of(text, "\r\033[K");
+    assert_in_range(drawn, 2, 2 + tenths);
+    assert_non_null(strstr(text, "2000/2000 rows 100 %"));
+    assert_int_equal(count_of(text, "\n"), 1);
+    (void)fclose(stream);
+    (void)close(master);
+}
+
 static void test_progress_is_silent_when_quiet(void **state)
 {
     (void)state;
@@ -175,6 +222,7 @@ int main(void)
         cmocka_unit_test(test_progress_line_fits_its_width),
         cmocka_unit_test(test_progress_times),
         cmocka_unit_test(test_progress_writes_one_line_into_a_file),
+        cmocka_unit_test(test_progress_redraws_seldom_on_a_terminal),
         cmocka_unit_test(test_progress_is_silent_when_quiet),
         cmocka_unit_test(test_progress_term_takes_the_width_of_columns),
     };
