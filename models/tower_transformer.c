@@ -122,17 +122,19 @@ static dip_text_tower *build(const dip_text_options *o, const dip_maker *maker)
     return &net->base;
 }
 
-/* Tokens and places, with the class token behind the padding: [B, T, W]. */
+/* Tokens and places: [B, T, W]. A class token stands behind the padding, always
+ * at the last place, however far this batch is padded. */
 static dip_tensor *embed(const transformer *net, const dip_tensor *ids)
 {
-    int64_t places = dip_tensor_size(ids, 1);
-    dip_tensor *x = dip_t_embedding(net->token_embedding, ids, -1);
-    if (net->cls_emb) {
-        dip_tensor *cls = dip_token_like(net->cls_emb, x);
-        x = dip_t_cat((dip_tensor *[]){x, cls}, 2, 1);
-        places++;
-    }
-    return dip_t_add(x, dip_t_narrow(net->positional_embedding, 0, 0, places));
+    dip_tensor *places =
+        dip_t_narrow(net->positional_embedding, 0, 0, dip_tensor_size(ids, 1));
+    dip_tensor *x =
+        dip_t_add(dip_t_embedding(net->token_embedding, ids, -1), places);
+    if (!net->cls_emb)
+        return x;
+    dip_tensor *last = dip_t_select(net->positional_embedding, 0, -1);
+    dip_tensor *cls = dip_token_like(dip_t_add(net->cls_emb, last), x);
+    return dip_t_cat((dip_tensor *[]){x, cls}, 2, 1);
 }
 
 /* Which tokens may be attended to, BOOL [B, 1, 1, T]. A text without tokens

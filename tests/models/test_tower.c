@@ -1,0 +1,540 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "tests/models/helper.h"
+
+#define GOLDEN "tests/golden/models/"
+
+/* Either modality: what a case needs. */
+typedef struct {
+    dip_params *params;
+    dip_image_tower *image;
+    dip_text_tower *text;
+} tower;
+
+static tower make_image(const dip_image_options *o, uint64_t seed)
+{
+    tower t = {0};
+    dip_err err = {0};
+    assert_ok(dip_params_create(&t.params, &err), &err);
+    dip_maker maker = {.params = t.params, .seed = seed};
+    assert_ok(dip_image_tower_create(&t.image, o, &maker, &err), &err);
+    assert_no_error();
+    return t;
+}
+
+static tower make_text(const dip_text_options *o, uint64_t seed)
+{
+    tower t = {0};
+    dip_err err = {0};
+    assert_ok(dip_params_create(&t.params, &err), &err);
+    dip_maker maker = {.params = t.params, .seed = seed};
+    assert_ok(dip_text_tower_create(&t.text, o, &maker, &err), &err);
+    assert_no_error();
+    return t;
+}
+
+static void end(tower *t)
+{
+    dip_image_tower_free(t->image);
+    dip_text_tower_free(t->text);
+    dip_params_free(t->params);
+}
+
+static void load(tower *t, const char *name)
+{
+    char path[128];
+    dip_err err = {0};
+    (void)snprintf(path, sizeof path, GOLDEN "%s.weights.safetensors", name);
+    assert_ok(dip_weights_load(t->params, "", path, &err), &err);
+}
+
+static dip_safetensors *open_case(const char *name)
+{
+    char path[128];
+    (void)snprintf(path, sizeof path, GOLDEN "%s.safetensors", name);
+    return golden_open(path);
+}
+
+/* Compares all gradients, and statistics after the pass, that the file has. */
+static void compare_rest(const tower *t, const dip_safetensors *file,
+                         int at_least)
+{
+    int compared = 0;
+    for (int i = 0; i < dip_params_count(t->params); i++) {
+        const char *name = dip_params_name(t->params, i);
+        dip_tensor *p = dip_params_tensor(t->params, i);
+        dip_tensor *grad = golden_find(file, "grad", name);
+        dip_tensor *after = golden_find(file, "after", name);
+        double gap = grad ? relative(dip_tensor_grad(p), grad) : 0.0;
+        if (after)
+            gap = relative(p, after);
+        if (!(gap <= TOLERANCE))
+            fail_msg("%s is %g away", name, gap);
+        compared += grad || after;
+    }
+    assert_true(compared >= at_least);
+}
+
+static void backward(const dip_tensor *out, const dip_safetensors *file)
+{
+    int w = dip_safetensors_find(file, "w");
+    assert_true(w >= 0);
+    dip_tensor_backward(
+        dip_t_sum_all(dip_t_mul(out, dip_safetensors_tensor(file, w))));
+}
+
+static void check_image_case(const char *name, const dip_image_options *o,
+                             bool train)
+{
+    tower t = make_image(o, 3);
+    load(&t, name);
+    dip_safetensors *file = open_case(name);
+    dip_tensor *images = golden_get(file, "in", "images");
+    dip_tensor *out = dip_image_tower_forward(t.image, images, false);
+    assert_rows(out, golden_get(file, "out", "eval"), TOLERANCE);
+    if (train) {
+        out = dip_image_tower_forward(t.image, images, true);
+        assert_rows(out, golden_get(file, "out", "train"), TOLERANCE);
+    }
+    backward(out, file);
+    compare_rest(&t, file, 3);
+    dip_safetensors_close(file);
+    end(&t);
+}
+
+static void check_text_case(const char *name, const dip_text_options *o)
+{
+    tower t = make_text(o, 3);
+    load(&t, name);
+    dip_safetensors *file = open_case(name);
+    dip_tensor *out =
+        dip_text_tower_forward(t.text, golden_get(file, "in", "ids"),
+                               golden_get(file, "in", "lengths"), false);
+    assert_rows(out, golden_get(file, "out", "eval"), TOLERANCE);
+    backward(out, file);
+    compare_rest(&t, file, 3);
+    dip_safetensors_close(file);
+    end(&t);
+}
+
+static void test_tower_resnet_basic_equals_torchvision(void **state)
+{
+    (void)state;
+    const dip_image_options o = {.kind = "resnet",
+                                 .image_size = 12,
+                                 .layers = {2, 1},
+                                 .layer_count = 2,
+                                 .width = 8,
+                                 .stem = "small"};
+    check_image_case("resnet_basic", &o, true);
+}
+
+static void test_tower_resnet_bottleneck_equals_torchvision(void **state)
+{
+    (void)state;
+    const dip_image_options o = {.kind = "resnet",
+                                 .image_size = 32,
+                                 .layers = {1, 2},
+                                 .layer_count = 2,
+                                 .width = 4,
+                                 .block = "bottleneck"};
+    check_image_case("resnet_bottleneck", &o, true);
+}
+
+static void test_tower_vit_equals_open_clip(void **state)
+{
+    (void)state;
+    dip_image_options o = {.kind = "vit",
+                           .image_size = 16,
+                           .patch = 8,
+                           .width = 16,
+                           .depth = 2,
+                           .heads = 2,
+                           .mlp_ratio = 3.0};
+    check_image_case("vit_cls", &o, false);
+    o.pooling = "mean";
+    o.activation = "quick_gelu";
+    check_image_case("vit_mean", &o, false);
+}
+
+static void test_tower_transformer_equals_open_clip(void **state)
+{
+    (void)state;
+    dip_text_options o = {.kind = "transformer",
+                          .vocabulary = 32,
+                          .context = 8,
+                          .width = 16,
+                          .depth = 2,
+                          .heads = 2};
+    check_text_case("transformer_last", &o);
+    o.pooling = "cls";
+    check_text_case("transformer_causal_cls", &o);
+    o.bidirectional = true;
+    check_text_case("transformer_cls", &o);
+    o.pooling = "mean";
+    check_text_case("transformer_mean", &o);
+}
+
+static void test_tower_lstm_equals_packed_sequences(void **state)
+{
+    (void)state;
+    dip_text_options o = {.kind = "lstm",
+                          .vocabulary = 32,
+                          .context = 8,
+                          .width = 6,
+                          .depth = 2,
+                          .bidirectional = true};
+    check_text_case("lstm_mean", &o);
+    o.pooling = "last";
+    check_text_case("lstm_last", &o);
+    o.pooling = "max";
+    o.bidirectional = false;
+    check_text_case("lstm_max", &o);
+}
+
+static void test_tower_bag_equals_embedding_bag(void **state)
+{
+    (void)state;
+    const dip_text_options o = {
+        .kind = "bag", .vocabulary = 32, .context = 8, .width = 10, .depth = 2};
+    check_text_case("bag", &o);
+}
+
+/* Names and shapes of our parameters are those of the peer, all of them. */
+static void compare_names(const dip_params *params, const char *peer)
+{
+    json_t *all = NULL;
+    dip_err err = {0};
+    assert_ok(dip_json_load(&all, GOLDEN "names.json", 1 << 20, &err), &err);
+    json_t *shapes = json_object_get(all, peer);
+    assert_int_equal(json_object_size(shapes), dip_params_count(params));
+    for (int i = 0; i < dip_params_count(params); i++) {
+        const dip_tensor *t = dip_params_tensor(params, i);
+        json_t *shape = json_object_get(shapes, dip_params_name(params, i));
+        if (!shape)
+            fail_msg("%s has no %s", peer, dip_params_name(params, i));
+        assert_int_equal(json_array_size(shape), dip_tensor_ndim(t));
+        for (int k = 0; k < dip_tensor_ndim(t); k++)
+            assert_int_equal(
+                json_integer_value(json_array_get(shape, (size_t)k)),
+                dip_tensor_size(t, k));
+    }
+    json_decref(all);
+}
+
+static void test_tower_presets_have_the_peers_names_and_shapes(void **state)
+{
+    (void)state;
+    const int64_t depths[] = {18, 34, 50};
+    for (size_t i = 0; i < DIP_ARRAY_LEN(depths); i++) {
+        dip_image_options o = {
+            .kind = "resnet", .image_size = 224, .depth = depths[i]};
+        tower t = make_image(&o, 0);
+        char name[16];
+        (void)snprintf(name, sizeof name, "resnet%d", (int)depths[i]);
+        compare_names(t.params, name);
+        end(&t);
+    }
+    dip_image_options vit = {.kind = "vit", .image_size = 224, .patch = 32};
+    tower t = make_image(&vit, 0);
+    compare_names(t.params, "vit_b_32");
+    end(&t);
+    dip_text_options text = {
+        .kind = "transformer", .vocabulary = 49408, .context = 77};
+    t = make_text(&text, 0);
+    compare_names(t.params, "text_b_32");
+    end(&t);
+}
+
+/* Small options of every kind that a table may hold. */
+static dip_image_options small_image(const char *kind)
+{
+    dip_image_options o = {.kind = kind, .image_size = 32};
+    if (strcmp(kind, "vit") == 0) {
+        o.patch = 8;
+        o.width = 16;
+        o.depth = 2;
+        o.heads = 4;
+    } else if (strcmp(kind, "resnet") == 0) {
+        o.width = 4;
+        o.stem = "small";
+    }
+    return o;
+}
+
+static dip_text_options small_text(const char *kind)
+{
+    dip_text_options o = {
+        .kind = kind, .vocabulary = 11, .context = 6, .width = 16};
+    if (strcmp(kind, "bag") != 0)
+        o.depth = 2;
+    return o;
+}
+
+/* Ids of four texts of 6, 2, 0 and 4 tokens. */
+static const int64_t IDS[4][6] = {{3, 9, 4, 1, 5, 2},
+                                  {7, 2, 0, 0, 0, 0},
+                                  {0, 0, 0, 0, 0, 0},
+                                  {5, 10, 6, 2, 0, 0}};
+static const int64_t LENGTHS[4] = {6, 2, 0, 4};
+
+static dip_tensor *ids(void)
+{
+    return dip_tensor_from(IDS, DIP_I64, SIZES(4, 6));
+}
+
+static dip_tensor *lengths(void)
+{
+    return dip_tensor_from(LENGTHS, DIP_I64, SIZES(4));
+}
+
+static void test_tower_every_image_kind_trains(void **state)
+{
+    (void)state;
+    assert_true(dip_image_kind_count() >= 3);
+    for (int i = 0; i < dip_image_kind_count(); i++) {
+        const dip_image_kind *kind = dip_image_kind_at(i);
+        assert_ptr_equal(dip_image_kind_find(kind->name), kind);
+        assert_true(strlen(kind->summary) > 0);
+        dip_image_options o = small_image(kind->name);
+        tower t = make_image(&o, 1);
+        dip_tensor *out = dip_image_tower_forward(
+            t.image, pattern(SIZES(5, 3, 32, 32)), true);
+        assert_int_equal(dip_tensor_size(out, 0), 5);
+        assert_int_equal(dip_tensor_size(out, 1), t.image->features);
+        dip_tensor_backward(dip_t_sum_all(
+            dip_t_mul(out, pattern(SIZES(5, t.image->features)))));
+        assert_gradients(t.params, "");
+        assert_no_error();
+        end(&t);
+    }
+}
+
+static void test_tower_every_text_kind_trains(void **state)
+{
+    (void)state;
+    assert_true(dip_text_kind_count() >= 3);
+    for (int i = 0; i < dip_text_kind_count(); i++) {
+        const dip_text_kind *kind = dip_text_kind_at(i);
+        assert_ptr_equal(dip_text_kind_find(kind->name), kind);
+        assert_true(strlen(kind->summary) > 0);
+        dip_text_options o = small_text(kind->name);
+        tower t = make_text(&o, 1);
+        dip_tensor *out =
+            dip_text_tower_forward(t.text, ids(), lengths(), true);
+        assert_int_equal(dip_tensor_size(out, 1), t.text->features);
+        dip_tensor_backward(
+            dip_t_sum_all(dip_t_mul(out, pattern(SIZES(4, t.text->features)))));
+        assert_gradients(t.params, "");
+        assert_no_error();
+        end(&t);
+    }
+}
+
+/* Features of a text do not depend on what else is in the batch, on the order,
+ * or on padding; the empty text has zeros. */
+static void check_text_rows(const dip_text_options *o)
+{
+    tower t = make_text(o, 5);
+    dip_tensor *all = dip_text_tower_forward(t.text, ids(), lengths(), false);
+    assert_near(dip_tensor_item(dip_t_norm_all(dip_t_select(all, 0, 2))), 0, 0);
+
+    const int64_t order[] = {3, 0, 2, 1};
+    dip_tensor *at = dip_tensor_from(order, DIP_I64, SIZES(4));
+    dip_tensor *moved =
+        dip_text_tower_forward(t.text, dip_t_index_select(ids(), 0, at),
+                               dip_t_index_select(lengths(), 0, at), false);
+    assert_rows(moved, dip_t_index_select(all, 0, at), TOLERANCE);
+
+    dip_tensor *one =
+        dip_text_tower_forward(t.text, dip_t_narrow(ids(), 0, 3, 1),
+                               dip_t_narrow(lengths(), 0, 3, 1), false);
+    assert_rows(one, dip_t_narrow(all, 0, 3, 1), TOLERANCE);
+
+    dip_tensor *cut = dip_t_narrow(dip_t_narrow(ids(), 0, 3, 1), 1, 0, 4);
+    dip_tensor *tight = dip_text_tower_forward(
+        t.text, cut, dip_t_narrow(lengths(), 0, 3, 1), false);
+    assert_rows(tight, dip_t_narrow(all, 0, 3, 1), TOLERANCE);
+    end(&t);
+}
+
+static void test_tower_text_rows_stand_alone(void **state)
+{
+    (void)state;
+    static const char *const POOLINGS[] = {"last", "mean", "max", "cls"};
+    for (int i = 0; i < dip_text_kind_count(); i++)
+        for (int two = 0; two < 2; two++)
+            for (size_t k = 0; k < DIP_ARRAY_LEN(POOLINGS); k++) {
+                dip_text_options o = small_text(dip_text_kind_at(i)->name);
+                o.bidirectional = two != 0;
+                o.pooling = POOLINGS[k];
+                dip_text_options checked = o;
+                if (dip_text_options_check(&checked, NULL) == DIP_OK)
+                    check_text_rows(&o);
+            }
+    dip_text_options bag = small_text("bag");
+    check_text_rows(&bag);
+}
+
+static void test_tower_image_rows_stand_alone_in_eval(void **state)
+{
+    (void)state;
+    for (int i = 0; i < dip_image_kind_count(); i++) {
+        dip_image_options o = small_image(dip_image_kind_at(i)->name);
+        tower t = make_image(&o, 5);
+        dip_tensor *images = pattern(SIZES(3, 3, 32, 32));
+        dip_tensor *all = dip_image_tower_forward(t.image, images, false);
+        dip_tensor *one = dip_image_tower_forward(
+            t.image, dip_t_narrow(images, 0, 1, 1), false);
+        assert_rows(one, dip_t_narrow(all, 0, 1, 1), TOLERANCE);
+        dip_params_channels_last(t.params);
+        dip_tensor *last = dip_image_tower_forward(
+            t.image, dip_t_channels_last(images), false);
+        assert_rows(last, all, TOLERANCE);
+        end(&t);
+    }
+}
+
+static void
+test_tower_empty_texts_alone_give_zeros_and_finite_gradients(void **state)
+{
+    (void)state;
+    for (int i = 0; i < dip_text_kind_count(); i++) {
+        dip_text_options o = small_text(dip_text_kind_at(i)->name);
+        tower t = make_text(&o, 2);
+        dip_tensor *out = dip_text_tower_forward(
+            t.text, dip_tensor_full(0, DIP_I64, SIZES(2, 6)),
+            dip_tensor_full(0, DIP_I64, SIZES(2)), true);
+        assert_near(dip_tensor_item(dip_t_norm_all(out)), 0, 0);
+        dip_tensor_backward(dip_t_sum_all(out));
+        for (int k = 0; k < dip_params_count(t.params); k++) {
+            dip_tensor *grad = dip_tensor_grad(dip_params_tensor(t.params, k));
+            if (grad)
+                assert_near(dip_tensor_item(dip_t_norm_all(grad)), 0, 0);
+        }
+        end(&t);
+    }
+}
+
+static void test_tower_dropout_acts_in_training_only(void **state)
+{
+    (void)state;
+    dip_image_options o = small_image("vit");
+    o.dropout = 0.3;
+    o.drop_path = 0.5;
+    tower t = make_image(&o, 2);
+    dip_tensor *images = pattern(SIZES(4, 3, 32, 32));
+    dip_tensor *quiet = dip_image_tower_forward(t.image, images, false);
+    dip_tensor *again = dip_image_tower_forward(t.image, images, false);
+    assert_rows(again, quiet, 0);
+    dip_tensor_seed(1);
+    dip_tensor *first = dip_image_tower_forward(t.image, images, true);
+    dip_tensor *second = dip_image_tower_forward(t.image, images, true);
+    assert_true(relative(first, quiet) > 1e-3);
+    assert_true(relative(second, first) > 1e-3);
+    dip_tensor_seed(1);
+    assert_rows(dip_image_tower_forward(t.image, images, true), first, 0);
+    end(&t);
+}
+
+static void test_tower_drop_path_keeps_the_mean(void **state)
+{
+    (void)state;
+    dip_tensor_seed(4);
+    dip_tensor *x = dip_tensor_full(1, DIP_F32, SIZES(20000, 2));
+    dip_tensor *y = dip_drop_path(x, 0.25, true);
+    assert_near(dip_tensor_item(dip_t_mean_all(y)), 1.0, 0.02);
+    /* Rows are dropped whole, or scaled by 4 / 3. */
+    dip_tensor *columns[2] = {0};
+    dip_t_chunk(columns, y, 2, 1);
+    assert_near(relative(columns[0], columns[1]), 0, 0);
+    assert_near(dip_tensor_item(dip_t_amax(dip_t_flatten(y, 0, 1), 0, false)),
+                4.0 / 3.0, 1e-6);
+}
+
+static void test_tower_start_is_a_function_of_the_seed(void **state)
+{
+    (void)state;
+    dip_image_options o = small_image("resnet");
+    tower a = make_image(&o, 7), b = make_image(&o, 7), c = make_image(&o, 8);
+    for (int i = 0; i < dip_params_count(a.params); i++) {
+        dip_tensor *p = dip_params_tensor(a.params, i);
+        assert_near(relative(dip_params_tensor(b.params, i), p), 0, 0);
+        if (dip_tensor_ndim(p) == 4)
+            assert_true(relative(dip_params_tensor(c.params, i), p) > 0.1);
+    }
+    end(&a);
+    end(&b);
+    end(&c);
+}
+
+static double deviation(const dip_params *params, const char *name)
+{
+    int i = dip_params_find(params, name);
+    assert_true(i >= 0);
+    const dip_tensor *t = dip_params_tensor(params, i);
+    return dip_tensor_item(dip_t_norm_all(t)) /
+           sqrt((double)dip_tensor_numel(t));
+}
+
+/* The published standard deviations, within sampling noise. */
+static void test_tower_start_has_the_published_spread(void **state)
+{
+    (void)state;
+    dip_image_options r = {
+        .kind = "resnet", .image_size = 32, .zero_init_residual = true};
+    tower t = make_image(&r, 1);
+    assert_near(deviation(t.params, "layer2.0.conv1.weight"),
+                sqrt(2.0 / (128 * 9)), 5e-4);
+    assert_near(deviation(t.params, "layer1.0.bn2.weight"), 0, 0);
+    assert_near(deviation(t.params, "layer1.0.bn1.weight"), 1, 0);
+    end(&t);
+    dip_text_options o = {.kind = "transformer",
+                          .vocabulary = 500,
+                          .context = 16,
+                          .width = 128,
+                          .depth = 3};
+    t = make_text(&o, 1);
+    assert_near(deviation(t.params, "token_embedding.weight"), 0.02, 4e-4);
+    assert_near(
+        deviation(t.params, "transformer.resblocks.1.attn.in_proj_weight"),
+        1 / sqrt(128), 2e-3);
+    assert_near(
+        deviation(t.params, "transformer.resblocks.1.mlp.c_proj.weight"),
+        1 / sqrt(128 * 6), 1e-3);
+    assert_near(deviation(t.params, "transformer.resblocks.1.mlp.c_fc.weight"),
+                1 / sqrt(256), 1e-3);
+    end(&t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        MODEL_TEST(test_tower_resnet_basic_equals_torchvision),
+        MODEL_TEST(test_tower_resnet_bottleneck_equals_torchvision),
+        MODEL_TEST(test_tower_vit_equals_open_clip),
+        MODEL_TEST(test_tower_transformer_equals_open_clip),
+        MODEL_TEST(test_tower_lstm_equals_packed_sequences),
+        MODEL_TEST(test_tower_bag_equals_embedding_bag),
+        MODEL_TEST(test_tower_presets_have_the_peers_names_and_shapes),
+        MODEL_TEST(test_tower_every_image_kind_trains),
+        MODEL_TEST(test_tower_every_text_kind_trains),
+        MODEL_TEST(test_tower_text_rows_stand_alone),
+        MODEL_TEST(test_tower_image_rows_stand_alone_in_eval),
+        MODEL_TEST(
+            test_tower_empty_texts_alone_give_zeros_and_finite_gradients),
+        MODEL_TEST(test_tower_dropout_acts_in_training_only),
+        MODEL_TEST(test_tower_drop_path_keeps_the_mean),
+        MODEL_TEST(test_tower_start_is_a_function_of_the_seed),
+        MODEL_TEST(test_tower_start_has_the_published_spread),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
