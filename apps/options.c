@@ -3,23 +3,42 @@
 #include "base/mem.h"
 
 #define TEXT(key, fallback, help)                                              \
-    {(key), DIP_OPTION_STRING, (fallback), 0, 0, NULL, (help), false}
+    {                                                                          \
+        (key), DIP_OPTION_STRING, (fallback), 0, 0, NULL, (help), false        \
+    }
 #define NEEDED(key, help)                                                      \
-    {(key), DIP_OPTION_STRING, NULL, 0, 0, NULL, (help), true}
+    {                                                                          \
+        (key), DIP_OPTION_STRING, NULL, 0, 0, NULL, (help), true               \
+    }
 #define INT(key, fallback, min, max, help)                                     \
-    {(key), DIP_OPTION_INT, (fallback), (min), (max), NULL, (help), false}
+    {                                                                          \
+        (key), DIP_OPTION_INT, (fallback), (min), (max), NULL, (help), false   \
+    }
 #define FLOAT(key, fallback, min, max, help)                                   \
-    {(key), DIP_OPTION_FLOAT, (fallback), (min), (max), NULL, (help), false}
+    {                                                                          \
+        (key), DIP_OPTION_FLOAT, (fallback), (min), (max), NULL, (help), false \
+    }
 #define BOOL(key, fallback, help)                                              \
-    {(key), DIP_OPTION_BOOL, (fallback), 0, 0, NULL, (help), false}
+    {                                                                          \
+        (key), DIP_OPTION_BOOL, (fallback), 0, 0, NULL, (help), false          \
+    }
 #define ENUM(key, fallback, choices, help)                                     \
-    {(key), DIP_OPTION_ENUM, (fallback), 0, 0, (choices), (help), false}
+    {                                                                          \
+        (key), DIP_OPTION_ENUM, (fallback), 0, 0, (choices), (help), false     \
+    }
 #define TEXTS(key, fallback, help)                                             \
-    {(key), DIP_OPTION_STRINGS, (fallback), 0, 0, NULL, (help), false}
+    {                                                                          \
+        (key), DIP_OPTION_STRINGS, (fallback), 0, 0, NULL, (help), false       \
+    }
 #define INTS(key, fallback, min, max, help)                                    \
-    {(key), DIP_OPTION_INTS, (fallback), (min), (max), NULL, (help), false}
+    {                                                                          \
+        (key), DIP_OPTION_INTS, (fallback), (min), (max), NULL, (help), false  \
+    }
 #define FLOATS(key, fallback, min, max, help)                                  \
-    {(key), DIP_OPTION_FLOATS, (fallback), (min), (max), NULL, (help), false}
+    {                                                                          \
+        (key), DIP_OPTION_FLOATS, (fallback), (min), (max), NULL, (help),      \
+            false                                                              \
+    }
 
 #define BIG 1e12
 
@@ -57,8 +76,7 @@ static const dip_option options[] = {
     TEXT("data.map.image", NULL, "Foreign layout: dataset of the photos."),
     TEXT("data.map.group", NULL,
          "Foreign layout: dataset whose equal values make one product."),
-    TEXT("data.map.text.*", NULL,
-         "Foreign layout: dataset of a text column."),
+    TEXT("data.map.text.*", NULL, "Foreign layout: dataset of a text column."),
     TEXT("data.map.label.*", NULL,
          "Foreign layout: dataset of a label column."),
     TEXT("data.map.number.*", NULL,
@@ -210,7 +228,8 @@ static const dip_option options[] = {
     ENUM("train.precision", "auto", "auto|fp32|bf16",
          "auto: bf16 autocast where the machine is fast at it."),
     BOOL("train.channels_last", "true", "Memory format of photos and kernels."),
-    ENUM("train.device", "auto", "auto|cpu|cuda", "auto: cuda if there is one."),
+    ENUM("train.device", "auto", "auto|cpu|cuda",
+         "auto: cuda if there is one."),
     INT("train.threads", "0", 0, 1024,
         "Threads of libtorch; 0: the processors. Results are bit-identical at "
         "an equal number."),
