@@ -1,0 +1,215 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "tests/models/helper.h"
+
+#define GOLDEN "tests/golden/models/"
+#define FIELDS 3
+#define DIM    6
+
+typedef struct {
+    dip_params *params;
+    dip_fusion *fusion;
+} made;
+
+static made make(const char *kind)
+{
+    made m = {0};
+    dip_err err = {0};
+    dip_fusion_options o = {.kind = kind};
+    assert_ok(dip_params_create(&m.params, &err), &err);
+    dip_maker maker = {.params = m.params, .seed = 9};
+    assert_ok(dip_fusion_create(&m.fusion, &o, FIELDS, DIM, &maker, &err),
+              &err);
+    return m;
+}
+
+static void end(made *m)
+{
+    dip_fusion_free(m->fusion);
+    dip_params_free(m->params);
+}
+
+static void check_golden(const char *kind, int gradients)
+{
+    made m = make(kind);
+    char path[128];
+    dip_err err = {0};
+    (void)snprintf(path, sizeof path, GOLDEN "%s.weights.safetensors", kind);
+    assert_ok(dip_weights_load(m.params, "", path, &err), &err);
+    (void)snprintf(path, sizeof path, GOLDEN "%s.safetensors", kind);
+    dip_safetensors *file = golden_open(path);
+    dip_tensor *fields[FIELDS] = {golden_get(file, "in", "field0"),
+                                  golden_get(file, "in", "field1"),
+                                  golden_get(file, "in", "field2")};
+    dip_tensor *out = dip_fusion_forward(
+        m.fusion, fields, golden_get(file, "in", "present"), false);
+    assert_rows(out, golden_get(file, "out", "eval"), TOLERANCE);
+
+    dip_tensor *w =
+        dip_safetensors_tensor(file, dip_safetensors_find(file, "w"));
+    dip_tensor_backward(dip_t_sum_all(dip_t_mul(out, w)));
+    assert_int_equal(dip_params_count(m.params), gradients);
+    for (int i = 0; i < gradients; i++)
+        assert_true(
+            relative(dip_tensor_grad(dip_params_tensor(m.params, i)),
+                     golden_get(file, "grad", dip_params_name(m.params, i))) <=
+            TOLERANCE);
+    dip_safetensors_close(file);
+    end(&m);
+}
+
+static void test_fusion_equals_the_row_by_row_formula(void **state)
+{
+    (void)state;
+    check_golden("weighted_average", 1);
+    check_golden("concat_mlp", 5);
+}
+
+static dip_tensor *presence(const unsigned char *bits)
+{
+    return dip_tensor_from(bits, DIP_BOOL, SIZES(4, FIELDS));
+}
+
+static void unit_fields(dip_tensor *fields[FIELDS])
+{
+    dip_tensor *all = dip_t_normalize(pattern(SIZES(FIELDS, 4, DIM)), 2);
+    for (int i = 0; i < FIELDS; i++)
+        fields[i] = dip_t_select(all, 0, i);
+}
+
+static void test_fusion_every_kind_gives_unit_rows_or_zeros(void **state)
+{
+    (void)state;
+    static const unsigned char BITS[] = {1, 1, 1, 0, 1, 0, 0, 0, 0, 1, 0, 1};
+    assert_true(dip_fusion_kind_count() >= 2);
+    for (int k = 0; k < dip_fusion_kind_count(); k++) {
+        const dip_fusion_kind *kind = dip_fusion_kind_at(k);
+        assert_ptr_equal(dip_fusion_kind_find(kind->name), kind);
+        made m = make(kind->name);
+        dip_tensor *fields[FIELDS];
+        unit_fields(fields);
+        dip_tensor *out =
+            dip_fusion_forward(m.fusion, fields, presence(BITS), true);
+        assert_unit_rows(dip_t_narrow(out, 0, 0, 2));
+        assert_unit_rows(dip_t_narrow(out, 0, 3, 1));
+        assert_near(dip_tensor_item(dip_t_norm_all(dip_t_select(out, 0, 2))), 0,
+                    0);
+        dip_tensor_backward(
+            dip_t_sum_all(dip_t_mul(out, pattern(SIZES(4, DIM)))));
+        assert_gradients(m.params, "");
+        end(&m);
+    }
+}
+
+/* NaN and large numbers in an absent field change nothing, gradients
+ * included. */
+static void test_fusion_absent_fields_have_no_influence(void **state)
+{
+    (void)state;
+    static const unsigned char BITS[] = {1, 0, 1, 1, 0, 1, 1, 0, 1, 1, 0, 1};
+    for (int k = 0; k < dip_fusion_kind_count(); k++) {
+        made m = make(dip_fusion_kind_at(k)->name);
+        dip_tensor *fields[FIELDS];
+        unit_fields(fields);
+        dip_tensor *clean =
+            dip_fusion_forward(m.fusion, fields, presence(BITS), false);
+        fields[1] = dip_tensor_full((double)NAN, DIP_F32, SIZES(4, DIM));
+        dip_tensor *out =
+            dip_fusion_forward(m.fusion, fields, presence(BITS), false);
+        assert_rows(out, clean, 0);
+        dip_tensor_backward(
+            dip_t_sum_all(dip_t_mul(out, pattern(SIZES(4, DIM)))));
+        for (int i = 0; i < dip_params_count(m.params); i++)
+            assert_true(isfinite(dip_tensor_item(dip_t_norm_all(
+                dip_tensor_grad(dip_params_tensor(m.params, i))))));
+        end(&m);
+    }
+}
+
+static void test_fusion_average_of_one_field_is_that_field(void **state)
+{
+    (void)state;
+    static const unsigned char BITS[] = {0, 1, 0, 1, 0, 0, 0, 0, 1, 0, 1, 0};
+    made m = make("weighted_average");
+    dip_tensor *fields[FIELDS];
+    unit_fields(fields);
+    dip_tensor *out =
+        dip_fusion_forward(m.fusion, fields, presence(BITS), false);
+    const int from[] = {1, 0, 2, 1};
+    for (int i = 0; i < 4; i++)
+        assert_near(relative(dip_t_select(out, 0, i),
+                             dip_t_select(fields[from[i]], 0, i)),
+                    0, 0);
+    end(&m);
+}
+
+static void test_fusion_fixed_weights_are_buffers_and_count(void **state)
+{
+    (void)state;
+    dip_params *params = NULL;
+    dip_fusion *fusion = NULL;
+    dip_err err = {0};
+    dip_fusion_options o = {.weights = {0.9, 0.1}, .fixed = true};
+    assert_ok(dip_params_create(&params, &err), &err);
+    dip_maker maker = {.params = params};
+    assert_ok(dip_fusion_create(&fusion, &o, 2, 2, &maker, &err), &err);
+    assert_int_equal(dip_params_trained_numel(params), 0);
+    const float x[] = {1, 0}, y[] = {0, 1};
+    const unsigned char both[] = {1, 1};
+    dip_tensor *fields[] = {dip_tensor_from(x, DIP_F32, SIZES(1, 2)),
+                            dip_tensor_from(y, DIP_F32, SIZES(1, 2))};
+    dip_tensor *out = dip_fusion_forward(
+        fusion, fields, dip_tensor_from(both, DIP_BOOL, SIZES(1, 2)), false);
+    float got[2] = {0};
+    dip_tensor_read(out, DIP_F32, got, sizeof got);
+    assert_near(got[0], 0.9 / hypot(0.9, 0.1), 1e-6);
+    assert_near(got[1], 0.1 / hypot(0.9, 0.1), 1e-6);
+    dip_fusion_free(fusion);
+    dip_params_free(params);
+}
+
+static void assert_refused(dip_fusion_options o, const char *message)
+{
+    dip_err err = {0};
+    assert_int_equal(dip_fusion_options_check(&o, FIELDS, DIM, &err),
+                     DIP_ECONFIG);
+    assert_string_equal(err.msg, message);
+}
+
+static void test_fusion_options_are_checked(void **state)
+{
+    (void)state;
+    assert_refused(
+        (dip_fusion_options){.kind = "sum"},
+        "fusion.kind: 'sum' is none of weighted_average, concat_mlp");
+    assert_refused((dip_fusion_options){.hidden = 8},
+                   "fusion.hidden: not an option of kind 'weighted_average'");
+    assert_refused((dip_fusion_options){.kind = "concat_mlp", .fixed = true},
+                   "fusion.fixed: not an option of kind 'concat_mlp'");
+    assert_refused((dip_fusion_options){.weights = {1, 1}},
+                   "fusion.weights: number 3 of 3 is not positive");
+    assert_refused((dip_fusion_options){.weights = {1, 1, 1, 1}},
+                   "fusion.weights: more than the 3 fields");
+    assert_refused((dip_fusion_options){.kind = "concat_mlp", .dropout = 1.0},
+                   "fusion.dropout: 1 is not a share from 0 to below 1");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        MODEL_TEST(test_fusion_equals_the_row_by_row_formula),
+        MODEL_TEST(test_fusion_every_kind_gives_unit_rows_or_zeros),
+        MODEL_TEST(test_fusion_absent_fields_have_no_influence),
+        MODEL_TEST(test_fusion_average_of_one_field_is_that_field),
+        MODEL_TEST(test_fusion_fixed_weights_are_buffers_and_count),
+        MODEL_TEST(test_fusion_options_are_checked),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
