@@ -10,7 +10,6 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "data/catalog_verify.h"
 
 dip_status dip_staged_begin(dip_staged *out, const char *folder,
                             const char *base, dip_err *err)
@@ -113,23 +112,6 @@ static void remove_former(const dip_manifest *former, const dip_manifest *now,
     remove_unlisted(now, folder, former->interactions.file);
 }
 
-/* The digests were just computed from these very files. */
-static void remember(const dip_manifest *m, const dip_staged *files, int count)
-{
-    for (int i = 0; i < count; i++) {
-        const char *base = dip_path_base(files[i].path);
-        const dip_manifest_file *about = NULL;
-        for (int j = 0; j < m->shard_count; j++) {
-            if (strcmp(m->shards[j].file, base) == 0)
-                about = &m->shards[j];
-        }
-        dip_file_info info;
-        if (about != NULL &&
-            dip_file_stat(&info, files[i].path, NULL) == DIP_OK)
-            dip_verify_remember(about->sha256, &info);
-    }
-}
-
 dip_status dip_commit(const dip_manifest *manifest, const char *manifest_path,
                       dip_staged *files, int count, dip_err *err)
 {
@@ -149,11 +131,8 @@ dip_status dip_commit(const dip_manifest *manifest, const char *manifest_path,
         if (files[i].placed && !was_there)
             (void)unlink(files[i].path);
     }
-    if (st == DIP_OK) {
-        remember(manifest, files, count);
-        if (known)
-            remove_former(&former, manifest, folder);
-    }
+    if (st == DIP_OK && known)
+        remove_former(&former, manifest, folder);
     if (known)
         dip_manifest_free(&former);
     free(folder);

@@ -6,12 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 
 enum {
     BLOCK = 1 << 18,
+    FRESH_SECONDS = 2,
     CACHE_LIMIT = 1 << 18 /* bytes; some 2,000 files, then it starts over */
 };
 
@@ -132,8 +134,20 @@ bool dip_verify_recall(char hex[DIP_DIGEST_SIZE], const dip_file_info *file)
     return found;
 }
 
+/* A file that was just written could change again within the resolution of its
+ * time, and nothing would tell. */
+static bool is_fresh(const dip_file_info *file)
+{
+    struct timespec now;
+    if (clock_gettime(CLOCK_REALTIME, &now) != 0)
+        return true;
+    return file->mtime_ns / 1000000000 + FRESH_SECONDS >= (int64_t)now.tv_sec;
+}
+
 void dip_verify_remember(const char *hex, const dip_file_info *file)
 {
+    if (is_fresh(file))
+        return;
     char line[256];
     int len = format_key(line, sizeof line, file);
     len += snprintf(line + len, sizeof line - (size_t)len, "%s\n", hex);

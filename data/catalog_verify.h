@@ -16,6 +16,7 @@ dip_status dip_verify_metadata(char hex[DIP_DIGEST_SIZE], const char *path,
                                int bulk_count, dip_err *err) DIP_MUST_CHECK;
 /* True, with the digest, when this version of the file is remembered. */
 bool dip_verify_recall(char hex[DIP_DIGEST_SIZE], const dip_file_info *file);
+/* Files written within the last two seconds are not remembered. */
 void dip_verify_remember(const char *hex, const dip_file_info *file);
 
 #endif

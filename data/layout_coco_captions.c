@@ -87,6 +87,8 @@ static dip_status index_words(caption_files *files, const char *path,
 {
     const char *word;
     json_t *number;
+    if (!json_is_object(files->map))
+        return dip_fail(err, DIP_EFORMAT, "no JSON object in '%s'", path);
     json_object_foreach (files->map, word, number) {
         int64_t n = json_is_integer(number) ? json_integer_value(number) : -1;
         if (n < 0 || n >= WORD_LIMIT)
