@@ -33,6 +33,10 @@ static void test_hash_bits_are_where_defined(void **state)
     pixels[9 * 7 + 8] = 255; /* the last pair rises too */
     dip_image_view view = {pixels, 9, 8, 1, 0};
     assert_true(hash_of(&view) == UINT64_C(0xff00000000000001));
+
+    static const uint8_t flat[72] = {0};
+    view.pixels = flat;
+    assert_true(hash_of(&view) == 0);
 }
 
 /* A smaller copy of poor quality is near; another picture is far. */

@@ -14,7 +14,7 @@ RGB unless said otherwise, rows from top to bottom.
   resize.txt     resample width height x0 y0 x1 y1 crop: Image.resize with that
                  box, or (crop = 1) of the cropped image; results in resize.rgb
   pattern.txt    resample width height crc32: of a 348 x 348 image of a formula
-  colour.txt     change amount: of the source's first 30 x 20 pixels; results
+  colour.txt     change amount: of the source's first 32 x 20 pixels; results
                  in colour.rgb
   transform.txt  kind size mode: float32 [3, size, size] in transform.f32
   crop.txt       moments of RandomResizedCrop's choices, and fallbacks
@@ -85,7 +85,8 @@ def encoded_files():
     exif = Image.Exif()
     exif[0x0112] = 6
     save("orient.png", rgb, exif=exif)
-    save("orient.webp", rgb, exif=exif, lossless=True)
+    # A chunk of odd size stands before the EXIF one.
+    save("orient.webp", rgb, exif=exif, lossless=True, icc_profile=b"odd")
     save("rgb.png", rgb)
     save("rgba.png", rgba)
     save("grey.png", grey)
@@ -223,7 +224,7 @@ def write_pattern(folder):
 
 
 def write_colour(folder, source):
-    source = source.crop((0, 0, 30, 20))
+    source = source.crop((0, 0, 32, 20))
     changes = {
         "brightness": lambda f: ImageEnhance.Brightness(source).enhance(f),
         "contrast": lambda f: ImageEnhance.Contrast(source).enhance(f),
