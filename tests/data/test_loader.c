@@ -53,7 +53,7 @@ static void draw_photo(dip_str *out, int row)
 static void write_rows(void)
 {
     static const char *const colours[] = {"Red", "Blue", "Green"};
-    static char ids[ROWS][16], titles[ROWS][64];
+    static char ids[ROWS][24], titles[ROWS][64];
     struct small_row rows[ROWS] = {0};
     dip_str photos[ROWS] = {0};
     for (int i = 0; i < ROWS; i++) {
