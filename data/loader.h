@@ -78,7 +78,7 @@ typedef struct {
 typedef struct {
     int64_t context;
     int64_t *ids;     /* [size, context], padded with DIP_TOKEN_PAD */
-    int64_t *lengths; /* [size], 0 to context */
+    int64_t *lengths; /* [size], 0 to context; 0 = absent: no word */
     int64_t *queries; /* [size] index of the judged query or -1; else NULL */
 } dip_batch_text;
 

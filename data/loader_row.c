@@ -72,6 +72,13 @@ static void damage_text(dip_row_worker *worker,
     dip_word_dropout(&worker->text, source->word_dropout, &rng);
 }
 
+static void put_no_text(dip_batch_text *out, int64_t i)
+{
+    out->lengths[i] = 0;
+    for (int64_t t = 0; t < out->context; t++)
+        out->ids[i * out->context + t] = DIP_TOKEN_PAD;
+}
+
 static dip_status fill_text(dip_row_worker *worker,
                             const dip_loader_options *options, int source_index,
                             dip_batch *batch, int64_t i, dip_err *err)
@@ -80,10 +87,8 @@ static dip_status fill_text(dip_row_worker *worker,
     dip_batch_text *out = &batch->texts[source_index];
     int64_t row = batch->rows[i];
     int64_t *ids = out->ids + i * out->context;
-    out->lengths[i] = 0;
     if (!find_text(worker, options, source, out, batch->epoch, row, i)) {
-        for (int64_t t = 0; t < out->context; t++)
-            ids[t] = DIP_TOKEN_PAD;
+        put_no_text(out, i);
         return DIP_OK;
     }
     damage_text(worker, options, source_index, batch->epoch, row);
@@ -96,6 +101,8 @@ static dip_status fill_text(dip_row_worker *worker,
     if (st != DIP_OK)
         return name_row(options, "text", row, err);
     out->lengths[i] = needed < out->context ? needed : out->context;
+    if (needed == (dip_tokenizer_has_eos(source->tokenizer) ? 1 : 0))
+        put_no_text(out, i);
     return DIP_OK;
 }
 

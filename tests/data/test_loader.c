@@ -460,6 +460,27 @@ static void test_loader_damage_holds_in_evaluation(void **state)
     dip_loader_free(loader);
 }
 
+static void test_loader_takes_a_text_without_words_for_absent(void **state)
+{
+    (void)state;
+    dip_row_text *colour;
+    assert_int_equal(
+        dip_row_text_compile(&colour, "{colour}!", small.catalog, NULL),
+        DIP_OK);
+    dip_text_source source = {
+        .format = colour, .tokenizer = tokenizer, .context = 3};
+    dip_loader_options options = full_options(&source, 1);
+    options.image_column = -1;
+    options.shuffle = false;
+    dip_loader *loader = create(&options);
+    start(loader, 0, 1, 1);
+    const dip_batch_text *text = &next(loader)->texts[0]; /* rows 5, 6, 7 */
+    assert_memory_equal(text->lengths, ((int64_t[]){2, 2, 0}), 24);
+    assert_memory_equal(text->ids + 6, ((int64_t[]){0, 0, 0}), 24);
+    dip_loader_free(loader);
+    dip_row_text_free(colour);
+}
+
 /* ---- errors ---- */
 
 static void test_loader_error_names_the_row(void **state)
@@ -764,6 +785,7 @@ int main(void)
         cmocka_unit_test(test_loader_fills_rows_for_evaluation),
         cmocka_unit_test(test_loader_augments_by_epoch),
         cmocka_unit_test(test_loader_damage_holds_in_evaluation),
+        cmocka_unit_test(test_loader_takes_a_text_without_words_for_absent),
         cmocka_unit_test(test_loader_error_names_the_row),
         cmocka_unit_test(test_loader_skips_bad_images_if_told),
         cmocka_unit_test(test_loader_refuses_impossible_options),
