@@ -81,7 +81,7 @@ static void assert_load_fails(dip_params *params, const char *path,
     assert_int_equal(dip_weights_load(params, "", path, &err), code);
     if (!strstr(err.msg, words))
         fail_msg("'%s' does not hold '%s'", err.msg, words);
-    if (code != DIP_EIO && !strstr(err.msg, path))
+    if (!strstr(err.msg, path))
         fail_msg("'%s' does not name the file", err.msg);
 }
 
@@ -110,7 +110,7 @@ static void test_weights_that_do_not_fit_change_nothing(void **state)
                       "the file has [4, 1], the model has [1, 4]");
     dip_params_free(other);
     unlink(path);
-    assert_load_fails(model, "/nonexistent/x.safetensors", DIP_EIO, "");
+    assert_load_fails(model, "/nonexistent/x", DIP_ENOTFOUND, "");
     for (int i = 0; i < 3; i++)
         assert_near(value_of(model, i), i, 0);
     dip_params_free(model);
