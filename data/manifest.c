@@ -193,11 +193,12 @@ static dip_status read_shards(dip_manifest *m, const json_t *root,
         st = read_file(&m->shards[i], item, path, err);
         if (st != DIP_OK)
             return st;
-        if (m->shards[i].rows > m->rows - rows)
+        if (__builtin_add_overflow(rows, m->shards[i].rows, &rows))
+            rows = -1; /* sums to no count of rows */
+        if (rows < 0)
             break;
-        rows += m->shards[i].rows;
     }
-    if (rows != m->rows || m->shard_count != (int)json_array_size(list))
+    if (rows != m->rows)
         return dip_fail(err, DIP_EFORMAT,
                         "rows of the shards do not add up to %lld in '%s'",
                         (long long)m->rows, path);
