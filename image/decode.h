@@ -6,6 +6,8 @@
  *     the high byte, as in Pillow;
  *   - CMYK and YCCK JPEGs of Adobe are stored inverted and are set right;
  *   - colour profiles are ignored.
+ * (open_clip itself resizes before it converts, so that it sees palette and
+ * transparent pictures a little differently; all others are bit-equal.)
  * Unlike Pillow, the EXIF orientation is applied unless it is switched off,
  * and damaged data are always an error: a truncated image is never returned
  * half grey. The libraries print nothing. */
