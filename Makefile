@@ -5,6 +5,7 @@ PREFIX  ?= /usr/local
 CC      ?= gcc
 CXX     ?= g++
 VERSION := 0.1.0
+COMMIT  := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 
 # Folders in the order of their dependencies; the include table of docs/tour.md
 # says who may include whom, and `make lint` enforces it.
@@ -60,6 +61,30 @@ $(BUILD)/%.cc.o: %.cc
 	@$(CXX) $(CXXFLAGS) -c -o $@ $<
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+# ---- programs ---------------------------------------------------------------
+
+# The launcher needs nothing but base; the commands on catalogs no libtorch.
+APP_SRC      := $(wildcard apps/*.c)
+CATALOG_APPS := catalog_main cmd_import cmd_inspect cmd_audit cmd_synth import_logs cli dispatch
+MODEL_APPS   := $(filter-out main catalog_main cmd_import cmd_inspect cmd_audit cmd_synth import_logs,$(APP_SRC:apps/%.c=%))
+app_objects   = $(1:%=$(BUILD)/apps/%.c.o)
+PROGRAMS     := $(BUILD)/diptych $(BUILD)/diptych-catalog $(BUILD)/diptych-model
+
+$(BUILD)/apps/version.c.o: COMMON += -DDIP_COMMIT='"$(COMMIT)"'
+$(BUILD)/diptych: $(call app_objects,main version) $(call lib_of,base)
+	@echo "ld  $@"
+	@$(CC) $(LDFLAGS) -o $@ $^
+$(BUILD)/diptych-catalog: $(call app_objects,$(CATALOG_APPS)) $(PLAIN_LIBS)
+	@echo "ld  $@"
+	@$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+$(BUILD)/diptych-model: $(call app_objects,$(MODEL_APPS)) $(MODEL_LIBS)
+	@echo "ld  $@"
+	@$(CXX) $(LDFLAGS) -o $@ $^ $(TORCH_LIBS) $(PKG_LIBS)
+
+## programs: build/diptych and the programs behind it (the default)
+.PHONY: programs
+programs: $(PROGRAMS)
 
 # ---- tests: tests/<module>/test_*.c, one cmocka program each ----------------
 

@@ -442,9 +442,10 @@ static dip_status evaluate_matching(json_t **out, const dip_evaluation *ev,
     int category = -1;
     dip_status st = DIP_OK;
     *out = NULL;
-    if (s->matching_category != NULL)
-        (void)dip_catalog_find(ev->job.corpus->catalog, DIP_COLUMN_LABEL,
-                               s->matching_category, &category, NULL);
+    if (s->matching_category != NULL &&
+        dip_catalog_find(ev->job.corpus->catalog, DIP_COLUMN_LABEL,
+                         s->matching_category, &category, NULL) != DIP_OK)
+        category = -1; /* another catalog may lack it */
     st = plan(&validation, ev, err);
     if (st == DIP_OK)
         st = dip_embed_split(&validation, &ev->job, DIP_SPLIT_VAL, err);

@@ -1,0 +1,386 @@
+#include <argp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "apps/cli.h"
+#include "apps/embed.h"
+#include "apps/model_apps.h"
+#include "apps/run_dir.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/table.h"
+#include "base/term.h"
+#include "eval/topk.h"
+#include "image/decode.h"
+
+enum {
+    OPT_DATA = 0x100,
+    OPT_SPLIT,
+    OPT_TEXT,
+    OPT_IMAGE,
+    OPT_TOP,
+    OPT_FIELDS,
+    OPT_CHECKPOINT,
+    OPT_JSON,
+    OPT_QUIET
+};
+
+static const struct argp_option options[] = {
+    {"data", OPT_DATA, "FILE", 0, "catalog (default: that of the training)", 0},
+    {"split", OPT_SPLIT, "NAME", 0, "train, val or test (default)", 0},
+    {"text", OPT_TEXT, "WORDS", 0, "what to search for", 0},
+    {"image", OPT_IMAGE, "FILE", 0, "a photo of what to search for", 0},
+    {"top", OPT_TOP, "N", 0, "results (default 10)", 0},
+    {"fields", OPT_FIELDS, "NAME,...", 0,
+     "product fields to search in (default: all)", 0},
+    {"checkpoint", OPT_CHECKPOINT, "NAME", 0,
+     "best (default), latest or step-…", 0},
+    {"json", OPT_JSON, 0, 0, "print JSON", 0},
+    {"quiet", OPT_QUIET, 0, 0, "no progress bar", 0},
+    {0}};
+
+typedef struct {
+    const char *dir, *data, *text, *image, *checkpoint;
+    dip_cli_list fields;
+    dip_split split;
+    int64_t top;
+    bool json, quiet;
+} arguments;
+
+static error_t parse_option(int key, char *value, struct argp_state *state)
+{
+    arguments *a = state->input;
+    switch (key) {
+    case OPT_DATA:
+        a->data = value;
+        return 0;
+    case OPT_SPLIT:
+        if (!dip_split_parse(&a->split, value))
+            argp_error(state, "unknown split '%s': train, val or test", value);
+        return 0;
+    case OPT_TEXT:
+        a->text = value;
+        return 0;
+    case OPT_IMAGE:
+        a->image = value;
+        return 0;
+    case OPT_TOP:
+        a->top = dip_cli_int(state, "--top", value, 1, 100000);
+        return 0;
+    case OPT_FIELDS:
+        dip_cli_list_add(state, "--fields", &a->fields, value);
+        return 0;
+    case OPT_CHECKPOINT:
+        a->checkpoint = value;
+        return 0;
+    case OPT_JSON:
+        a->json = true;
+        return 0;
+    case OPT_QUIET:
+        a->quiet = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (a->dir != NULL)
+            argp_error(state, "more than one run directory");
+        a->dir = value;
+        return 0;
+    case ARGP_KEY_END:
+        if (a->dir == NULL)
+            argp_error(state, "a run directory is missing");
+        if ((a->text == NULL) == (a->image == NULL))
+            argp_error(state, "give one of --text and --image");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* ---- the query
+ * -------------------------------------------------------------------- */
+
+static dip_status decode_photo(float *pixels, const char *path,
+                               const dip_settings *s, dip_err *err)
+{
+    char *bytes = NULL;
+    size_t length;
+    dip_decoder *decoder = NULL;
+    dip_transformer *transformer = NULL;
+    dip_image_view view;
+    dip_decode_options decode = {.keep_orientation = !s->exif,
+                                 .max_pixels = s->max_pixels};
+    dip_status st = dip_file_read(&bytes, &length, path, (size_t)1 << 30, err);
+    if (st == DIP_OK)
+        st = dip_decoder_create(&decoder, err);
+    if (st == DIP_OK) {
+        st = dip_image_decode(&view, decoder, bytes, length, &decode, err);
+        if (st != DIP_OK)
+            (void)dip_fail_context(err, "'%s'", path);
+    }
+    if (st == DIP_OK)
+        st = dip_transformer_create(&transformer, &s->transform, err);
+    if (st == DIP_OK)
+        st = dip_transform_apply(pixels, transformer, &view, NULL, err);
+    dip_transformer_destroy(transformer);
+    dip_decoder_destroy(decoder);
+    free(bytes);
+    return st;
+}
+
+static dip_status encode_photo(float *out, const dip_embed_job *job,
+                               const char *path, dip_err *err)
+{
+    const dip_settings *s = job->settings;
+    int64_t side = s->transform.size;
+    int64_t sizes[4] = {1, 3, side, side};
+    float *pixels = dip_calloc((size_t)(3 * side * side), sizeof *pixels);
+    if (pixels == NULL)
+        return dip_no_memory(err);
+    dip_status st = decode_photo(pixels, path, s, err);
+    if (st == DIP_OK) {
+        dip_scope_open();
+        bool grad = dip_tensor_set_grad_mode(false);
+        bool cast = dip_tensor_set_autocast(job->device, job->bf16);
+        dip_tensor *image = dip_tensor_borrow(pixels, DIP_F32, 4, sizes);
+        dip_encoded encoded = dip_model_encode_image(
+            job->model, dip_t_to_device(image, job->device), false);
+        dip_tensor_read(encoded.embedding, DIP_F32, out,
+                        (size_t)dip_model_embed_dim(job->model) *
+                            sizeof(float));
+        (void)dip_tensor_set_autocast(job->device, cast);
+        (void)dip_tensor_set_grad_mode(grad);
+        dip_scope_close();
+        st = dip_tensor_status(err);
+    }
+    free(pixels);
+    return st;
+}
+
+/* ---- results
+ * ------------------------------------------------------------------------ */
+
+typedef struct {
+    const dip_catalog *catalog;
+    const dip_embedded *embedded;
+    const int64_t *gallery; /* rows of the embedded split */
+    const dip_hit *hits;
+    int64_t count;
+} results;
+
+static void add_labels(dip_str *out, const dip_catalog *catalog, int64_t row)
+{
+    for (int c = 0; c < dip_catalog_column_count(catalog); c++) {
+        if (dip_catalog_column(catalog, c)->kind != DIP_COLUMN_LABEL)
+            continue;
+        int32_t label = dip_catalog_label(catalog, c, row);
+        if (label < 0)
+            continue;
+        dip_bytes name = dip_catalog_label_name(catalog, c, label);
+        dip_str_addf(out, "%s%.*s", out->len > 0 ? ", " : "", (int)name.len,
+                     name.data);
+    }
+}
+
+/* The first text column is taken for the title. */
+static void add_title(dip_str *out, const dip_catalog *catalog, int64_t row)
+{
+    for (int c = 0; c < dip_catalog_column_count(catalog); c++) {
+        if (dip_catalog_column(catalog, c)->kind != DIP_COLUMN_TEXT)
+            continue;
+        dip_bytes text = dip_catalog_text(catalog, c, row);
+        dip_str_add_n(out, text.data, text.len);
+        return;
+    }
+}
+
+static dip_status print_table(const results *r, dip_err *err)
+{
+    static const dip_table_column columns[] = {{"#", DIP_ALIGN_RIGHT},
+                                               {"score", DIP_ALIGN_RIGHT},
+                                               {"id", DIP_ALIGN_LEFT},
+                                               {"title", DIP_ALIGN_LEFT},
+                                               {"labels", DIP_ALIGN_LEFT}};
+    dip_table *table = NULL;
+    dip_str title = {0}, labels = {0}, text = {0};
+    dip_status st = dip_table_new(&table, columns, DIP_ARRAY_LEN(columns), err);
+    for (int64_t i = 0; i < r->count && st == DIP_OK; i++) {
+        int64_t row = r->embedded->row[r->gallery[r->hits[i].row]];
+        dip_bytes id = dip_catalog_id(r->catalog, row);
+        dip_str_clear(&title);
+        dip_str_clear(&labels);
+        add_title(&title, r->catalog, row);
+        add_labels(&labels, r->catalog, row);
+        dip_table_cellf(table, "%lld", (long long)i + 1);
+        dip_table_cellf(table, "%.4f", (double)r->hits[i].score);
+        dip_table_cellf(table, "%.*s", (int)id.len, id.data);
+        dip_table_cell(table, dip_str_text(&title));
+        dip_table_cell(table, dip_str_text(&labels));
+    }
+    if (st == DIP_OK)
+        st = dip_table_render(&text, table, dip_term_width(stdout), err);
+    if (st == DIP_OK)
+        (void)fputs(dip_str_text(&text), stdout);
+    dip_str_free(&title);
+    dip_str_free(&labels);
+    dip_str_free(&text);
+    dip_table_free(table);
+    return st;
+}
+
+static json_t *result_json(const results *r, int64_t i)
+{
+    int64_t row = r->embedded->row[r->gallery[r->hits[i].row]];
+    dip_bytes id = dip_catalog_id(r->catalog, row);
+    dip_str title = {0}, labels = {0};
+    add_title(&title, r->catalog, row);
+    add_labels(&labels, r->catalog, row);
+    json_t *json = json_pack(
+        "{s:I, s:o, s:s%, s:s, s:s}", "rank", (json_int_t)i + 1, "score",
+        dip_json_real((double)r->hits[i].score), "id", id.data, id.len, "title",
+        dip_str_text(&title), "labels", dip_str_text(&labels));
+    dip_str_free(&title);
+    dip_str_free(&labels);
+    return json;
+}
+
+static dip_status print_json(const results *r, dip_err *err)
+{
+    json_t *all = json_array();
+    dip_str text = {0};
+    dip_status st = all != NULL ? DIP_OK : dip_no_memory(err);
+    for (int64_t i = 0; i < r->count && st == DIP_OK; i++) {
+        if (json_array_append_new(all, result_json(r, i)) != 0)
+            st = dip_no_memory(err);
+    }
+    if (st == DIP_OK)
+        st = dip_json_dump(&text, all, DIP_JSON_AS_BUILT, err);
+    if (st == DIP_OK)
+        (void)fputs(dip_str_text(&text), stdout);
+    dip_str_free(&text);
+    json_decref(all);
+    return st;
+}
+
+/* ---- searching
+ * ------------------------------------------------------------------------ */
+
+static dip_status choose_fields(dip_field_set *set, const arguments *a,
+                                const dip_settings *s, dip_err *err)
+{
+    *set = (dip_field_set){0};
+    for (int f = 0; f < s->field_count; f++)
+        set->fields[f] = a->fields.count == 0;
+    for (size_t i = 0; i < a->fields.count; i++) {
+        int found = -1;
+        for (int f = 0; f < s->field_count; f++) {
+            if (strcmp(s->fields[f], a->fields.names[i]) == 0)
+                found = f;
+        }
+        if (found < 0)
+            return dip_fail(err, DIP_ENOTFOUND, "no product field '%s'",
+                            a->fields.names[i]);
+        set->fields[found] = true;
+    }
+    return DIP_OK;
+}
+
+/* Moves the products that exist to the front; `gallery` gets their rows. */
+static int64_t pack_gallery(dip_matrix *m, int64_t *gallery, int64_t count,
+                            int64_t dim)
+{
+    int64_t kept = 0;
+    for (int64_t i = 0; i < count; i++) {
+        if (!m->present[i])
+            continue;
+        memmove(m->rows + kept * dim, m->rows + i * dim,
+                (size_t)dim * sizeof(float));
+        gallery[kept++] = i;
+    }
+    return kept;
+}
+
+static dip_status search(const dip_embed_job *job, dip_embedded *e,
+                         const arguments *a, const float *query, dip_err *err)
+{
+    int64_t *gallery = dip_calloc((size_t)e->count, sizeof *gallery);
+    dip_hit *hits = dip_calloc((size_t)a->top, sizeof *hits);
+    dip_status st = DIP_OK;
+    if (gallery == NULL || hits == NULL) {
+        st = dip_no_memory(err);
+        goto out_free;
+    }
+    int64_t count = pack_gallery(&e->products[0], gallery, e->count, e->dim);
+    dip_embeddings queries = {query, 1, e->dim};
+    dip_embeddings products = {e->products[0].rows, count, e->dim};
+    st = dip_topk_search(hits, &queries, &products, NULL, a->top, err);
+    if (st == DIP_OK) {
+        results r = {job->corpus->catalog, e, gallery, hits,
+                     a->top < count ? a->top : count};
+        st = a->json ? print_json(&r, err) : print_table(&r, err);
+    }
+out_free:
+    free(hits);
+    free(gallery);
+    return st;
+}
+
+static dip_status encode_and_search(const dip_trained *run, const arguments *a,
+                                    dip_err *err)
+{
+    dip_corpus *corpus = NULL;
+    dip_embedded embedded = {0};
+    float *query = NULL;
+    dip_field_set fields;
+    dip_status st = choose_fields(&fields, a, run->settings, err);
+    if (st == DIP_OK)
+        st = dip_corpus_open(&corpus, run->settings, a->data, false, err);
+    if (st != DIP_OK)
+        return st;
+    dip_corpus_set_tokenizer(corpus, run->tokenizer);
+    dip_embed_job job = {.settings = run->settings,
+                         .corpus = corpus,
+                         .model = run->model,
+                         .device = run->device,
+                         .bf16 = run->bf16,
+                         .quiet = a->quiet};
+    query = dip_calloc((size_t)dip_model_embed_dim(run->model), sizeof *query);
+    if (query == NULL)
+        st = dip_no_memory(err);
+    else if (a->image != NULL)
+        st = encode_photo(query, &job, a->image, err);
+    else
+        st = dip_embed_texts(query, &job,
+                             &(dip_bytes){a->text, strlen(a->text)}, 1, err);
+    (void)dip_embed_product(&embedded, &fields);
+    if (st == DIP_OK)
+        st = dip_embed_split(&embedded, &job, a->split, err);
+    if (st == DIP_OK)
+        st = search(&job, &embedded, a, query, err);
+    dip_embedded_free(&embedded);
+    free(query);
+    dip_corpus_free(corpus);
+    return st;
+}
+
+int dip_cmd_search(int argc, char **argv)
+{
+    static const struct argp argp = {
+        options,
+        parse_option,
+        "RUN (--text WORDS | --image FILE)",
+        "Find the products of a catalog that are nearest to a query.",
+        NULL,
+        NULL,
+        NULL};
+    dip_err err = {0};
+    dip_trained *run = NULL;
+    arguments a = {.checkpoint = "best", .split = DIP_SPLIT_TEST, .top = 10};
+    (void)argp_parse(&argp, argc, argv, 0, NULL, &a);
+    dip_status st = dip_trained_load(&run, a.dir, a.checkpoint, NULL, 0, &err);
+    if (st == DIP_OK)
+        st = encode_and_search(run, &a, &err);
+    dip_trained_free(run);
+    dip_cli_list_free(&a.fields);
+    return st == DIP_OK ? 0 : dip_cli_fail("search", &err);
+}
