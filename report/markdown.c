@@ -1,0 +1,342 @@
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "report/check.h"
+#include "report/report.h"
+#include "report/rows.h"
+
+#define MOST_CLASSES 50 /* in a table of classes */
+#define MOST_COLUMNS 16
+
+/* ---- text ---------------------------------------------------------------- */
+
+/* An underscore within a word is plain (GitHub's rules), and names are full of
+ * them; one at its edge begins or ends emphasis. */
+static bool is_inner(const char *text, size_t at, size_t n)
+{
+    return at > 0 && at + 1 < n && isalnum((unsigned char)text[at - 1]) &&
+           isalnum((unsigned char)text[at + 1]);
+}
+
+/* Foreign text, so that it reads as itself wherever it stands in a line. */
+static void add_text(dip_str *out, const char *text)
+{
+    size_t n = strlen(text);
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c < ' ' || c == 0x7f)
+            dip_str_add(out, " ");
+        else if (strchr("\\`*[]<>|~#&$!", c) != NULL ||
+                 (c == '_' && !is_inner(text, i, n)))
+            dip_str_addf(out, "\\%c", c);
+        else
+            dip_str_addf(out, "%c", c);
+    }
+}
+
+/* ---- tables -------------------------------------------------------------- */
+
+static void add_titles(dip_str *out, const char *first,
+                       const dip_report_column *const *columns, size_t n)
+{
+    dip_str_addf(out, "| %s |", first);
+    for (size_t c = 0; c < n; c++)
+        dip_str_addf(out, " %s |", columns[c]->title);
+    dip_str_add(out, "\n|:--|");
+    for (size_t c = 0; c < n; c++)
+        dip_str_add(out, "--:|");
+    dip_str_add(out, "\n");
+}
+
+/* A table of the columns among `all` [n <= MOST_COLUMNS] that exist, of the
+ * first `most` rows; nothing when there are none. */
+static void add_table(dip_str *out, const char *first,
+                      const dip_report_column *all, size_t n,
+                      const dip_report_rows *rows, size_t most)
+{
+    const dip_report_column *columns[MOST_COLUMNS];
+    size_t count = dip_report_columns(columns, all, n, rows);
+    if (rows->count == 0 || count == 0)
+        return;
+    add_titles(out, first, columns, count);
+    for (size_t r = 0; r < rows->count && r < most; r++) {
+        dip_str_add(out, "| ");
+        add_text(out, rows->items[r].name);
+        dip_str_add(out, " |");
+        for (size_t c = 0; c < count; c++) {
+            char cell[DIP_REPORT_CELL];
+            dip_report_cell(cell, rows->items[r].values, columns[c]);
+            dip_str_addf(out, " %s |", cell);
+        }
+        dip_str_add(out, "\n");
+    }
+    dip_str_add(out, "\n");
+}
+
+/* ---- run and data -------------------------------------------------------- */
+
+static void add_fact(dip_str *out, const char *title, const json_t *value)
+{
+    if (value == NULL || json_is_null(value))
+        return;
+    dip_str_addf(out, "- %s: ", title);
+    if (json_is_string(value))
+        add_text(out, json_string_value(value));
+    else if (json_is_integer(value))
+        dip_str_addf(out, "%" PRId64, (int64_t)json_integer_value(value));
+    else
+        dip_str_addf(out, "%.4g", json_number_value(value));
+    dip_str_add(out, "\n");
+}
+
+static void add_head(dip_str *out, const json_t *report)
+{
+    static const struct {
+        const char *part, *key, *title;
+    } facts[] = {{"run", "dir", "run directory"},
+                 {"run", "checkpoint", "checkpoint"},
+                 {"run", "step", "step"},
+                 {"run", "version", "version"},
+                 {"run", "seed", "seed"},
+                 {"run", "parameters", "trained parameters"},
+                 {"run", "seconds", "seconds of training"},
+                 {"run", "cpu_seconds", "of the processor"},
+                 {"run", "threads", "threads"},
+                 {"data", "path", "data"},
+                 {"data", "digest", "digest"},
+                 {"data", "split", "split"},
+                 {"data", "rows", "rows"}};
+    const char *name = json_string_value(
+        json_object_get(json_object_get(report, "run"), "name"));
+    dip_str_add(out, "# Evaluation");
+    if (name != NULL) {
+        dip_str_add(out, " of ");
+        add_text(out, name);
+    }
+    dip_str_add(out, "\n\n");
+    for (size_t i = 0; i < DIP_ARRAY_LEN(facts); i++)
+        add_fact(out, facts[i].title,
+                 json_object_get(json_object_get(report, facts[i].part),
+                                 facts[i].key));
+    dip_str_add(out, "\n");
+}
+
+/* ---- retrieval ----------------------------------------------------------- */
+
+static const dip_report_column retrieval[] = {
+    {"queries", "queries", DIP_REPORT_COUNT},
+    {"skipped", "skipped", DIP_REPORT_COUNT},
+    {"gallery", "gallery", DIP_REPORT_COUNT},
+    {"hit@1", "hit@1", DIP_REPORT_REAL},
+    {"hit@5", "hit@5", DIP_REPORT_REAL},
+    {"hit@10", "hit@10", DIP_REPORT_REAL},
+    {"recall@10", "recall@10", DIP_REPORT_REAL},
+    {"MRR", "mrr", DIP_REPORT_REAL},
+    {"MAP", "map", DIP_REPORT_REAL},
+    {"nDCG@10", "ndcg@10", DIP_REPORT_REAL},
+    {"median rank", "median_rank", DIP_REPORT_RANK},
+};
+
+static const dip_report_column intervals[] = {
+    {"hit@1", "interval/hit@1/mean", DIP_REPORT_REAL},
+    {"low", "interval/hit@1/low", DIP_REPORT_REAL},
+    {"high", "interval/hit@1/high", DIP_REPORT_REAL},
+};
+
+static const dip_report_column gains[] = {
+    {"hit@1", "hit@1", DIP_REPORT_REAL},
+    {"gain", "gain/hit@1/mean", DIP_REPORT_SIGNED},
+    {"low", "gain/hit@1/low", DIP_REPORT_SIGNED},
+    {"high", "gain/hit@1/high", DIP_REPORT_SIGNED},
+    {"nDCG@10", "ndcg@10", DIP_REPORT_REAL},
+    {"gain", "gain/ndcg@10/mean", DIP_REPORT_SIGNED},
+    {"low", "gain/ndcg@10/low", DIP_REPORT_SIGNED},
+    {"high", "gain/ndcg@10/high", DIP_REPORT_SIGNED},
+};
+
+static bool has_member(const dip_report_rows *rows, const char *key)
+{
+    for (size_t i = 0; i < rows->count; i++) {
+        if (json_object_size(json_object_get(rows->items[i].values, key)) > 0)
+            return true;
+    }
+    return false;
+}
+
+static dip_status add_gains(dip_str *out, const dip_report_rows *tasks,
+                            dip_err *err)
+{
+    dip_str_add(out, "### What fusion adds\n\n"
+                     "The task by one field alone, and the gain of all its "
+                     "fields over that, with a paired 95 % interval.\n\n");
+    for (size_t i = 0; i < tasks->count; i++) {
+        dip_report_rows fields;
+        dip_status st = dip_report_members(
+            &fields, json_object_get(tasks->items[i].values, "alone"), err);
+        if (st != DIP_OK)
+            return st;
+        dip_str first = {0};
+        add_text(&first, tasks->items[i].name);
+        add_table(out, dip_str_text(&first), gains, DIP_ARRAY_LEN(gains),
+                  &fields, SIZE_MAX);
+        out->failed |= first.failed;
+        dip_str_free(&first);
+        free(fields.items);
+    }
+    return DIP_OK;
+}
+
+static dip_status add_retrieval(dip_str *out, const json_t *report,
+                                dip_err *err)
+{
+    dip_report_rows tasks;
+    dip_status st =
+        dip_report_members(&tasks, json_object_get(report, "retrieval"), err);
+    if (st != DIP_OK)
+        return st;
+    if (tasks.count > 0) {
+        dip_str_add(out, "## Retrieval\n\n");
+        add_table(out, "task", retrieval, DIP_ARRAY_LEN(retrieval), &tasks,
+                  SIZE_MAX);
+    }
+    if (has_member(&tasks, "interval")) {
+        dip_str_add(out, "### hit@1 with its 95 % interval\n\n");
+        add_table(out, "task", intervals, DIP_ARRAY_LEN(intervals), &tasks,
+                  SIZE_MAX);
+    }
+    if (has_member(&tasks, "alone"))
+        st = add_gains(out, &tasks, err);
+    free(tasks.items);
+    return st;
+}
+
+/* ---- classification ------------------------------------------------------ */
+
+static const dip_report_column averages[] = {
+    {"rows", "rows", DIP_REPORT_COUNT},
+    {"missing", "missing", DIP_REPORT_COUNT},
+    {"unknown", "unknown", DIP_REPORT_COUNT},
+    {"classes", "classes", DIP_REPORT_COUNT},
+    {"accuracy", "accuracy", DIP_REPORT_REAL},
+    {"macro precision", "precision_macro", DIP_REPORT_REAL},
+    {"macro recall", "recall_macro", DIP_REPORT_REAL},
+    {"macro F1", "f1_macro", DIP_REPORT_REAL},
+    {"micro F1", "f1_micro", DIP_REPORT_REAL},
+    {"weighted F1", "f1_weighted", DIP_REPORT_REAL},
+};
+
+static const dip_report_column classes[] = {
+    {"support", "support", DIP_REPORT_COUNT},
+    {"predicted", "predicted", DIP_REPORT_COUNT},
+    {"precision", "precision", DIP_REPORT_REAL},
+    {"recall", "recall", DIP_REPORT_REAL},
+    {"F1", "f1", DIP_REPORT_REAL},
+};
+
+static dip_status add_classes(dip_str *out, const dip_report_row *label,
+                              dip_err *err)
+{
+    dip_report_rows rows;
+    dip_status st =
+        dip_report_classes(&rows, label->values, 0, dip_report_by_support, err);
+    if (st != DIP_OK)
+        return st;
+    if (rows.count > 0) {
+        dip_str_add(out, "### Classes of ");
+        add_text(out, label->name);
+        dip_str_add(out, "\n\n");
+        add_table(out, "class", classes, DIP_ARRAY_LEN(classes), &rows,
+                  MOST_CLASSES);
+    }
+    if (rows.count > MOST_CLASSES)
+        dip_str_addf(out,
+                     "%zu more classes, of at most %" PRId64
+                     " rows each, are in the JSON.\n\n",
+                     rows.count - MOST_CLASSES,
+                     dip_report_support(&rows.items[MOST_CLASSES]));
+    free(rows.items);
+    return DIP_OK;
+}
+
+static dip_status add_labels(dip_str *out, const json_t *report,
+                             const char *key, const char *heading, dip_err *err)
+{
+    dip_report_rows labels;
+    dip_status st =
+        dip_report_members(&labels, json_object_get(report, key), err);
+    if (st != DIP_OK)
+        return st;
+    if (labels.count > 0) {
+        dip_str_addf(out, "## %s\n\n", heading);
+        add_table(out, "label", averages, DIP_ARRAY_LEN(averages), &labels,
+                  SIZE_MAX);
+    }
+    for (size_t i = 0; i < labels.count && st == DIP_OK; i++)
+        st = add_classes(out, &labels.items[i], err);
+    free(labels.items);
+    return st;
+}
+
+/* ---- matching ------------------------------------------------------------ */
+
+static const dip_report_column matching[] = {
+    {"positives", "positives", DIP_REPORT_COUNT},
+    {"negatives", "negatives", DIP_REPORT_COUNT},
+    {"same category", "same_category", DIP_REPORT_COUNT},
+    {"threshold", "threshold", DIP_REPORT_REAL},
+    {"accuracy", "accuracy", DIP_REPORT_REAL},
+    {"precision", "precision", DIP_REPORT_REAL},
+    {"recall", "recall", DIP_REPORT_REAL},
+    {"F1", "f1", DIP_REPORT_REAL},
+    {"AUC", "auc", DIP_REPORT_REAL},
+};
+
+static void add_matching(dip_str *out, const json_t *report)
+{
+    const json_t *part = json_object_get(report, "matching");
+    const char *skipped = json_string_value(json_object_get(part, "skipped"));
+    const char *task = json_string_value(json_object_get(part, "task"));
+    if (part == NULL)
+        return;
+    dip_str_add(out, "## Matching\n\n");
+    if (skipped != NULL) {
+        dip_str_add(out, "Skipped: ");
+        add_text(out, skipped);
+        dip_str_add(out, "\n\n");
+        return;
+    }
+    dip_report_row row = {task != NULL ? task : "–", part};
+    dip_report_rows rows = {&row, 1};
+    add_table(out, "task", matching, DIP_ARRAY_LEN(matching), &rows, 1);
+}
+
+/* ---- all ----------------------------------------------------------------- */
+
+/* Parts end with an empty line; the text with one line end. */
+static void end_text(dip_str *out)
+{
+    while (out->len > 1 && out->data[out->len - 1] == '\n' &&
+           out->data[out->len - 2] == '\n')
+        out->data[--out->len] = '\0';
+}
+
+dip_status dip_report_markdown(dip_str *out, const json_t *report, dip_err *err)
+{
+    dip_status st = dip_report_check(report, err);
+    if (st != DIP_OK)
+        return st;
+    add_head(out, report);
+    st = add_retrieval(out, report, err);
+    if (st == DIP_OK)
+        st = add_labels(out, report, "classification", "Classification", err);
+    if (st == DIP_OK)
+        st = add_labels(out, report, "zero_shot", "Zero-shot classification",
+                        err);
+    if (st == DIP_OK)
+        add_matching(out, report);
+    end_text(out);
+    return st == DIP_OK ? dip_str_status(out, err) : st;
+}

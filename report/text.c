@@ -1,0 +1,275 @@
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/table.h"
+#include "base/utf8.h"
+#include "report/check.h"
+#include "report/report.h"
+#include "report/rows.h"
+
+#define WORST_CLASSES 5
+#define WORST_SUPPORT 10 /* rows of a class below which its F1 says little */
+#define MOST_COLUMNS  12
+
+/* ---- lines and tables ---------------------------------------------------- */
+
+static size_t line_limit(int width)
+{
+    return width > 0 ? (size_t)width : SIZE_MAX;
+}
+
+/* A line of its own, cut to the width; it may hold foreign text. */
+static void add_line(dip_str *out, const dip_str *line, int width)
+{
+    (void)dip_utf8_fit(out, dip_str_text(line), line->len, line_limit(width));
+    dip_str_add(out, "\n");
+    out->failed |= line->failed;
+}
+
+static size_t widest_line(const char *text)
+{
+    size_t widest = 0;
+    while (*text != '\0') {
+        size_t n = strcspn(text, "\n");
+        size_t columns = dip_utf8_width(text, n);
+        widest = columns > widest ? columns : widest;
+        text += n + (text[n] == '\n');
+    }
+    return widest;
+}
+
+static dip_status render(dip_str *out, const char *first,
+                         const dip_report_column *const *columns, size_t n,
+                         const dip_report_rows *rows, int width, dip_err *err)
+{
+    dip_table_column titles[MOST_COLUMNS + 1] = {{first, DIP_ALIGN_LEFT}};
+    dip_table *table;
+    for (size_t c = 0; c < n; c++)
+        titles[c + 1] = (dip_table_column){columns[c]->title, DIP_ALIGN_RIGHT};
+    dip_status st = dip_table_new(&table, titles, n + 1, err);
+    if (st != DIP_OK)
+        return st;
+    for (size_t r = 0; r < rows->count; r++) {
+        dip_table_cell(table, rows->items[r].name);
+        for (size_t c = 0; c < n; c++) {
+            char cell[DIP_REPORT_CELL];
+            dip_report_cell(cell, rows->items[r].values, columns[c]);
+            dip_table_cell(table, cell);
+        }
+    }
+    st = dip_table_render(out, table, width, err);
+    dip_table_free(table);
+    return st;
+}
+
+/* A table of the columns among `all` [n <= MOST_COLUMNS] that exist, and an
+ * empty line before it. Where the width does not do, the last columns are left
+ * out: they are ordered by what matters. */
+static dip_status add_table(dip_str *out, const char *first,
+                            const dip_report_column *all, size_t n,
+                            const dip_report_rows *rows, int width,
+                            dip_err *err)
+{
+    const dip_report_column *columns[MOST_COLUMNS];
+    size_t count = dip_report_columns(columns, all, n, rows);
+    dip_str table = {0};
+    dip_status st = DIP_OK;
+    if (rows->count == 0 || count == 0)
+        return DIP_OK;
+    for (; count > 0 && st == DIP_OK; count--) {
+        dip_str_clear(&table);
+        st = render(&table, first, columns, count, rows, width, err);
+        if (widest_line(dip_str_text(&table)) <= line_limit(width))
+            break;
+    }
+    dip_str_add(out, "\n");
+    dip_str_add(out, dip_str_text(&table));
+    dip_str_free(&table);
+    return st;
+}
+
+/* ---- run and data -------------------------------------------------------- */
+
+static const char *get_text(const json_t *report, const char *part,
+                            const char *key)
+{
+    const char *text =
+        json_string_value(json_object_get(json_object_get(report, part), key));
+    return text != NULL ? text : "–";
+}
+
+static void add_head(dip_str *out, const json_t *report, int width)
+{
+    dip_str line = {0};
+    const json_t *rows =
+        json_object_get(json_object_get(report, "data"), "rows");
+    dip_str_addf(&line, "%s, %s", get_text(report, "run", "name"),
+                 get_text(report, "run", "checkpoint"));
+    dip_str_addf(&line, " on %s", get_text(report, "data", "split"));
+    if (rows != NULL)
+        dip_str_addf(&line, " (%" PRId64 " rows)",
+                     (int64_t)json_integer_value(rows));
+    dip_str_addf(&line, " of %s", get_text(report, "data", "path"));
+    add_line(out, &line, width);
+    dip_str_free(&line);
+}
+
+/* ---- retrieval ----------------------------------------------------------- */
+
+static const dip_report_column retrieval[] = {
+    {"hit@1", "hit@1", DIP_REPORT_REAL},
+    {"low", "interval/hit@1/low", DIP_REPORT_REAL},
+    {"high", "interval/hit@1/high", DIP_REPORT_REAL},
+    {"hit@10", "hit@10", DIP_REPORT_REAL},
+    {"MRR", "mrr", DIP_REPORT_REAL},
+    {"nDCG@10", "ndcg@10", DIP_REPORT_REAL},
+    {"median", "median_rank", DIP_REPORT_RANK},
+    {"queries", "queries", DIP_REPORT_COUNT},
+    {"gallery", "gallery", DIP_REPORT_COUNT},
+};
+
+static const dip_report_column gains[] = {
+    {"hit@1", "hit@1", DIP_REPORT_REAL},
+    {"gain", "gain/hit@1/mean", DIP_REPORT_SIGNED},
+    {"low", "gain/hit@1/low", DIP_REPORT_SIGNED},
+    {"high", "gain/hit@1/high", DIP_REPORT_SIGNED},
+};
+
+static dip_status add_gains(dip_str *out, const dip_report_row *task, int width,
+                            dip_err *err)
+{
+    dip_report_rows fields;
+    dip_status st = dip_report_members(
+        &fields, json_object_get(task->values, "alone"), err);
+    if (st == DIP_OK && fields.count > 0) {
+        dip_str line = {0};
+        dip_str_addf(&line, "What fusion adds to %s", task->name);
+        dip_str_add(out, "\n");
+        add_line(out, &line, width);
+        dip_str_free(&line);
+        st = add_table(out, "alone", gains, DIP_ARRAY_LEN(gains), &fields,
+                       width, err);
+    }
+    free(fields.items);
+    return st;
+}
+
+static dip_status add_retrieval(dip_str *out, const json_t *report, int width,
+                                dip_err *err)
+{
+    dip_report_rows tasks;
+    dip_status st =
+        dip_report_members(&tasks, json_object_get(report, "retrieval"), err);
+    if (st == DIP_OK)
+        st = add_table(out, "task", retrieval, DIP_ARRAY_LEN(retrieval), &tasks,
+                       width, err);
+    for (size_t i = 0; i < tasks.count && st == DIP_OK; i++)
+        st = add_gains(out, &tasks.items[i], width, err);
+    free(tasks.items);
+    return st;
+}
+
+/* ---- classification ------------------------------------------------------ */
+
+static const dip_report_column averages[] = {
+    {"accuracy", "accuracy", DIP_REPORT_REAL},
+    {"macro F1", "f1_macro", DIP_REPORT_REAL},
+    {"weighted F1", "f1_weighted", DIP_REPORT_REAL},
+    {"classes", "classes", DIP_REPORT_COUNT},
+    {"rows", "rows", DIP_REPORT_COUNT},
+};
+
+static const dip_report_column worst[] = {
+    {"F1", "f1", DIP_REPORT_REAL},
+    {"precision", "precision", DIP_REPORT_REAL},
+    {"recall", "recall", DIP_REPORT_REAL},
+    {"support", "support", DIP_REPORT_COUNT},
+};
+
+static dip_status add_worst(dip_str *out, const dip_report_row *label,
+                            int width, dip_err *err)
+{
+    dip_report_rows rows;
+    dip_str first = {0};
+    dip_status st = dip_report_classes(&rows, label->values, WORST_SUPPORT,
+                                       dip_report_by_f1, err);
+    if (rows.count > WORST_CLASSES)
+        rows.count = WORST_CLASSES;
+    dip_str_addf(&first, "worst of %s", label->name);
+    if (st == DIP_OK)
+        st = add_table(out, dip_str_text(&first), worst, DIP_ARRAY_LEN(worst),
+                       &rows, width, err);
+    dip_str_free(&first);
+    free(rows.items);
+    return st;
+}
+
+static dip_status add_labels(dip_str *out, const json_t *report,
+                             const char *key, const char *first, int width,
+                             dip_err *err)
+{
+    dip_report_rows labels;
+    dip_status st =
+        dip_report_members(&labels, json_object_get(report, key), err);
+    if (st == DIP_OK)
+        st = add_table(out, first, averages, DIP_ARRAY_LEN(averages), &labels,
+                       width, err);
+    for (size_t i = 0; i < labels.count && st == DIP_OK; i++)
+        st = add_worst(out, &labels.items[i], width, err);
+    free(labels.items);
+    return st;
+}
+
+/* ---- matching ------------------------------------------------------------ */
+
+static const dip_report_column matching[] = {
+    {"F1", "f1", DIP_REPORT_REAL},
+    {"AUC", "auc", DIP_REPORT_REAL},
+    {"accuracy", "accuracy", DIP_REPORT_REAL},
+    {"precision", "precision", DIP_REPORT_REAL},
+    {"recall", "recall", DIP_REPORT_REAL},
+    {"pairs", "positives", DIP_REPORT_COUNT},
+};
+
+static dip_status add_matching(dip_str *out, const json_t *report, int width,
+                               dip_err *err)
+{
+    const json_t *part = json_object_get(report, "matching");
+    const char *skipped = json_string_value(json_object_get(part, "skipped"));
+    if (part == NULL)
+        return DIP_OK;
+    if (skipped != NULL) {
+        dip_str line = {0};
+        dip_str_addf(&line, "matching skipped: %s", skipped);
+        dip_str_add(out, "\n");
+        add_line(out, &line, width);
+        dip_str_free(&line);
+        return DIP_OK;
+    }
+    dip_report_row row = {get_text(report, "matching", "task"), part};
+    dip_report_rows rows = {&row, 1};
+    return add_table(out, "matching", matching, DIP_ARRAY_LEN(matching), &rows,
+                     width, err);
+}
+
+/* ---- all ----------------------------------------------------------------- */
+
+dip_status dip_report_text(dip_str *out, const json_t *report, int width,
+                           dip_err *err)
+{
+    dip_status st = dip_report_check(report, err);
+    if (st != DIP_OK)
+        return st;
+    add_head(out, report, width);
+    st = add_retrieval(out, report, width, err);
+    if (st == DIP_OK)
+        st = add_labels(out, report, "classification", "label", width, err);
+    if (st == DIP_OK)
+        st =
+            add_labels(out, report, "zero_shot", "zero-shot label", width, err);
+    if (st == DIP_OK)
+        st = add_matching(out, report, width, err);
+    return st == DIP_OK ? dip_str_status(out, err) : st;
+}
