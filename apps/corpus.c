@@ -58,7 +58,7 @@ static dip_status bind_damage(dip_corpus *c, int source, dip_err *err)
         .label_count = (int)t->damage_label_count,
         .first_words = t->damage_first_words,
         .p = t->damage_p,
-        .seed = c->settings->seed,
+        .seed = t->damage_seed,
     };
     if (st == DIP_OK)
         st = dip_damage_create(&c->damages[source], &options, c->catalog, err);
@@ -74,7 +74,7 @@ static dip_status bind_texts(dip_corpus *c, dip_err *err)
         if (t->template != NULL)
             st = dip_row_text_compile(&c->formats[i], t->template, c->catalog,
                                       err);
-        else
+        else if (c->judged.offsets == NULL)
             st = dip_row_queries_build(&c->judged, c->catalog, DIP_SPLIT_TRAIN,
                                        err);
         if (st == DIP_OK)

@@ -124,6 +124,8 @@ static const dip_option options[] = {
     INT("fields.*.damage.first_words", "0", 0, 100,
         "So are this many first words (the brand)."),
     FLOAT("fields.*.damage.p", "0", 0, 1, "Probability for each such word."),
+    INT("fields.*.damage.seed", "0", 0, 9007199254740992.0,
+        "Seed of the damage: runs of other seeds see the same texts."),
 
     INT("model.embed_dim", "256", 1, 65536, "Length of an embedding."),
     TEXT("model.image.tower", "resnet",

@@ -183,6 +183,8 @@ static int field_source(dip_settings *s, const char *name, const char *key)
         t->damage_first_words =
             (int)dip_config_int(c, KEY("fields.%s.damage.first_words", name));
         t->damage_p = dip_config_float(c, KEY("fields.%s.damage.p", name));
+        t->damage_seed =
+            (uint64_t)dip_config_int(c, KEY("fields.%s.damage.seed", name));
     }
     return s->text_count++;
 }

@@ -27,6 +27,7 @@ typedef struct {
     size_t damage_label_count;
     int damage_first_words;
     double damage_p;
+    uint64_t damage_seed;
 } dip_text_settings;
 
 typedef struct {
