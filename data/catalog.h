@@ -90,9 +90,9 @@ typedef struct {
 } dip_catalog_options;
 
 /* `path`: a manifest, a .h5 file, or the common name of shards. With a mapping
- * that names files for splits, they are relative to `path` when it is a folder;
- * without, `path` is the one file, and all its rows are of the training split.
- * `options` may be NULL. The caller owns *out. */
+ * that names files for splits it is their folder (NULL: the current one); with
+ * another mapping it is the one file, and all its rows are of the training
+ * split. `options` may be NULL. The caller owns *out. */
 dip_status dip_catalog_open(dip_catalog **out, const char *path,
                             const dip_catalog_options *options,
                             dip_err *err) DIP_MUST_CHECK;

@@ -183,11 +183,11 @@ static dip_status digest_files(dip_catalog *catalog, dip_err *err)
 }
 
 static dip_status open_file(dip_catalog *catalog, dip_layout_read *read,
-                            const dip_mapping *mapping, const char *file,
-                            dip_split split, dip_names *groups, dip_err *err)
+                            const dip_mapping *mapping, const char *folder,
+                            const char *file, dip_split split,
+                            dip_names *groups, dip_err *err)
 {
-    bool inside = dip_file_is_directory(catalog->path);
-    char *path = dip_path_join(inside ? catalog->path : "", file);
+    char *path = dip_path_join(folder, file);
     if (path == NULL)
         return dip_no_memory(err);
     dip_layout_input input = {
@@ -209,30 +209,42 @@ static dip_status fail_layout(const char *layout, dip_err *err)
     return st;
 }
 
+/* Either the mapping names files in a folder, or the path is the one file. */
+static dip_status check_place(const char *path, bool named, dip_err *err)
+{
+    bool folder = dip_file_is_directory(path);
+    if (named && !folder)
+        return dip_fail(err, DIP_ECONFIG,
+                        "no folder '%s' for the files that the mapping names",
+                        path);
+    if (!named && folder)
+        return dip_fail(err, DIP_ECONFIG,
+                        "the mapping names no file for a split in folder '%s'",
+                        path);
+    return DIP_OK;
+}
+
 static dip_status open_foreign(dip_catalog *catalog, const dip_mapping *mapping,
                                dip_err *err)
 {
     dip_layout_read *read = dip_layout_find(mapping->layout);
     if (read == NULL)
         return fail_layout(mapping->layout, err);
+    bool named = false;
+    for (int s = 0; s < DIP_SPLIT_COUNT; s++)
+        named = named || mapping->splits[s] != NULL;
     dip_names groups = {0};
-    bool any = false;
-    dip_status st =
-        copy_notes(catalog, dip_path_base(catalog->path), "", "", err);
+    dip_status st = check_place(catalog->path, named, err);
+    if (st == DIP_OK)
+        st = copy_notes(catalog, dip_path_base(catalog->path), "", "", err);
     for (int s = 0; s < DIP_SPLIT_COUNT && st == DIP_OK; s++) {
-        if (mapping->splits[s] == NULL)
-            continue;
-        any = true;
-        st = open_file(catalog, read, mapping, mapping->splits[s], (dip_split)s,
-                       &groups, err);
+        if (mapping->splits[s] != NULL)
+            st = open_file(catalog, read, mapping, catalog->path,
+                           mapping->splits[s], (dip_split)s, &groups, err);
     }
-    if (!any && st == DIP_OK && dip_file_is_directory(catalog->path))
-        st = dip_fail(err, DIP_ECONFIG,
-                      "the mapping names no file for a split in folder '%s'",
-                      catalog->path);
-    else if (!any && st == DIP_OK)
-        st = open_file(catalog, read, mapping, catalog->path, DIP_SPLIT_TRAIN,
-                       &groups, err);
+    if (!named && st == DIP_OK)
+        st = open_file(catalog, read, mapping, "", catalog->path,
+                       DIP_SPLIT_TRAIN, &groups, err);
     dip_names_free(&groups);
     return st == DIP_OK ? digest_files(catalog, err) : st;
 }
@@ -246,7 +258,7 @@ dip_status dip_catalog_open(dip_catalog **out, const char *path,
         return dip_no_memory(err);
     const dip_mapping *mapping = options != NULL ? options->mapping : NULL;
     dip_status st = DIP_OK;
-    catalog->path = dip_strdup(path);
+    catalog->path = dip_strdup(path != NULL ? path : ".");
     if (catalog->path == NULL)
         st = dip_no_memory(err);
     else if (mapping != NULL && mapping->layout != NULL)

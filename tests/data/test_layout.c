@@ -174,6 +174,10 @@ static void test_layout_messages_name_what_is_missing(void **state)
         {{.layout = "fashion_gen"},
          GOLDEN,
          "the mapping names no file for a split in folder '" GOLDEN "'"},
+        {{.layout = "fashion_gen", .splits = {"layout_fashion_train.h5"}},
+         val,
+         "no folder '" GOLDEN "/layout_fashion_val.h5' for the files that the "
+         "mapping names"},
         {{.layout = "fashion_gen", .image = "photos"},
          val,
          "no dataset 'photos' in '" GOLDEN "/layout_fashion_val.h5'"},
