@@ -16,6 +16,7 @@ dip_status dip_safetensors_open(dip_safetensors **out, const char *path,
                                 dip_err *err) DIP_MUST_CHECK;
 void dip_safetensors_close(dip_safetensors *file);
 
+/* Tensors are numbered as their data lie in the file. */
 int dip_safetensors_count(const dip_safetensors *file);
 const char *dip_safetensors_name(const dip_safetensors *file, int i);
 int dip_safetensors_find(const dip_safetensors *file, const char *name);
@@ -29,7 +30,8 @@ typedef struct {
     const char *key, *value;
 } dip_metadata;
 
-/* Writes atomically; tensors may be on any device. Two names alike, or a
+/* Writes atomically, larger elements first (which aligns all data), otherwise
+ * in the order given; tensors may be on any device. Two names alike, or a
  * tensor whose elements are not all written, are errors. The bytes depend on
  * names, order, values and metadata only. */
 dip_status dip_safetensors_write(const char *path,

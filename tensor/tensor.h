@@ -378,7 +378,11 @@ typedef struct {
     bool is_buffer;
 } dip_named_tensor;
 
-/* Traces `fn` on `inputs` into a method `forward` of a module that owns
+/* Sizes that `fn` reads (dip_tensor_size() and the like), and tensors that it
+ * makes from memory, become constants of the graph. To keep the batch size out
+ * of it, write flatten, unflatten, -1 and expand_as.
+ *
+ * Traces `fn` on `inputs` into a method `forward` of a module that owns
  * `parameters` (shared storage), and ends with the tensor or, for more than one
  * output, a tuple. Gradients are off meanwhile. */
 dip_status dip_script_trace(dip_script **out, dip_trace_fn fn, void *user,

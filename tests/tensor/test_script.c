@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/tensor/golden.h"
@@ -137,7 +138,7 @@ static void test_script_shares_its_parameters(void **state)
     dip_scope_close();
 }
 
-static void test_script_saved_file_agrees_and_holds_weights_once(void **state)
+static void test_script_saved_file_agrees(void **state)
 {
     (void)state;
     dip_scope_open();
@@ -157,6 +158,36 @@ static void test_script_saved_file_agrees_and_holds_weights_once(void **state)
     assert_agrees(loaded, &n);
     dip_script_free(loaded);
     dip_script_free(NULL);
+    (void)close(fd);
+    (void)unlink(path);
+    dip_scope_close();
+}
+
+static void multiply(void *user, dip_tensor *const *inputs,
+                     dip_tensor **outputs)
+{
+    outputs[0] = dip_t_matmul(inputs[0], user);
+}
+
+static void test_script_file_holds_a_weight_once(void **state)
+{
+    (void)state;
+    dip_scope_open();
+    char path[] = "/tmp/dip-script-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    dip_tensor *w = random_tensor(SIZES(512, 512)); /* 1 MiB */
+    dip_tensor *x = random_tensor(SIZES(2, 512));
+    const dip_named_tensor weight = {.name = "w", .tensor = w};
+    dip_script *script;
+    assert_int_equal(
+        dip_script_trace(&script, multiply, w, &x, 1, 1, &weight, 1, NULL),
+        DIP_OK);
+    assert_int_equal(dip_script_save(script, path, NULL), DIP_OK);
+    struct stat info;
+    assert_int_equal(fstat(fd, &info), 0);
+    assert_in_range(info.st_size, 1 << 20, (1 << 20) + (1 << 16));
+    dip_script_free(script);
     (void)close(fd);
     (void)unlink(path);
     dip_scope_close();
@@ -258,7 +289,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_script_trace_agrees_at_other_batch_sizes),
         cmocka_unit_test(test_script_shares_its_parameters),
-        cmocka_unit_test(test_script_saved_file_agrees_and_holds_weights_once),
+        cmocka_unit_test(test_script_saved_file_agrees),
+        cmocka_unit_test(test_script_file_holds_a_weight_once),
         cmocka_unit_test(test_script_faults_while_tracing_are_reported),
         cmocka_unit_test(test_script_faults_while_running_are_reported),
     };
