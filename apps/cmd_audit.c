@@ -133,29 +133,42 @@ static void add_example(dip_str *out, const dip_finding *finding,
         dip_str_addf(out, " (%s)", dip_split_name(second));
 }
 
+/* As many examples as fit into the line. */
+static void add_examples(dip_str *out, const dip_finding *finding,
+                         const dip_catalog *catalog, int width)
+{
+    size_t used = 9;
+    for (int i = 0; i < finding->example_count; i++) {
+        dip_str text = {0};
+        dip_str_add(&text, i == 0 ? "         " : "; ");
+        add_example(&text, finding, finding->examples[i], catalog);
+        used += dip_utf8_width(dip_str_text(&text), text.len);
+        bool fits = i == 0 || used <= (size_t)(width > 0 ? width : 0);
+        dip_str_add(out, fits ? dip_str_text(&text) : "");
+        dip_str_free(&text);
+        if (!fits)
+            break;
+    }
+    if (finding->example_count > 0)
+        dip_str_add(out, "\n");
+}
+
 static void add_finding(dip_str *out, const dip_finding *finding,
-                        const dip_catalog *catalog)
+                        const dip_catalog *catalog, int width)
 {
     dip_str_addf(out, "%-8s ",
                  dip_audit_severity_name(dip_audit_severity_of(finding->kind)));
     if (finding->column != NULL)
         dip_str_addf(out, "%s: ", finding->column);
+    dip_str_addf(out, "%s: ", dip_audit_words(finding->kind));
     dip_cli_add_count(out, finding->count);
-    dip_str_addf(out, " %s", dip_audit_words(finding->kind));
     if (finding->sets > 0) {
-        dip_str_add(out, ", in ");
+        dip_str_add(out, " (");
         dip_cli_add_count(out, finding->sets);
-        dip_str_add(out, finding->sets == 1 ? " set" : " sets");
+        dip_str_add(out, " distinct)");
     }
     dip_str_add(out, "\n");
-    for (int i = 0; i < finding->example_count; i++) {
-        dip_str_add(out, i == 0 ? "         " : "; ");
-        add_example(out, finding, finding->examples[i], catalog);
-    }
-    if (finding->example_count > 0) {
-        int64_t all = finding->sets > 0 ? finding->sets : finding->count;
-        dip_str_add(out, all > finding->example_count ? "; ...\n" : "\n");
-    }
+    add_examples(out, finding, catalog, width);
 }
 
 /* "Tshirts 1,204, Shirts 893, ..." within `width` columns. */
@@ -212,12 +225,12 @@ static dip_status print_text(const dip_audit *audit, const dip_catalog *catalog,
     dip_str out = {0};
     dip_str_addf(&out, "%s: ", dip_catalog_path(catalog));
     dip_cli_add_count(&out, dip_catalog_rows(catalog));
-    dip_str_addf(&out, " rows; %d errors, %d warnings, %d notes\n\n",
+    dip_str_addf(&out, " rows; errors %d, warnings %d, notes %d\n\n",
                  count_severity(audit, DIP_AUDIT_ERROR),
                  count_severity(audit, DIP_AUDIT_WARNING),
                  count_severity(audit, DIP_AUDIT_NOTE));
     for (size_t i = 0; i < audit->count; i++)
-        add_finding(&out, &audit->findings[i], catalog);
+        add_finding(&out, &audit->findings[i], catalog, dip_term_width(stdout));
     dip_status st = add_labels(&out, catalog, err);
     if (st == DIP_OK)
         st = dip_str_status(&out, err);

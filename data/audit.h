@@ -15,8 +15,7 @@ typedef enum {
     DIP_AUDIT_ERROR,
 } dip_audit_severity;
 
-/* kind, severity, name in JSON, words; `count` is of rows unless they say
- * classes */
+/* kind, severity, name in JSON, words for what is counted */
 #define DIP_AUDIT_TABLE(X)                                                     \
     X(GROUP_LEAK, ERROR, "group_across_splits",                                \
       "rows of a product that is in several splits")                           \
@@ -25,7 +24,7 @@ typedef enum {
     X(IMAGE_LEAK, ERROR, "image_across_splits",                                \
       "rows whose image is in several splits")                                 \
     X(SIMILAR_LEAK, WARNING, "similar_image_across_splits",                    \
-      "rows whose image nearly is in several splits")                          \
+      "rows whose image is nearly that of a row in another split")             \
     X(IMAGE_BAD, ERROR, "undecodable_image", "rows with a damaged image")      \
     X(IMAGE_MISSING, WARNING, "missing_image", "rows without an image")        \
     X(IMAGE_SAME, WARNING, "duplicate_image",                                  \
@@ -37,7 +36,7 @@ typedef enum {
     X(TEXT_SAME, NOTE, "duplicate_text",                                       \
       "rows that share their text with another product")                       \
     X(TEXT_CAPTION, NOTE, "caption_text",                                      \
-      "distinct texts for all rows: no sign of the same product")              \
+      "distinct texts for all rows; taken for captions, not compared")         \
     X(CLASS_UNSEEN, WARNING, "class_without_training_rows",                    \
       "classes that training never sees")                                      \
     X(CLASS_RARE, NOTE, "rare_class", "classes with few rows for training")    \
@@ -88,8 +87,8 @@ const char *dip_audit_severity_name(dip_audit_severity severity);
 
 /* Titles are compared as base/utf8.h normalises them; images by the SHA-256 of
  * their bytes, and as similar when their difference hashes (image/hash.h)
- * differ in at most 3 bits and their colours on a grid of 4 x 4 by at most 4
- * levels on average. Rows of one group never are duplicates of each other. The
+ * differ in at most 3 bits and their colours on a grid of 8 x 8 by at most 10
+ * levels anywhere. Rows of one group never are duplicates of each other. The
  * caller ends *out with dip_audit_free(). */
 dip_status dip_audit_run(dip_audit *out, const dip_catalog *catalog,
                          const dip_audit_options *options,

@@ -10,9 +10,9 @@
 
 enum {
     BLOCK_ROWS = 256,
-    GRID = 4,
-    MAX_BITS = 3,   /* of two similar hashes */
-    MAX_LEVELS = 4, /* on average, of two similar grids */
+    GRID = 8,
+    MAX_BITS = 3,    /* of two similar hashes */
+    MAX_LEVELS = 10, /* of a cell of two similar grids */
     BANDS = MAX_BITS + 1,
     BUCKET_STEPS = 512,
     LEAST_SIDE = 64, /* hashes need no more of a photo */
@@ -206,26 +206,35 @@ static bool are_similar(const print_of_row *a, const print_of_row *b)
 {
     if (dip_image_hash_distance(a->hash, b->hash) > MAX_BITS)
         return false;
-    int levels = 0;
-    for (size_t i = 0; i < sizeof a->grid; i++)
-        levels += abs(a->grid[i] - b->grid[i]);
-    return levels <= MAX_LEVELS * (int)sizeof a->grid;
+    for (size_t i = 0; i < sizeof a->grid; i++) {
+        if (abs(a->grid[i] - b->grid[i]) > MAX_LEVELS)
+            return false;
+    }
+    return memcmp(a->digest, b->digest, sizeof a->digest) != 0;
 }
 
-/* Union-find with halved paths. */
-static size_t find_root(size_t *parents, size_t i)
+/* For each image a similar one in another split, and one of another product
+ * in the same split; -1 while there is none. */
+typedef struct {
+    int64_t *across, *within;
+} partners;
+
+static void join_pair(partners *p, const gallery *g, size_t a, size_t b)
 {
-    while (parents[i] != i) {
-        parents[i] = parents[parents[i]];
-        i = parents[i];
-    }
-    return i;
+    int64_t x = g->prints[a].row, y = g->prints[b].row;
+    if (dip_catalog_group(g->catalog, x) == dip_catalog_group(g->catalog, y))
+        return;
+    bool apart =
+        dip_catalog_split(g->catalog, x) != dip_catalog_split(g->catalog, y);
+    int64_t *list = apart ? p->across : p->within;
+    list[a] = list[a] < 0 ? y : list[a];
+    list[b] = list[b] < 0 ? x : list[b];
 }
 
 /* In a bucket that is very full only neighbours by hash are compared, so that
  * the time does not grow with the square of the rows. */
-static void join_similar(const gallery *g, bucket_entry *entries,
-                         size_t *parents, int band)
+static void join_similar(partners *p, const gallery *g, bucket_entry *entries,
+                         int band)
 {
     for (size_t i = 0; i < g->count; i++)
         entries[i] = (bucket_entry){band_of(g->prints[i].hash, band),
@@ -237,35 +246,52 @@ static void join_similar(const gallery *g, bucket_entry *entries,
              j++) {
             size_t a = entries[i].print, b = entries[j].print;
             if (are_similar(&g->prints[a], &g->prints[b]))
-                parents[find_root(parents, a)] = find_root(parents, b);
+                join_pair(p, g, a, b);
         }
     }
 }
 
-static dip_status find_similar(dip_audit *audit, const gallery *g,
-                               dip_audit_key *keys, const char *column,
-                               dip_err *err)
+/* A pair is an example once, under its first row. */
+static void note_partner(dip_finding *finding, int64_t row, int64_t partner)
 {
+    if (partner < 0)
+        return;
+    finding->count++;
+    if (partner < row || finding->example_count == DIP_AUDIT_EXAMPLES)
+        return;
+    int64_t *example = finding->examples[finding->example_count++];
+    example[0] = row;
+    example[1] = partner;
+}
+
+static dip_status find_similar(dip_audit *audit, const gallery *g,
+                               const char *column, dip_err *err)
+{
+    dip_finding leak = {.kind = DIP_AUDIT_SIMILAR_LEAK, .column = column};
+    dip_finding similar = {.kind = DIP_AUDIT_IMAGE_SIMILAR, .column = column};
     bucket_entry *entries = dip_calloc(g->count, sizeof *entries);
-    size_t *parents = dip_calloc(g->count, sizeof *parents);
+    partners p = {dip_calloc(g->count, sizeof *p.across),
+                  dip_calloc(g->count, sizeof *p.within)};
     dip_status st = DIP_OK;
-    if (entries == NULL || parents == NULL) {
+    if (entries == NULL || p.across == NULL || p.within == NULL) {
         st = dip_no_memory(err);
         goto out_free;
     }
     for (size_t i = 0; i < g->count; i++)
-        parents[i] = i;
+        p.across[i] = p.within[i] = -1;
     for (int band = 0; band < BANDS; band++)
-        join_similar(g, entries, parents, band);
-    for (size_t i = 0; i < g->count; i++)
-        keys[i] = (dip_audit_key){.key = {find_root(parents, i), 0},
-                                  .row = g->prints[i].row,
-                                  .content = g->prints[i].digest[0] | 1};
-    st = dip_audit_sets(audit, NULL, keys, g->count, g->catalog, column,
-                        DIP_AUDIT_SIMILAR_LEAK, DIP_AUDIT_IMAGE_SIMILAR, err);
+        join_similar(&p, g, entries, band);
+    for (size_t i = 0; i < g->count; i++) {
+        note_partner(&leak, g->prints[i].row, p.across[i]);
+        note_partner(&similar, g->prints[i].row, p.within[i]);
+    }
+    st = dip_audit_add(audit, &leak, err);
+    if (st == DIP_OK)
+        st = dip_audit_add(audit, &similar, err);
 out_free:
     free(entries);
-    free(parents);
+    free(p.across);
+    free(p.within);
     return st;
 }
 
@@ -342,7 +368,7 @@ dip_status dip_audit_images(dip_audit *audit, const dip_catalog *catalog,
     if (st == DIP_OK)
         st = find_equal(audit, g, keys, name, err);
     if (st == DIP_OK)
-        st = find_similar(audit, g, keys, name, err);
+        st = find_similar(audit, g, name, err);
     free(keys);
     close_gallery(g);
     free(g);

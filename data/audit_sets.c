@@ -57,15 +57,6 @@ static int64_t first_other(const dip_audit_key *set, size_t count,
     return -1;
 }
 
-static bool has_one_content(const dip_audit_key *set, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (set[i].content == 0 || set[i].content != set[0].content)
-            return false;
-    }
-    return true;
-}
-
 static void count_set(dip_finding *finding, const dip_audit_key *set,
                       size_t count, int64_t other)
 {
@@ -92,7 +83,7 @@ dip_status dip_audit_sets(dip_audit *audit, int64_t *distinct,
         for (end = i + 1; end < count && keys[end].key[0] == keys[i].key[0] &&
                           keys[end].key[1] == keys[i].key[1];)
             end++;
-        if (end - i < 2 || has_one_content(keys + i, end - i))
+        if (end - i < 2)
             continue;
         int64_t split = first_other(keys + i, end - i, catalog, true);
         int64_t group = first_other(keys + i, end - i, catalog, false);

@@ -8,8 +8,6 @@
 typedef struct {
     uint64_t key[2];
     int64_t row;
-    uint64_t content; /* a set whose rows all agree in it is of no interest,
-                         unless it is 0 */
 } dip_audit_key;
 
 dip_status dip_audit_add(dip_audit *audit, const dip_finding *finding,
