@@ -220,17 +220,33 @@ dip_tensor *dip_make_embedding(const dip_maker *maker, int64_t rows,
                            (int64_t[]){rows, width});
 }
 
+/* The one result of `name` on the first `count` of two tensors. */
+static dip_tensor *call(const char *name, const char *overload, int count,
+                        const dip_tensor *a, const dip_tensor *b)
+{
+    dip_arg args[] = {
+        {.kind = DIP_ARG_TENSOR, .as.tensor = a},
+        {.kind = DIP_ARG_TENSOR, .as.tensor = b},
+    };
+    dip_tensor *out = NULL;
+    dip_tensor_call(&out, 1, name, overload, args, count);
+    return out;
+}
+
 /* By expand_as, since a trace would make the batch a constant otherwise. */
 dip_tensor *dip_token_like(const dip_tensor *token, const dip_tensor *x)
 {
-    dip_tensor *like = dip_t_narrow(x, 1, 0, 1);
-    dip_arg args[] = {
-        {.kind = DIP_ARG_TENSOR, .as.tensor = token},
-        {.kind = DIP_ARG_TENSOR, .as.tensor = like},
-    };
-    dip_tensor *out = NULL;
-    dip_tensor_call(&out, 1, "aten::expand_as", "", args, 2);
-    return out;
+    return call("aten::expand_as", "", 2, token, dip_t_narrow(x, 1, 0, 1));
+}
+
+dip_tensor *dip_add_over(dip_tensor *x, const dip_tensor *y)
+{
+    return call("aten::add_", "Tensor", 2, x, y);
+}
+
+dip_tensor *dip_relu_over(dip_tensor *x)
+{
+    return call("aten::relu_", "", 1, x, NULL);
 }
 
 dip_tensor *dip_token_mask(const dip_tensor *ids, const dip_tensor *lengths)

@@ -83,6 +83,12 @@ dip_conv dip_make_conv(const dip_maker *maker, const char *name, int64_t in,
                        int64_t padding);
 dip_tensor *dip_conv_forward(const dip_conv *layer, const dip_tensor *x);
 
+/* x + y and ReLU written over x, which must be a result that no earlier
+ * operation needs for its gradient, as those of batch norm and dip_drop_path()
+ * are. Both spare memory traffic, the main cost of elementwise work. */
+dip_tensor *dip_add_over(dip_tensor *x, const dip_tensor *y);
+dip_tensor *dip_relu_over(dip_tensor *x);
+
 /* Drops the whole of x [B, ...] for a share p of the rows, and scales the rest
  * (stochastic depth, arXiv 1603.09382). Identity unless training. */
 dip_tensor *dip_drop_path(const dip_tensor *x, double p, bool training);

@@ -69,7 +69,7 @@ static dip_tensor *forward_stage(const stage *s, const dip_tensor *x,
 {
     dip_scope_open();
     dip_tensor *y = dip_conv_forward(&s->conv, x);
-    y = dip_t_relu(dip_batch_norm_forward(&s->bn, y, training));
+    y = dip_relu_over(dip_batch_norm_forward(&s->bn, y, training));
     y = dip_tensor_return(dip_t_max_pool2d(y, 2, 2, 0));
     dip_scope_close();
     return y;

@@ -170,7 +170,7 @@ static dip_tensor *conv_bn(const dip_conv *conv, const dip_batch_norm *bn,
     dip_scope_open();
     dip_tensor *y = dip_conv_forward(conv, x);
     y = dip_batch_norm_forward(bn, y, training);
-    y = dip_tensor_return(relu ? dip_t_relu(y) : y);
+    y = dip_tensor_return(relu ? dip_relu_over(y) : y);
     dip_scope_close();
     return y;
 }
@@ -185,7 +185,7 @@ static dip_tensor *forward_block(const block *b, const dip_tensor *x,
     y = dip_drop_path(y, b->drop_path, training);
     const dip_tensor *shortcut =
         b->down.weight ? conv_bn(&b->down, &b->down_bn, x, false, training) : x;
-    y = dip_tensor_return(dip_t_relu(dip_t_add(y, shortcut)));
+    y = dip_tensor_return(dip_relu_over(dip_add_over(y, shortcut)));
     dip_scope_close();
     return y;
 }
