@@ -1,0 +1,38 @@
+/* A bundle: a directory that holds all that a serving team needs.
+ *
+ *   weights (export/format.h)   config.yaml   tokenizer.json   labels.json
+ *   preprocessing.json   samples.safetensors   manifest.json
+ *
+ * manifest.json (schema "diptych-export/1") is written last and names every
+ * other file with its bytes and SHA-256, and what was verified. */
+#ifndef DIP_EXPORT_BUNDLE_H
+#define DIP_EXPORT_BUNDLE_H
+
+#include <jansson.h>
+
+#include "base/status.h"
+#include "data/tokenizer.h"
+#include "export/format.h"
+
+#define DIP_EXPORT_SCHEMA "diptych-export/1"
+
+/* All borrowed. */
+typedef struct {
+    const dip_export_format *format;
+    dip_export_job job;
+    const char *config_path; /* copied to config.yaml */
+    const dip_tokenizer *tokenizer;
+    const json_t *labels;
+    const json_t *preprocessing;
+    const char *version; /* of the program */
+    const json_t *run;   /* object: name, checkpoint, step */
+    const json_t *data;  /* object: where the verified rows come from */
+} dip_bundle;
+
+/* Writes the bundle as `dir`, which must not exist or be empty (DIP_EIO). On
+ * failure nothing is left. `report` is the caller's, and holds what was
+ * measured before a failure, too. */
+dip_status dip_bundle_write(dip_gate_report *report, const dip_bundle *bundle,
+                            const char *dir, dip_err *err) DIP_MUST_CHECK;
+
+#endif

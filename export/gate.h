@@ -1,0 +1,68 @@
+/* The gate that every exported artefact passes: it must give the rows that the
+ * live model gives, at batch sizes other than the one that it was traced with.
+ *
+ * The distance of a row a from the model's b is ||a - b|| / ||b|| (Euclidean),
+ * or ||a|| where b is zero. A number that is not finite is infinitely far. */
+#ifndef DIP_EXPORT_GATE_H
+#define DIP_EXPORT_GATE_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "base/str.h"
+#include "tensor/tensor.h"
+
+#define DIP_GATE_TOLERANCE 1e-5
+#define DIP_GATE_NAME_MAX  96
+
+/* Gives rows [B, W] for inputs whose first dimension is B. Follows
+ * tensor/tensor.h: the result is in the open scope, failures stick. */
+typedef dip_tensor *(*dip_gate_encode)(void *user, dip_tensor *const *inputs);
+
+typedef struct {
+    dip_gate_encode encode;
+    void *user;
+} dip_gate_side;
+
+/* All rows that an artefact is run on. */
+typedef struct {
+    const char *artefact; /* for messages and the report */
+    int64_t tokens;       /* T of the texts; 0: no texts */
+    dip_tensor *const *inputs;
+    int input_count; /* at most 2 */
+} dip_gate_case;
+
+/* An artefact at one batch size. */
+typedef struct {
+    char artefact[DIP_GATE_NAME_MAX];
+    int64_t tokens, batch, rows;
+    double max, mean; /* distance over the rows */
+} dip_gate_line;
+
+/* Start it as {0}; end it with dip_gate_report_free(). */
+typedef struct {
+    dip_gate_line *lines;
+    size_t count, capacity;
+} dip_gate_report;
+
+/* Runs `live` once and `artefact` at batch sizes 1, 7 and 64, as far as there
+ * are rows for them, and appends a line for each. DIP_EVERIFY names artefact,
+ * batch size and distance when a row is farther than DIP_GATE_TOLERANCE, when
+ * the artefact cannot run or when its shape is another; the error of a live
+ * model that fails comes as it is. Needs no open scope but that of the
+ * inputs. */
+dip_status dip_gate_check(dip_gate_report *report, const dip_gate_case *rows,
+                          const dip_gate_side *artefact,
+                          const dip_gate_side *live,
+                          dip_err *err) DIP_MUST_CHECK;
+
+/* Appends a table of all lines for people. */
+dip_status dip_gate_report_table(dip_str *out, const dip_gate_report *report,
+                                 int width, dip_err *err) DIP_MUST_CHECK;
+/* An array of objects; NULL when memory is out. The caller ends it with
+ * json_decref(). */
+json_t *dip_gate_report_json(const dip_gate_report *report);
+void dip_gate_report_free(dip_gate_report *report);
+
+#endif

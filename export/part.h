@@ -1,0 +1,63 @@
+/* The parts of a model that serve alone, each a function from tensors to rows:
+ *
+ *   image_encoder   images F32 [B, 3, S, S]                    -> [B, D]
+ *   text_encoder    ids I64 [B, T], lengths I64 [B]            -> [B, D]
+ *   fusion          fields F32 [B, F, D], present BOOL [B, F]  -> [B, D]
+ *   head_<i>_<name> what the head takes                        -> [B, classes]
+ *
+ * A head takes an embedding [B, D], or photos or texts where it reads the
+ * features of a tower. */
+#ifndef DIP_EXPORT_PART_H
+#define DIP_EXPORT_PART_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "base/status.h"
+#include "export/gate.h"
+#include "export/samples.h"
+#include "models/model.h"
+
+#define DIP_PARTS_MAX (3 + DIP_MODEL_HEADS_MAX)
+
+typedef enum {
+    DIP_PART_IMAGES,
+    DIP_PART_TEXTS,
+    DIP_PART_FIELDS,
+    DIP_PART_EMBEDDING,
+} dip_part_input;
+
+typedef struct {
+    char name[DIP_GATE_NAME_MAX - 32];
+    dip_part_input input;
+    int head; /* of the model; -1: none */
+    const dip_samples *samples;
+} dip_part;
+
+/* The parts for which `samples` has inputs. Returns how many. */
+int dip_part_list(dip_part parts[DIP_PARTS_MAX], const dip_model *model,
+                  const dip_samples *samples);
+
+int dip_part_input_count(const dip_part *part);
+/* The rows of `model`, in eval mode; follows tensor/tensor.h. */
+dip_tensor *dip_part_compute(const dip_part *part, const dip_model *model,
+                             dip_tensor *const *inputs);
+/* Whether the part reads the parameter of this name. */
+bool dip_part_needs(const dip_part *part, const dip_model *model,
+                    const char *parameter);
+/* Two rows of any content, into the open scope. */
+void dip_part_example(const dip_part *part, dip_tensor **inputs);
+
+/* {"inputs": […], "output": …}: names, types and shapes; NULL when memory is
+ * out. */
+json_t *dip_part_describe(const dip_part *part, const dip_model *model);
+
+/* Passes the gate on all samples: texts cut to 3 tokens, to the longest text
+ * and padded to the context; fields as they are and with some hidden.
+ * `artefact` names the file. */
+dip_status dip_part_verify(dip_gate_report *report, const dip_part *part,
+                           const dip_model *model, const char *artefact,
+                           const dip_gate_side *side,
+                           dip_err *err) DIP_MUST_CHECK;
+
+#endif
