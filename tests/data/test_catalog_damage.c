@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "data/h5.h"
+#include "data/manifest.h"
 #include "tests/data/catalog_fixture.h"
 
 enum { ROWS = 6 };
@@ -374,6 +375,29 @@ static void test_catalog_damage_never_crashes(void **state)
     free(bytes);
 }
 
+static void test_catalog_damage_manifest_contradicts_files(void **state)
+{
+    (void)state;
+    dip_err err = {0};
+    dip_manifest m;
+    char expected[256];
+    const char *path = fixture_path("k.manifest.json");
+    assert_int_equal(fixture_write(fixture_path("k.h5"), 5, 2, &err), DIP_OK);
+    assert_int_equal(dip_manifest_read(&m, path, &err), DIP_OK);
+    m.columns[COLOUR].classes++;
+    assert_int_equal(dip_manifest_write(&m, path, &err), DIP_OK);
+    (void)snprintf(expected, sizeof expected,
+                   "columns of '%s' are not those in '%s'",
+                   fixture_path("k-00000-of-00003.h5"), path);
+    assert_refused(path, "%s", expected);
+    m.shards[0].rows = 1; /* the sum stays */
+    m.shards[2].rows = 2;
+    assert_int_equal(dip_manifest_write(&m, path, &err), DIP_OK);
+    assert_refused(path, "'%s' has 2 rows, its manifest says 1",
+                   fixture_path("k-00000-of-00003.h5"));
+    dip_manifest_free(&m);
+}
+
 /* An interrupted import: the new file is in place, the manifest is the old. */
 static void test_catalog_damage_crash_before_the_manifest(void **state)
 {
@@ -405,6 +429,7 @@ int main(void)
         cmocka_unit_test(test_catalog_damage_truncated_file),
         cmocka_unit_test(test_catalog_damage_any_byte_is_found),
         cmocka_unit_test(test_catalog_damage_never_crashes),
+        cmocka_unit_test(test_catalog_damage_manifest_contradicts_files),
         cmocka_unit_test(test_catalog_damage_crash_before_the_manifest),
     };
     return cmocka_run_group_tests(tests, fixture_enter, fixture_leave);
