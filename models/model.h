@@ -73,7 +73,7 @@ typedef struct {
 } dip_model_config;
 
 /* Fills in all defaults, tables included, and refuses the impossible with
- * DIP_ECONFIG: "image: size 65 is not divisible by patch 8". */
+ * DIP_ECONFIG: "image.patch: 8 does not divide image_size 65". */
 dip_status dip_model_config_check(dip_model_config *config,
                                   dip_err *err) DIP_MUST_CHECK;
 

@@ -47,8 +47,8 @@ static dip_status check_sizes(const dip_text_options *o, dip_err *err)
         st = dip_option_int(o->heads, 1, 1024, "text.heads", err);
     if (st == DIP_OK && o->width % o->heads != 0)
         st = dip_fail(err, DIP_ECONFIG,
-                      "text.heads: width %lld is not divisible by it (%lld)",
-                      (long long)o->width, (long long)o->heads);
+                      "text.heads: %lld does not divide width %lld",
+                      (long long)o->heads, (long long)o->width);
     return st;
 }
 

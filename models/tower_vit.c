@@ -52,13 +52,12 @@ static dip_status check_sizes(const dip_image_options *o, dip_err *err)
         return st;
     if (o->image_size % o->patch != 0)
         return dip_fail(err, DIP_ECONFIG,
-                        "image.patch: image_size %lld is not divisible by it "
-                        "(%lld)",
-                        (long long)o->image_size, (long long)o->patch);
+                        "image.patch: %lld does not divide image_size %lld",
+                        (long long)o->patch, (long long)o->image_size);
     if (o->width % o->heads != 0)
         return dip_fail(err, DIP_ECONFIG,
-                        "image.heads: width %lld is not divisible by it (%lld)",
-                        (long long)o->width, (long long)o->heads);
+                        "image.heads: %lld does not divide width %lld",
+                        (long long)o->heads, (long long)o->width);
     return DIP_OK;
 }
 

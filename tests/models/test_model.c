@@ -282,9 +282,8 @@ static void test_model_refuses_wrong_image_options(void **state)
     REFUSED(c.image.kind = NULL, "image.kind: '' is none of cnn, resnet, vit");
     REFUSED(c.image.image_size = 0, "image.image_size: 0 is not in 1..4096");
     REFUSED(c.image.image_size = 20,
-            "image.patch: image_size 20 is not divisible by it (8)");
-    REFUSED(c.image.heads = 3,
-            "image.heads: width 16 is not divisible by it (3)");
+            "image.patch: 8 does not divide image_size 20");
+    REFUSED(c.image.heads = 3, "image.heads: 3 does not divide width 16");
     REFUSED(c.image.width = -1, "image.width: -1 is not in 1..8192");
     REFUSED(c.image.dropout = (double)NAN,
             "image.dropout: nan is not a share from 0 to below 1");
@@ -317,8 +316,7 @@ static void test_model_refuses_wrong_text_options(void **state)
             "text.kind: 'bert' is none of bag, lstm, transformer");
     REFUSED(c.text.vocabulary = 0, "text.vocabulary: 0 is not in 1..16777216");
     REFUSED(c.text.context = 0, "text.context: 0 is not in 1..65536");
-    REFUSED(c.text.heads = 5,
-            "text.heads: width 16 is not divisible by it (5)");
+    REFUSED(c.text.heads = 5, "text.heads: 5 does not divide width 16");
     REFUSED(c.text.pooling = "max",
             "text.pooling: 'max' is none of last, mean, cls");
     REFUSED(c.text.kind = "lstm", "text.heads: not an option of kind 'lstm'");

@@ -503,6 +503,32 @@ static void test_tower_start_is_a_function_of_the_seed(void **state)
     end(&c);
 }
 
+static dip_tensor *find(const tower *t, const char *name)
+{
+    int i = dip_params_find(t->params, name);
+    assert_true(i >= 0);
+    return dip_params_tensor(t->params, i);
+}
+
+/* Equal shapes start apart, and a deeper tower starts with the same blocks. */
+static void test_tower_start_is_a_function_of_the_name(void **state)
+{
+    (void)state;
+    dip_image_options o = small_image("vit");
+    tower two = make_image(&o, 7);
+    o.depth = 3;
+    tower three = make_image(&o, 7);
+    dip_tensor *first = find(&two, "transformer.resblocks.0.mlp.c_fc.weight");
+    dip_tensor *second = find(&two, "transformer.resblocks.1.mlp.c_fc.weight");
+    assert_true(relative(first, second) > 0.1);
+    assert_near(
+        relative(find(&three, "transformer.resblocks.1.mlp.c_fc.weight"),
+                 second),
+        0, 0);
+    end(&two);
+    end(&three);
+}
+
 static double deviation(const dip_params *params, const char *name)
 {
     int i = dip_params_find(params, name);
@@ -561,6 +587,7 @@ int main(void)
         MODEL_TEST(test_tower_dropout_acts_in_training_only),
         MODEL_TEST(test_tower_drop_path_keeps_the_mean),
         MODEL_TEST(test_tower_start_is_a_function_of_the_seed),
+        MODEL_TEST(test_tower_start_is_a_function_of_the_name),
         MODEL_TEST(test_tower_start_has_the_published_spread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
