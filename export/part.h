@@ -18,7 +18,8 @@
 #include "export/samples.h"
 #include "models/model.h"
 
-#define DIP_PARTS_MAX (3 + DIP_MODEL_HEADS_MAX)
+#define DIP_PARTS_MAX     (3 + DIP_MODEL_HEADS_MAX)
+#define DIP_PART_NAME_MAX 64 /* the names of long labels are cut */
 
 typedef enum {
     DIP_PART_IMAGES,
@@ -28,7 +29,7 @@ typedef enum {
 } dip_part_input;
 
 typedef struct {
-    char name[DIP_GATE_NAME_MAX - 32];
+    char name[DIP_PART_NAME_MAX];
     dip_part_input input;
     int head; /* of the model; -1: none */
     const dip_samples *samples;

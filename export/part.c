@@ -1,0 +1,364 @@
+#include "export/part.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+#define SHORT_TEXT 3 /* tokens */
+
+/* ---- listing ------------------------------------------------------------- */
+
+static dip_part_input head_takes(const dip_model *model, int head)
+{
+    switch (dip_model_head_input(model, head)) {
+    case DIP_HEAD_IMAGE_FEATURES:
+        return DIP_PART_IMAGES;
+    case DIP_HEAD_TEXT_FEATURES:
+        return DIP_PART_TEXTS;
+    default:
+        return DIP_PART_EMBEDDING;
+    }
+}
+
+/* The rows [N, D] that a head over an embedding is verified on. */
+static float *embedding_rows(const dip_part *part, const dip_model *model)
+{
+    switch (dip_model_head_input(model, part->head)) {
+    case DIP_HEAD_IMAGE:
+        return part->samples->image_rows;
+    case DIP_HEAD_TEXT:
+        return part->samples->text_rows;
+    default:
+        return part->samples->product_rows;
+    }
+}
+
+static bool has_inputs(const dip_part *part, const dip_model *model)
+{
+    switch (part->input) {
+    case DIP_PART_IMAGES:
+        return part->samples->images != NULL;
+    case DIP_PART_TEXTS:
+        return part->samples->text_count > 0;
+    case DIP_PART_FIELDS:
+        return part->samples->field_count > 0;
+    case DIP_PART_EMBEDDING:
+        break;
+    }
+    return embedding_rows(part, model) != NULL;
+}
+
+/* The number keeps names apart whose odd characters became the same. */
+static void name_head(dip_part *part, const dip_model *model)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+    (void)snprintf(part->name, sizeof part->name, "head_%d_%s", part->head,
+                   dip_model_head_name(model, part->head));
+    for (char *c = part->name + strspn(part->name, plain); *c != '\0';
+         c += strspn(c, plain))
+        *c = '_';
+}
+
+int dip_part_list(dip_part parts[DIP_PARTS_MAX], const dip_model *model,
+                  const dip_samples *samples)
+{
+    const dip_part whole[] = {
+        {"image_encoder", DIP_PART_IMAGES, -1, samples},
+        {"text_encoder", DIP_PART_TEXTS, -1, samples},
+        {"fusion", DIP_PART_FIELDS, -1, samples},
+    };
+    int count = 0;
+    for (size_t i = 0; i < DIP_ARRAY_LEN(whole); i++) {
+        if (has_inputs(&whole[i], model))
+            parts[count++] = whole[i];
+    }
+    for (int h = 0; h < dip_model_head_count(model); h++) {
+        dip_part part = {
+            .input = head_takes(model, h), .head = h, .samples = samples};
+        name_head(&part, model);
+        if (has_inputs(&part, model))
+            parts[count++] = part;
+    }
+    return count;
+}
+
+/* ---- computing ----------------------------------------------------------- */
+
+int dip_part_input_count(const dip_part *part)
+{
+    return part->input == DIP_PART_TEXTS || part->input == DIP_PART_FIELDS ? 2
+                                                                           : 1;
+}
+
+static dip_tensor *fuse(const dip_part *part, const dip_model *model,
+                        dip_tensor *const *inputs)
+{
+    dip_tensor *fields[DIP_FUSION_FIELDS_MAX] = {0};
+    for (int f = 0; f < part->samples->field_count; f++)
+        fields[f] = dip_t_select(inputs[0], 1, f);
+    return dip_model_fuse(model, fields, inputs[1], false);
+}
+
+dip_tensor *dip_part_compute(const dip_part *part, const dip_model *model,
+                             dip_tensor *const *inputs)
+{
+    dip_encoded encoded = {0};
+    switch (part->input) {
+    case DIP_PART_IMAGES:
+        encoded = dip_model_encode_image(model, inputs[0], false);
+        break;
+    case DIP_PART_TEXTS:
+        encoded = dip_model_encode_text(model, inputs[0], inputs[1], false);
+        break;
+    case DIP_PART_FIELDS:
+        return fuse(part, model, inputs);
+    case DIP_PART_EMBEDDING:
+        return dip_model_head_logits(model, part->head, inputs[0]);
+    }
+    return part->head < 0
+               ? encoded.embedding
+               : dip_model_head_logits(model, part->head, encoded.features);
+}
+
+static bool is_below(const char *parameter, const char *prefix)
+{
+    size_t n = strlen(prefix);
+    return strncmp(parameter, prefix, n) == 0 && parameter[n] == '.';
+}
+
+/* Whether the parameter is the head's: heads.<name>.weight */
+static bool is_of_head(const dip_part *part, const dip_model *model,
+                       const char *parameter)
+{
+    return part->head >= 0 && is_below(parameter, "heads") &&
+           is_below(parameter + strlen("heads."),
+                    dip_model_head_name(model, part->head));
+}
+
+bool dip_part_needs(const dip_part *part, const dip_model *model,
+                    const char *parameter)
+{
+    bool embeds = part->head < 0;
+    switch (part->input) {
+    case DIP_PART_IMAGES:
+        return is_below(parameter, "image") ||
+               (embeds && is_below(parameter, "image_projection")) ||
+               is_of_head(part, model, parameter);
+    case DIP_PART_TEXTS:
+        return is_below(parameter, "text") ||
+               (embeds && is_below(parameter, "text_projection")) ||
+               is_of_head(part, model, parameter);
+    case DIP_PART_FIELDS:
+        return is_below(parameter, "fusion");
+    case DIP_PART_EMBEDDING:
+        break;
+    }
+    return is_of_head(part, model, parameter);
+}
+
+/* ---- inputs -------------------------------------------------------------- */
+
+void dip_part_example(const dip_part *part, dip_tensor **inputs)
+{
+    const dip_samples *s = part->samples;
+    const int64_t rows = 2;
+    switch (part->input) {
+    case DIP_PART_IMAGES:
+        inputs[0] =
+            dip_tensor_full(0.5, DIP_F32, 4,
+                            (int64_t[]){rows, 3, s->image_size, s->image_size});
+        return;
+    case DIP_PART_TEXTS:
+        inputs[0] = dip_tensor_full(1, DIP_I64, 2, (int64_t[]){rows, 1});
+        inputs[1] = dip_tensor_full(1, DIP_I64, 1, &rows);
+        return;
+    case DIP_PART_FIELDS:
+        inputs[0] = dip_tensor_full(0.5, DIP_F32, 3,
+                                    (int64_t[]){rows, s->field_count, s->dim});
+        inputs[1] =
+            dip_tensor_full(1, DIP_BOOL, 2, (int64_t[]){rows, s->field_count});
+        return;
+    case DIP_PART_EMBEDDING:
+        inputs[0] = dip_tensor_full(0.5, DIP_F32, 2, (int64_t[]){rows, s->dim});
+    }
+}
+
+static json_t *shape(const char *name, const char *dtype)
+{
+    return json_pack("{s:s, s:s, s:[s]}", "name", name, "dtype", dtype, "shape",
+                     "batch");
+}
+
+/* {"name": …, "dtype": …, "shape": ["batch", sizes…]}; 0 ends the sizes, and
+ * -1 stands for the number of tokens. */
+static json_t *describe_input(const char *name, const char *dtype,
+                              const int64_t *sizes)
+{
+    json_t *json = shape(name, dtype);
+    json_t *list = json_object_get(json, "shape");
+    for (; *sizes != 0; sizes++)
+        (void)json_array_append_new(list, *sizes < 0 ? json_string("tokens")
+                                                     : json_integer(*sizes));
+    return json;
+}
+
+static json_t *describe_inputs(const dip_part *part)
+{
+    const dip_samples *s = part->samples;
+    switch (part->input) {
+    case DIP_PART_IMAGES:
+        return json_pack("[o]", describe_input("images", "float32",
+                                               (int64_t[]){3, s->image_size,
+                                                           s->image_size, 0}));
+    case DIP_PART_TEXTS:
+        return json_pack("[o, o]",
+                         describe_input("ids", "int64", (int64_t[]){-1, 0}),
+                         describe_input("lengths", "int64", (int64_t[]){0}));
+    case DIP_PART_FIELDS:
+        return json_pack(
+            "[o, o]",
+            describe_input("fields", "float32",
+                           (int64_t[]){s->field_count, s->dim, 0}),
+            describe_input("present", "bool", (int64_t[]){s->field_count, 0}));
+    case DIP_PART_EMBEDDING:
+        break;
+    }
+    return json_pack(
+        "[o]", describe_input("embeddings", "float32", (int64_t[]){s->dim, 0}));
+}
+
+json_t *dip_part_describe(const dip_part *part, const dip_model *model)
+{
+    const char *name = part->head < 0 ? "embeddings" : "logits";
+    int64_t width = part->head < 0 ? dip_model_embed_dim(model)
+                                   : dip_model_head_classes(model, part->head);
+    json_t *json = json_pack(
+        "{s:s, s:o, s:o}", "part", part->name, "inputs", describe_inputs(part),
+        "output", describe_input(name, "float32", (int64_t[]){width, 0}));
+    if (json != NULL && part->head >= 0)
+        (void)json_object_set_new(
+            json, "label", json_string(dip_model_head_name(model, part->head)));
+    if (json != NULL && part->input == DIP_PART_EMBEDDING)
+        (void)json_object_set_new(
+            json, "of",
+            json_string(
+                dip_head_input_name(dip_model_head_input(model, part->head))));
+    return json;
+}
+
+/* ---- verifying ----------------------------------------------------------- */
+
+typedef struct {
+    dip_gate_report *report;
+    const dip_part *part;
+    const dip_model *model;
+    const char *artefact;
+    const dip_gate_side *side;
+} check;
+
+static dip_tensor *compute_live(void *user, dip_tensor *const *inputs)
+{
+    const check *c = user;
+    return dip_part_compute(c->part, c->model, inputs);
+}
+
+static dip_status pass(const check *c, dip_tensor *const *inputs,
+                       int64_t tokens, dip_err *err)
+{
+    const dip_gate_side live = {compute_live, (void *)c};
+    const dip_gate_case rows = {.artefact = c->artefact,
+                                .tokens = tokens,
+                                .inputs = inputs,
+                                .input_count = dip_part_input_count(c->part)};
+    return dip_gate_check(c->report, &rows, c->side, &live, err);
+}
+
+static dip_status verify_tokens(const check *c, int64_t tokens, dip_err *err)
+{
+    const dip_samples *s = c->part->samples;
+    dip_tensor *ids = dip_tensor_borrow(s->text_ids, DIP_I64, 2,
+                                        (int64_t[]){s->rows, s->context});
+    dip_tensor *lengths =
+        dip_tensor_from(s->text_lengths, DIP_I64, 1, &s->rows);
+    int64_t *length = dip_tensor_data(lengths);
+    for (int64_t i = 0; length != NULL && i < s->rows; i++)
+        length[i] = length[i] < tokens ? length[i] : tokens;
+    dip_tensor *inputs[2] = {dip_t_narrow(ids, 1, 0, tokens), lengths};
+    return pass(c, inputs, tokens, err);
+}
+
+static dip_status verify_texts(const check *c, dip_err *err)
+{
+    const dip_samples *s = c->part->samples;
+    int64_t longest = 1;
+    for (int64_t i = 0; i < s->rows; i++)
+        longest = s->text_lengths[i] > longest ? s->text_lengths[i] : longest;
+    int64_t lengths[] = {SHORT_TEXT, longest, s->context};
+    int64_t before = 0;
+    dip_status st = DIP_OK;
+    for (size_t i = 0; i < DIP_ARRAY_LEN(lengths) && st == DIP_OK; i++) {
+        int64_t tokens = lengths[i] < s->context ? lengths[i] : s->context;
+        if (tokens != before)
+            st = verify_tokens(c, tokens, err);
+        before = tokens;
+    }
+    return st;
+}
+
+/* The fields as they are, then with field i modulo F + 1 of row i hidden. */
+static dip_status verify_fields(const check *c, dip_err *err)
+{
+    const dip_samples *s = c->part->samples;
+    int64_t count = s->field_count;
+    int64_t sizes[3] = {s->rows, count, s->dim};
+    dip_tensor *inputs[2] = {
+        dip_tensor_borrow(s->field_rows, DIP_F32, 3, sizes),
+        dip_tensor_from(s->field_present, DIP_BOOL, 2, sizes)};
+    dip_status st = pass(c, inputs, 0, err);
+    uint8_t *present = dip_tensor_data(inputs[1]);
+    for (int64_t i = 0; present != NULL && i < s->rows; i++) {
+        int64_t hidden = i % (count + 1);
+        if (hidden < count)
+            present[i * count + hidden] = 0;
+    }
+    return st == DIP_OK ? pass(c, inputs, 0, err) : st;
+}
+
+static dip_status verify_rows(const check *c, float *rows, int ndim,
+                              const int64_t *sizes, dip_err *err)
+{
+    dip_tensor *input = dip_tensor_borrow(rows, DIP_F32, ndim, sizes);
+    return pass(c, &input, 0, err);
+}
+
+static dip_status verify(const check *c, dip_err *err)
+{
+    const dip_samples *s = c->part->samples;
+    switch (c->part->input) {
+    case DIP_PART_IMAGES:
+        return verify_rows(
+            c, s->images, 4,
+            (int64_t[]){s->rows, 3, s->image_size, s->image_size}, err);
+    case DIP_PART_TEXTS:
+        return verify_texts(c, err);
+    case DIP_PART_FIELDS:
+        return verify_fields(c, err);
+    case DIP_PART_EMBEDDING:
+        break;
+    }
+    return verify_rows(c, embedding_rows(c->part, c->model), 2,
+                       (int64_t[]){s->rows, s->dim}, err);
+}
+
+dip_status dip_part_verify(dip_gate_report *report, const dip_part *part,
+                           const dip_model *model, const char *artefact,
+                           const dip_gate_side *side, dip_err *err)
+{
+    const check c = {report, part, model, artefact, side};
+    dip_scope_open();
+    dip_status st = verify(&c, err);
+    dip_scope_close();
+    return st;
+}
