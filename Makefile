@@ -19,6 +19,9 @@ TORCH      := $(shell tools/find-libtorch 2>/dev/null)
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror
 OPTIMISE ?= -O3 -g
 SANITIZE ?=
+# Recipes that build something need the packages and libtorch first; after the
+# installation make must look for them anew, hence the second make.
+READY    := $(if $(and $(PKG_CFLAGS),$(TORCH),$(wildcard /usr/include/cmocka.h)),yes)
 COMMON   := -I. -D_GNU_SOURCE -DDIP_VERSION='"$(VERSION)"' $(OPTIMISE) \
             $(SANITIZE) -fopenmp -fPIC -MMD -MP
 CFLAGS   := -std=c17 $(WARNINGS) $(COMMON) $(PKG_CFLAGS)
@@ -125,6 +128,67 @@ unit-$(1): $$(filter $$(BUILD)/tests/$(1)/%,$$(TEST_BIN))
 	@tools/run-tests $$^
 endef
 $(foreach m,$(MODULES),$(eval $(call unit_rule,$m)))
+
+# Unit tests of all modules, the command line, configs.
+ifeq ($(READY),yes)
+## test: build everything and run all tests
+.PHONY: test
+test: programs test-unit test-cli
+
+.PHONY: test-unit
+test-unit: $(TEST_BIN)
+	@tools/run-tests $(TEST_BIN)
+
+## test-cli: the programs from outside: messages, exit codes, resume
+.PHONY: test-cli
+test-cli: programs
+	@tests/cli/run $(BUILD)/diptych
+
+## asan: the unit tests under AddressSanitizer and UBSan
+.PHONY: asan
+asan:
+	@$(MAKE) BUILD=build-asan OPTIMISE="-O1 -g" test-unit \
+	    SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
+
+## demo: import, train, evaluate, export, search on Debian's Fashion-MNIST
+## demo DATA=synth: the same on drawn products, without that package
+.PHONY: demo
+demo: programs
+	@tools/demo $(BUILD)/diptych $(DATA)
+
+## bench: speed beside open_clip, in turns; see docs/benchmarks.md
+.PHONY: bench
+bench: programs
+	@bench/run $(BUILD)
+
+## parity: against Python peers, in a virtual environment of their own
+.PHONY: parity
+parity: programs
+	@tests/parity/run $(BUILD)
+else
+.PHONY: test test-unit test-cli asan demo bench parity
+test test-unit test-cli asan demo bench parity:
+	@tools/deps
+	@$(MAKE) --no-print-directory $@ READY=yes
+endif
+
+## lint: format, include table, banned functions, lengths
+.PHONY: lint
+lint:
+	@tools/lint
+
+## install: programs, manual and completion below PREFIX (/usr/local)
+.PHONY: install
+install: programs
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/diptych \
+	    $(DESTDIR)$(PREFIX)/share/man/man1 \
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	install -m 755 $(BUILD)/diptych $(DESTDIR)$(PREFIX)/bin/
+	install -m 755 $(BUILD)/diptych-catalog $(BUILD)/diptych-model \
+	    $(DESTDIR)$(PREFIX)/libexec/diptych/
+	install -m 644 docs/diptych.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m 644 tools/completion.bash \
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/diptych
 
 # ---- housekeeping -----------------------------------------------------------
 
