@@ -27,8 +27,10 @@ static const int64_t SHAPES[][2] = {{2, 3}, {1, 4}, {5, 1}};
 
 static void temporary(char path[64])
 {
-    (void)snprintf(path, 64, "/tmp/dip_weights_%ld.safetensors",
-                   (long)getpid());
+    (void)snprintf(path, 64, "/tmp/diptych-test-weights-XXXXXX");
+    int file = mkstemp(path);
+    assert_true(file >= 0);
+    close(file);
 }
 
 static double value_of(const dip_params *params, int i)
