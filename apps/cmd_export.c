@@ -1,0 +1,282 @@
+#include <argp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "apps/cli.h"
+#include "apps/corpus.h"
+#include "apps/model_apps.h"
+#include "apps/run_dir.h"
+#include "apps/version.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/term.h"
+#include "export/bundle.h"
+#include "export/preprocessing.h"
+#include "train/checkpoint.h"
+
+#define ROWS_MAX 4096
+
+enum {
+    OPT_FORMAT = 0x100,
+    OPT_DATA,
+    OPT_SPLIT,
+    OPT_CHECKPOINT,
+    OPT_ROWS,
+    OPT_QUIET
+};
+
+static const struct argp_option options[] = {
+    {"format", OPT_FORMAT, "NAME", 0, "safetensors or torchscript", 0},
+    {"out", 'o', "DIR", 0, "the bundle; must not exist, or be empty", 0},
+    {"data", OPT_DATA, "FILE", 0,
+     "catalog to verify on (default: that of the training)", 0},
+    {"split", OPT_SPLIT, "NAME", 0, "train, val or test (default)", 0},
+    {"checkpoint", OPT_CHECKPOINT, "NAME", 0,
+     "best (default), latest or step-…", 0},
+    {"rows", OPT_ROWS, "N", 0, "rows to verify on (default 64)", 0},
+    {"quiet", OPT_QUIET, 0, 0, "no table", 0},
+    {0}};
+
+typedef struct {
+    const char *dir, *out, *data, *checkpoint;
+    const dip_export_format *format;
+    dip_split split;
+    int64_t rows;
+    bool quiet;
+} arguments;
+
+static void check_arguments(const arguments *a, struct argp_state *state)
+{
+    if (a->dir == NULL)
+        argp_error(state, "a run directory is missing");
+    if (a->format == NULL)
+        argp_error(state, "--format is missing");
+    if (a->out == NULL)
+        argp_error(state, "--out is missing");
+}
+
+static void parse_format(arguments *a, struct argp_state *state,
+                         const char *name)
+{
+    dip_str names = {0};
+    a->format = dip_export_format_find(name);
+    for (int i = 0; i < dip_export_format_count(); i++)
+        dip_str_addf(&names, "%s%s", i > 0 ? ", " : "",
+                     dip_export_format_at(i)->name);
+    if (a->format == NULL)
+        argp_error(state, "unknown format '%s': one of %s", name,
+                   dip_str_text(&names));
+    dip_str_free(&names);
+}
+
+static error_t parse_option(int key, char *value, struct argp_state *state)
+{
+    arguments *a = state->input;
+    switch (key) {
+    case OPT_FORMAT:
+        parse_format(a, state, value);
+        return 0;
+    case 'o':
+        a->out = value;
+        return 0;
+    case OPT_DATA:
+        a->data = value;
+        return 0;
+    case OPT_SPLIT:
+        if (!dip_split_parse(&a->split, value))
+            argp_error(state, "unknown split '%s': train, val or test", value);
+        return 0;
+    case OPT_CHECKPOINT:
+        a->checkpoint = value;
+        return 0;
+    case OPT_ROWS:
+        a->rows = dip_cli_int(state, "--rows", value, 1, ROWS_MAX);
+        return 0;
+    case OPT_QUIET:
+        a->quiet = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (a->dir != NULL)
+            argp_error(state, "more than one run directory");
+        a->dir = value;
+        return 0;
+    case ARGP_KEY_END:
+        check_arguments(a, state);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* ---- what stands in the bundle ------------------------------------------ */
+
+static json_t *describe_preprocessing(const dip_trained *run)
+{
+    const dip_settings *s = run->settings;
+    dip_preprocessing_text fields[DIP_FUSION_FIELDS_MAX];
+    dip_preprocessing_text queries[DIP_SOURCES_MAX];
+    dip_preprocessing p = {.transform = &s->transform,
+                           .exif = s->exif,
+                           .tokenizer = run->tokenizer,
+                           .context = s->context,
+                           .fields = fields,
+                           .field_count = s->field_count,
+                           .queries = queries};
+    for (int f = 0; f < s->field_count; f++) {
+        int text = s->field_text[f];
+        fields[f].name = s->fields[f];
+        fields[f].template =
+            text == DIP_SOURCE_IMAGE ? NULL : s->texts[text].template;
+    }
+    for (int t = 0; t < s->text_count; t++) {
+        if (s->texts[t].name == NULL)
+            queries[p.query_count++].template = s->texts[t].template;
+    }
+    dip_scope_open();
+    p.temperature = 1.0 / dip_tensor_item(dip_model_scale(run->model));
+    dip_scope_close();
+    return dip_preprocessing_json(&p);
+}
+
+static dip_status describe_run(json_t **out, const dip_trained *run,
+                               dip_err *err)
+{
+    dip_train_state state;
+    dip_status st = dip_checkpoint_read_state(&state, run->checkpoint, err);
+    *out = NULL;
+    if (st != DIP_OK)
+        return st;
+    *out = json_pack("{s:s, s:s, s:I}", "name", run->settings->name,
+                     "checkpoint", dip_path_base(run->checkpoint), "step",
+                     (json_int_t)state.step);
+    return *out != NULL ? DIP_OK : dip_no_memory(err);
+}
+
+static json_t *describe_data(const dip_corpus *corpus, dip_split split)
+{
+    return json_pack("{s:s, s:s, s:s}", "catalog",
+                     dip_path_base(dip_catalog_path(corpus->catalog)), "digest",
+                     dip_catalog_digest(corpus->catalog), "split",
+                     dip_split_name(split));
+}
+
+/* ---- exporting ----------------------------------------------------------- */
+
+static dip_status read_samples(dip_samples *samples, const dip_trained *run,
+                               const dip_corpus *corpus, const arguments *a,
+                               dip_err *err)
+{
+    const dip_settings *s = run->settings;
+    const dip_samples_options o = {
+        .rows = a->rows,
+        .image_size = corpus->image_column >= 0 ? s->transform.size : 0,
+        .context = s->context,
+        .text_count = s->text_count,
+        .field_text = s->field_text};
+    dip_loader *loader = NULL;
+    dip_status st = dip_corpus_loader(&loader, corpus, a->split, false, err);
+    if (st == DIP_OK)
+        st = dip_samples_read(samples, &o, run->model, loader, err);
+    if (st == DIP_OK)
+        st = dip_samples_encode(samples, run->model, err);
+    dip_loader_free(loader);
+    return st;
+}
+
+static dip_status print_checks(const dip_gate_report *report,
+                               const arguments *a, dip_err *err)
+{
+    dip_str text = {0};
+    dip_status st =
+        dip_gate_report_table(&text, report, dip_term_width(stdout), err);
+    if (st == DIP_OK)
+        (void)printf("%s\n%s: verified within %.0e\n", dip_str_text(&text),
+                     a->out, DIP_GATE_TOLERANCE);
+    dip_str_free(&text);
+    return st;
+}
+
+static dip_status write_bundle(dip_bundle *bundle, const dip_trained *run,
+                               const arguments *a, dip_err *err)
+{
+    json_t *about = NULL, *preprocessing = describe_preprocessing(run);
+    dip_gate_report report = {0};
+    char *config = dip_path_join(run->dir, "config.yaml");
+    dip_status st = config != NULL && preprocessing != NULL
+                        ? describe_run(&about, run, err)
+                        : dip_no_memory(err);
+    bundle->config_path = config;
+    bundle->preprocessing = preprocessing;
+    bundle->run = about;
+    if (st == DIP_OK)
+        st = dip_bundle_write(&report, bundle, a->out, err);
+    if (st == DIP_OK && !a->quiet)
+        st = print_checks(&report, a, err);
+    dip_gate_report_free(&report);
+    free(config);
+    json_decref(preprocessing);
+    json_decref(about);
+    return st;
+}
+
+static dip_status export_run(const dip_trained *run, const arguments *a,
+                             dip_err *err)
+{
+    dip_corpus *corpus = NULL;
+    dip_model *blank = NULL;
+    dip_samples samples = {0};
+    json_t *data = NULL;
+    dip_status st =
+        dip_corpus_open(&corpus, run->settings, a->data, false, err);
+    if (st == DIP_OK) {
+        dip_corpus_set_tokenizer(corpus, run->tokenizer);
+        data = describe_data(corpus, a->split);
+        st = data != NULL ? read_samples(&samples, run, corpus, a, err)
+                          : dip_no_memory(err);
+    }
+    if (st == DIP_OK)
+        st = dip_run_model(&blank, run->settings, run->tokenizer, run->labels,
+                           err);
+    if (st == DIP_OK) {
+        dip_bundle bundle = {
+            .format = a->format,
+            .job = {.model = run->model, .blank = blank, .samples = &samples},
+            .tokenizer = run->tokenizer,
+            .labels = run->labels,
+            .version = dip_version(),
+            .data = data};
+        st = write_bundle(&bundle, run, a, err);
+    }
+    json_decref(data);
+    dip_samples_free(&samples);
+    dip_model_free(blank);
+    dip_corpus_free(corpus);
+    return st;
+}
+
+int dip_cmd_export(int argc, char **argv)
+{
+    /* Artefacts are made and compared on the CPU in F32. */
+    static const char *const overrides[] = {"train.device=cpu",
+                                            "train.precision=fp32"};
+    static const struct argp argp = {
+        options,
+        parse_option,
+        "RUN --format NAME --out DIR",
+        "Write the weights of a run, and verify what was written on rows of a "
+        "catalog.",
+        NULL,
+        NULL,
+        NULL};
+    dip_err err = {0};
+    dip_trained *run = NULL;
+    arguments a = {.checkpoint = "best", .split = DIP_SPLIT_TEST, .rows = 64};
+    (void)argp_parse(&argp, argc, argv, 0, NULL, &a);
+    dip_status st = dip_trained_load(&run, a.dir, a.checkpoint, overrides,
+                                     DIP_ARRAY_LEN(overrides), &err);
+    if (st == DIP_OK)
+        st = export_run(run, &a, &err);
+    dip_trained_free(run);
+    return st == DIP_OK ? 0 : dip_cli_fail("export", &err);
+}
