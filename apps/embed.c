@@ -112,7 +112,6 @@ static dip_status embed_batch(dip_embedded *e, const dip_embed_job *job,
     bool before = dip_tensor_set_autocast(job->device, job->bf16);
     dip_encoded_batch encoded =
         dip_encode_batch(job->model, batch, s->text_count, &options);
-    (void)dip_tensor_set_autocast(job->device, before);
     if (batch->images != NULL)
         read_matrix(&e->image, e, at, batch->size, encoded.image.embedding,
                     encoded.image_present);
@@ -127,6 +126,7 @@ static dip_status embed_batch(dip_embedded *e, const dip_embed_job *job,
         read_matrix(&e->products[p], e, at, batch->size, product, present);
     }
     predict(e, job, at, batch, &encoded);
+    (void)dip_tensor_set_autocast(job->device, before);
     dip_scope_close();
     return dip_tensor_status(err);
 }

@@ -257,6 +257,7 @@ static const dip_option options[] = {
           "without a head, by the nearest text."),
     ENUM("eval.zero_shot.*.input", "image", "image|product",
          "What is classified: the photo, or the fused product of all fields."),
+    BOOL("eval.matching.enabled", "true", "Evaluate pair matching."),
     TEXT("eval.matching.task", NULL,
          "Task whose queries and products make the pairs; by default the "
          "first."),

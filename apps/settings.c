@@ -521,7 +521,8 @@ static void read_matching(dip_settings *s)
     }
     if (s->matching_task < 0)
         dip_config_fault(s->config, "eval.matching.task", "no task '%s'", task);
-    else if (s->tasks[s->matching_task].judged)
+    else if (s->tasks[s->matching_task].judged ||
+             !dip_config_bool(c, "eval.matching.enabled"))
         s->matching_task = -1; /* graded judgements make no pairs */
 }
 
