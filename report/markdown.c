@@ -88,7 +88,7 @@ static void add_fact(dip_str *out, const char *title, const json_t *value)
     else if (json_is_integer(value))
         dip_str_addf(out, "%" PRId64, (int64_t)json_integer_value(value));
     else
-        dip_str_addf(out, "%.4g", json_number_value(value));
+        dip_str_addf(out, "%.6g", json_number_value(value));
     dip_str_add(out, "\n");
 }
 
@@ -103,7 +103,7 @@ static void add_head(dip_str *out, const json_t *report)
                  {"run", "seed", "seed"},
                  {"run", "parameters", "trained parameters"},
                  {"run", "seconds", "seconds of training"},
-                 {"run", "cpu_seconds", "of the processor"},
+                 {"run", "cpu_seconds", "seconds of processor time"},
                  {"run", "threads", "threads"},
                  {"data", "path", "data"},
                  {"data", "digest", "digest"},
@@ -117,11 +117,13 @@ static void add_head(dip_str *out, const json_t *report)
         add_text(out, name);
     }
     dip_str_add(out, "\n\n");
+    size_t start = out->len;
     for (size_t i = 0; i < DIP_ARRAY_LEN(facts); i++)
         add_fact(out, facts[i].title,
                  json_object_get(json_object_get(report, facts[i].part),
                                  facts[i].key));
-    dip_str_add(out, "\n");
+    if (out->len > start)
+        dip_str_add(out, "\n");
 }
 
 /* ---- retrieval ----------------------------------------------------------- */
@@ -180,6 +182,7 @@ static dip_status add_gains(dip_str *out, const dip_report_rows *tasks,
             return st;
         dip_str first = {0};
         add_text(&first, tasks->items[i].name);
+        dip_str_add(&first, " by");
         add_table(out, dip_str_text(&first), gains, DIP_ARRAY_LEN(gains),
                   &fields, SIZE_MAX);
         out->failed |= first.failed;

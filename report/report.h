@@ -24,9 +24,11 @@ json_t *dip_report_ranking(const dip_ranking *ranking);
 json_t *dip_report_interval(const dip_interval *interval);
 /* Name of a class; NUL-terminated, borrowed. */
 typedef const char *(*dip_class_name)(void *user, int64_t class_index);
-/* {"rows", "missing", "classes", "accuracy", "precision_macro", …,
- * "f1_weighted", "per_class": [{"name", "support", "precision", …}]}; classes
- * that occur neither as label nor as prediction are left out of per_class. */
+/* {"rows", "missing", "classes", "present", "accuracy", "precision_macro", …,
+ * "f1_weighted", "per_class": [{"name", "support", "predicted", "correct",
+ * "precision", "recall", "f1"}]}; classes that occur neither as label nor as
+ * prediction are left out of per_class. Names that are not UTF-8 are repaired
+ * with U+FFFD. */
 json_t *dip_report_classification(const dip_classification *c,
                                   dip_class_name name, void *user);
 /* {"positives", "negatives", "random", "same_category", "threshold",
@@ -36,7 +38,7 @@ json_t *dip_report_matching(const dip_matching *matching);
 /* Appends the whole report: run and data, a table of the retrieval tasks (with
  * what each field alone gives and the paired intervals), of classification
  * and zero-shot (averages, then the classes), of matching. `report` is checked
- * as untrusted input: DIP_EFORMAT names the key. */
+ * as untrusted input: DIP_EFORMAT names the key, and *out is as it was. */
 dip_status dip_report_markdown(dip_str *out, const json_t *report,
                                dip_err *err) DIP_MUST_CHECK;
 /* The same in short for a terminal of `width` columns. */

@@ -12,6 +12,7 @@
 #define WORST_CLASSES 5
 #define WORST_SUPPORT 10 /* rows of a class below which its F1 says little */
 #define MOST_COLUMNS  12
+#define LONGEST_NAME  24 /* columns of a task or class */
 
 /* ---- lines and tables ---------------------------------------------------- */
 
@@ -40,33 +41,50 @@ static size_t widest_line(const char *text)
     return widest;
 }
 
+/* Names are cut to LONGEST_NAME, so that they leave room for numbers. */
+static dip_status fill(dip_table **out, const char *first,
+                       const dip_report_column *const *columns, size_t n,
+                       const dip_report_rows *rows, dip_err *err)
+{
+    dip_table_column titles[MOST_COLUMNS + 1] = {{first, DIP_ALIGN_LEFT}};
+    for (size_t c = 0; c < n; c++)
+        titles[c + 1] = (dip_table_column){columns[c]->title, DIP_ALIGN_RIGHT};
+    dip_status st = dip_table_new(out, titles, n + 1, err);
+    if (st != DIP_OK)
+        return st;
+    dip_str name = {0};
+    for (size_t r = 0; r < rows->count; r++) {
+        const char *text = rows->items[r].name;
+        dip_str_clear(&name);
+        (void)dip_utf8_fit(&name, text, strlen(text), LONGEST_NAME);
+        dip_table_cell(*out, dip_str_text(&name));
+        for (size_t c = 0; c < n; c++) {
+            char cell[DIP_REPORT_CELL];
+            dip_report_cell(cell, rows->items[r].values, columns[c]);
+            dip_table_cell(*out, cell);
+        }
+    }
+    st = dip_str_status(&name, err);
+    dip_str_free(&name);
+    return st;
+}
+
 static dip_status render(dip_str *out, const char *first,
                          const dip_report_column *const *columns, size_t n,
                          const dip_report_rows *rows, int width, dip_err *err)
 {
-    dip_table_column titles[MOST_COLUMNS + 1] = {{first, DIP_ALIGN_LEFT}};
     dip_table *table;
-    for (size_t c = 0; c < n; c++)
-        titles[c + 1] = (dip_table_column){columns[c]->title, DIP_ALIGN_RIGHT};
-    dip_status st = dip_table_new(&table, titles, n + 1, err);
-    if (st != DIP_OK)
-        return st;
-    for (size_t r = 0; r < rows->count; r++) {
-        dip_table_cell(table, rows->items[r].name);
-        for (size_t c = 0; c < n; c++) {
-            char cell[DIP_REPORT_CELL];
-            dip_report_cell(cell, rows->items[r].values, columns[c]);
-            dip_table_cell(table, cell);
-        }
-    }
-    st = dip_table_render(out, table, width, err);
+    dip_status st = fill(&table, first, columns, n, rows, err);
+    if (st == DIP_OK)
+        st = dip_table_render(out, table, width, err);
     dip_table_free(table);
     return st;
 }
 
 /* A table of the columns among `all` [n <= MOST_COLUMNS] that exist, and an
  * empty line before it. Where the width does not do, the last columns are left
- * out: they are ordered by what matters. */
+ * out (they are ordered by what matters), and names are cut beside the only
+ * one. */
 static dip_status add_table(dip_str *out, const char *first,
                             const dip_report_column *all, size_t n,
                             const dip_report_rows *rows, int width,
@@ -80,7 +98,8 @@ static dip_status add_table(dip_str *out, const char *first,
         return DIP_OK;
     for (; count > 0 && st == DIP_OK; count--) {
         dip_str_clear(&table);
-        st = render(&table, first, columns, count, rows, width, err);
+        st = render(&table, first, columns, count, rows, count > 1 ? 0 : width,
+                    err);
         if (widest_line(dip_str_text(&table)) <= line_limit(width))
             break;
     }
@@ -197,7 +216,11 @@ static dip_status add_worst(dip_str *out, const dip_report_row *label,
                                        dip_report_by_f1, err);
     if (rows.count > WORST_CLASSES)
         rows.count = WORST_CLASSES;
-    dip_str_addf(&first, "worst of %s", label->name);
+    dip_str_add(&first, "worst of ");
+    (void)dip_utf8_fit(&first, label->name, strlen(label->name),
+                       LONGEST_NAME - first.len);
+    if (st == DIP_OK)
+        st = dip_str_status(&first, err);
     if (st == DIP_OK)
         st = add_table(out, dip_str_text(&first), worst, DIP_ARRAY_LEN(worst),
                        &rows, width, err);
@@ -230,7 +253,7 @@ static const dip_report_column matching[] = {
     {"accuracy", "accuracy", DIP_REPORT_REAL},
     {"precision", "precision", DIP_REPORT_REAL},
     {"recall", "recall", DIP_REPORT_REAL},
-    {"pairs", "positives", DIP_REPORT_COUNT},
+    {"positives", "positives", DIP_REPORT_COUNT},
 };
 
 static dip_status add_matching(dip_str *out, const json_t *report, int width,
