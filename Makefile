@@ -143,6 +143,7 @@ test-unit: $(TEST_BIN)
 .PHONY: test-cli
 test-cli: programs
 	@tests/cli/run $(BUILD)/diptych
+	@tests/cli/test_docs $(BUILD)/diptych
 
 ## asan: the unit tests under AddressSanitizer and UBSan
 .PHONY: asan
@@ -161,13 +162,9 @@ demo: programs
 bench: programs
 	@bench/run $(BUILD)
 
-## parity: against Python peers, in a virtual environment of their own
-.PHONY: parity
-parity: programs
-	@tests/parity/run $(BUILD)
 else
-.PHONY: test test-unit test-cli asan demo bench parity
-test test-unit test-cli asan demo bench parity:
+.PHONY: test test-unit test-cli asan demo bench
+test test-unit test-cli asan demo bench:
 	@tools/deps
 	@$(MAKE) --no-print-directory $@ READY=yes
 endif
