@@ -137,25 +137,26 @@ static bool is_of_head(const dip_part *part, const dip_model *model,
                     dip_model_head_name(model, part->head));
 }
 
+/* A head over features brings the projection along: the model computes both at
+ * once, though nothing uses the embedding then. */
 bool dip_part_needs(const dip_part *part, const dip_model *model,
                     const char *parameter)
 {
-    bool embeds = part->head < 0;
+    if (is_of_head(part, model, parameter))
+        return true;
     switch (part->input) {
     case DIP_PART_IMAGES:
         return is_below(parameter, "image") ||
-               (embeds && is_below(parameter, "image_projection")) ||
-               is_of_head(part, model, parameter);
+               is_below(parameter, "image_projection");
     case DIP_PART_TEXTS:
         return is_below(parameter, "text") ||
-               (embeds && is_below(parameter, "text_projection")) ||
-               is_of_head(part, model, parameter);
+               is_below(parameter, "text_projection");
     case DIP_PART_FIELDS:
         return is_below(parameter, "fusion");
     case DIP_PART_EMBEDDING:
         break;
     }
-    return is_of_head(part, model, parameter);
+    return false;
 }
 
 /* ---- inputs -------------------------------------------------------------- */

@@ -1,0 +1,118 @@
+/* What the tests of this folder share: small models, rows, a folder to write
+ * into. Each test runs in an open scope and must leave neither an error nor a
+ * handle. */
+#ifndef DIP_TESTS_EXPORT_HELPER_H
+#define DIP_TESTS_EXPORT_HELPER_H
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "export/format.h"
+#include "export/part.h"
+#include "export/samples.h"
+#include "tests/models/helper.h"
+
+enum { SIDE = 16, CONTEXT = 6, WORDS = 11, ROWS = 20 };
+
+/* The `i`th image tower, text tower and fusion of the tables, going round; a
+ * head for every input. */
+static inline dip_model_config config_of(int i)
+{
+    const char *image = dip_image_kind_at(i % dip_image_kind_count())->name;
+    const char *text = dip_text_kind_at(i % dip_text_kind_count())->name;
+    dip_model_config c = {
+        .image = {.kind = image, .image_size = SIDE},
+        .text = {.kind = text,
+                 .vocabulary = WORDS,
+                 .context = CONTEXT,
+                 .width = 16,
+                 .depth = 2},
+        .embed_dim = 8,
+        .fusion.kind = dip_fusion_kind_at(i % dip_fusion_kind_count())->name,
+        .fields = {"image", "title", "brand"},
+        .field_count = 3,
+        .heads = {{"of product", 4, DIP_HEAD_PRODUCT},
+                  {"of/image", 3, DIP_HEAD_IMAGE},
+                  {"of_text", 5, DIP_HEAD_TEXT},
+                  {"of_photo", 3, DIP_HEAD_IMAGE_FEATURES},
+                  {"of_words", 2, DIP_HEAD_TEXT_FEATURES}},
+        .head_count = 5,
+        .seed = 3,
+    };
+    if (strcmp(image, "vit") == 0) {
+        c.image.patch = 4;
+        c.image.width = 16;
+        c.image.depth = 2;
+    } else if (strcmp(image, "resnet") == 0) {
+        c.image.width = 4;
+        c.image.stem = "small";
+    }
+    return c;
+}
+
+/* Configs after which every row of the three tables was met. */
+static inline int config_count(void)
+{
+    int count = dip_image_kind_count();
+    if (dip_text_kind_count() > count)
+        count = dip_text_kind_count();
+    if (dip_fusion_kind_count() > count)
+        count = dip_fusion_kind_count();
+    return count;
+}
+
+static inline dip_model *make_model(const dip_model_config *config)
+{
+    dip_model *model = NULL;
+    dip_err err = {0};
+    assert_ok(dip_model_create(&model, config, &err), &err);
+    return model;
+}
+
+/* Rows of two text sources with all lengths from 0 on, and photos of which some
+ * are missing; encoded. */
+static inline void fill_samples(dip_samples *s, const dip_model *model)
+{
+    static const int field_text[] = {DIP_SAMPLES_IMAGE, 0, 1};
+    const dip_samples_options options = {.rows = ROWS,
+                                         .image_size = SIDE,
+                                         .context = CONTEXT,
+                                         .text_count = 2,
+                                         .field_text = field_text};
+    dip_err err = {0};
+    assert_ok(dip_samples_make(s, &options, model, &err), &err);
+    const float *pixels = dip_tensor_data(pattern(SIZES(ROWS, 3, SIDE, SIDE)));
+    memcpy(s->images, pixels, sizeof(float) * ROWS * 3 * SIDE * SIDE);
+    for (int i = 0; i < ROWS; i++) {
+        s->has_image[i] = i % 5 != 0;
+        for (int t = 0; t < 2; t++) {
+            s->lengths[t][i] = (i + 3 * t) % (CONTEXT + 1);
+            for (int k = 0; k < s->lengths[t][i]; k++)
+                s->ids[t][i * CONTEXT + k] = 1 + (i * 7 + k * 3 + t) % 10;
+        }
+    }
+    assert_ok(dip_samples_encode(s, model, &err), &err);
+}
+
+/* A folder that does not exist yet, below a new temporary one. */
+typedef struct {
+    char root[32];
+    char dir[48];
+} place;
+
+static inline place make_place(void)
+{
+    place p = {.root = "/tmp/dip-export-XXXXXX"};
+    assert_non_null(mkdtemp(p.root));
+    (void)snprintf(p.dir, sizeof p.dir, "%s/bundle", p.root);
+    return p;
+}
+
+static inline void remove_place(const place *p)
+{
+    dip_err err = {0};
+    assert_ok(dip_tree_remove(p->root, &err), &err);
+}
+
+#endif
