@@ -113,15 +113,17 @@ static dip_status idx_open(idx_file *idx, const char *folder, const char *name,
 static dip_status idx_finish(idx_file *idx, dip_err *err)
 {
     char extra;
-    int got = gzread(idx->file, &extra, 1);
-    if (got == 0)
-        return DIP_OK;
+    int got = gzread(idx->file, &extra, 1), code;
+    const char *words = gzerror(idx->file, &code);
     if (got > 0)
         return dip_fail(err, DIP_EFORMAT, "'%s' goes on after its %u items",
                         idx->path, idx->count);
-    int code;
-    return dip_fail(err, DIP_EFORMAT, "damaged file '%s': %s", idx->path,
-                    gzerror(idx->file, &code));
+    if (code == Z_BUF_ERROR) /* zlib's word for a file that ends too early */
+        return dip_fail(err, DIP_EFORMAT, "'%s' is cut short", idx->path);
+    if (got < 0)
+        return dip_fail(err, DIP_EFORMAT, "damaged file '%s': %s", idx->path,
+                        words);
+    return DIP_OK;
 }
 
 /* ---- rows ---------------------------------------------------------------- */
