@@ -1,5 +1,7 @@
 #include "train/checkpoint.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -206,12 +208,8 @@ dip_status dip_checkpoint_find(char **path, const char *dir, const char *name,
     return st;
 }
 
-static dip_status load_state_json(json_t **out, const char *path, dip_err *err)
+static dip_status load_state_json(json_t **out, const char *file, dip_err *err)
 {
-    *out = NULL;
-    char *file = dip_path_join(path, "state.json");
-    if (file == NULL)
-        return dip_no_memory(err);
     const char *schema;
     dip_status st = dip_json_load(out, file, STATE_LIMIT, err);
     if (st == DIP_OK)
@@ -219,7 +217,6 @@ static dip_status load_state_json(json_t **out, const char *path, dip_err *err)
     if (st == DIP_OK && strcmp(schema, STATE_SCHEMA) != 0)
         st = dip_fail(err, DIP_EFORMAT, "unknown schema '%s' in '%s'", schema,
                       file);
-    free(file);
     return st;
 }
 
@@ -248,14 +245,37 @@ static dip_status read_counts(dip_train_state *state, const json_t *json,
             return dip_fail(err, DIP_EFORMAT, "negative '%s' in '%s'",
                             counts[i].key, file);
     }
-    state->threads = threads <= INT_MAX ? (int)threads : 0;
+    if (threads > INT_MAX)
+        return dip_fail(err, DIP_EFORMAT, "'threads' is too large in '%s'",
+                        file);
+    state->threads = (int)threads;
+    return DIP_OK;
+}
+
+/* The whole of the text must be the number. */
+static dip_status read_texts(dip_train_state *state, const json_t *json,
+                             const char *file, dip_err *err)
+{
+    const char *best, *seed;
+    char *end;
+    dip_status st = dip_json_get_string(&best, json, "best", file, err);
+    if (st == DIP_OK)
+        st = dip_json_get_string(&seed, json, "seed", file, err);
+    if (st != DIP_OK)
+        return st;
+    state->best = strtod(best, &end);
+    if (end == best || *end != '\0')
+        return dip_fail(err, DIP_EFORMAT, "'best' is no number in '%s'", file);
+    errno = 0;
+    state->seed = strtoull(seed, &end, 10);
+    if (!isdigit((unsigned char)seed[0]) || *end != '\0' || errno != 0)
+        return dip_fail(err, DIP_EFORMAT, "'seed' is no number in '%s'", file);
     return DIP_OK;
 }
 
 static dip_status read_rest(dip_train_state *state, const json_t *json,
                             const char *file, dip_err *err)
 {
-    const char *best, *seed;
     dip_status st =
         dip_json_get_number(&state->seconds, json, "seconds", file, err);
     if (st == DIP_OK)
@@ -263,47 +283,44 @@ static dip_status read_rest(dip_train_state *state, const json_t *json,
                                  err);
     if (st == DIP_OK)
         st = dip_json_get_bool(&state->has_best, json, "has_best", file, err);
-    if (st == DIP_OK)
-        st = dip_json_get_string(&best, json, "best", file, err);
-    if (st == DIP_OK)
-        st = dip_json_get_string(&seed, json, "seed", file, err);
-    if (st != DIP_OK)
-        return st;
-    state->best = strtod(best, NULL);
-    state->seed = strtoull(seed, NULL, 10);
-    return DIP_OK;
+    return st == DIP_OK ? read_texts(state, json, file, err) : st;
 }
 
 dip_status dip_checkpoint_read_state(dip_train_state *state, const char *path,
                                      dip_err *err)
 {
     *state = (dip_train_state){0};
-    json_t *json;
-    dip_status st = load_state_json(&json, path, err);
+    json_t *json = NULL;
+    char *file = dip_path_join(path, "state.json");
+    dip_status st =
+        file != NULL ? load_state_json(&json, file, err) : dip_no_memory(err);
     if (st == DIP_OK)
-        st = read_counts(state, json, path, err);
+        st = read_counts(state, json, file, err);
     if (st == DIP_OK)
-        st = read_rest(state, json, path, err);
+        st = read_rest(state, json, file, err);
     json_decref(json);
+    free(file);
     return st;
 }
 
-static dip_status check_digest(const char *checkpoint, const char *file,
+static dip_status check_digest(const char *checkpoint, const char *weights,
                                dip_err *err)
 {
-    json_t *json;
+    json_t *json = NULL;
     const char *expected;
     char digest[DIP_DIGEST_SIZE];
-    dip_status st = load_state_json(&json, checkpoint, err);
+    char *file = dip_path_join(checkpoint, "state.json");
+    dip_status st =
+        file != NULL ? load_state_json(&json, file, err) : dip_no_memory(err);
     if (st == DIP_OK)
-        st = dip_json_get_string(&expected, json, "model_sha256", checkpoint,
-                                 err);
+        st = dip_json_get_string(&expected, json, "model_sha256", file, err);
     if (st == DIP_OK)
-        st = dip_digest_file(digest, file, err);
+        st = dip_digest_file(digest, weights, err);
     if (st == DIP_OK && strcmp(digest, expected) != 0)
         st = dip_fail(err, DIP_EFORMAT,
-                      "weights are not those of state.json: '%s'", file);
+                      "weights are not those of state.json: '%s'", weights);
     json_decref(json);
+    free(file);
     return st;
 }
 
@@ -328,8 +345,11 @@ static dip_status read_optimizer(const char *path, dip_optimizer *optimizer,
         return dip_no_memory(err);
     dip_safetensors *state = NULL;
     dip_status st = dip_safetensors_open(&state, file, err);
-    if (st == DIP_OK)
+    if (st == DIP_OK) {
         st = dip_optimizer_load(optimizer, state, err);
+        if (st != DIP_OK)
+            (void)dip_fail_context(err, "'%s'", file);
+    }
     dip_safetensors_close(state);
     free(file);
     return st;

@@ -142,17 +142,18 @@ static dip_status update(dip_loop *loop, dip_loop_report *report, dip_err *err)
     dip_rng rng =
         dip_rng_stream(loop->state.seed, PURPOSE_STEP_SEED, (uint64_t)step, 0);
     dip_tensor_seed(dip_rng_u64(&rng) >> 1);
+    report->step = step;
+    report->epoch = loop->state.epoch;
     for (int64_t i = 0; i < loop->options.accumulate; i++) {
         dip_status st = micro_batch(loop, &report->loss, &report->rows, err);
         if (st != DIP_OK)
             return st;
         if (!isfinite(report->loss))
-            return dip_fail(err, DIP_ENUMERIC, "loss is %f at step %lld",
-                            report->loss, (long long)step);
+            return dip_fail(err, DIP_ENUMERIC, "loss is %s at step %lld",
+                            isnan(report->loss) ? "NaN" : "infinite",
+                            (long long)step);
         advance(loop);
     }
-    report->step = step;
-    report->epoch = loop->state.epoch;
     report->lr = dip_schedule_lr(&loop->options.schedule, step);
     return dip_optimizer_step(loop->optimizer, step, report->lr,
                               loop->options.clip_grad_norm, &report->grad_norm,

@@ -35,7 +35,8 @@ typedef struct {
 
 /* What one update did; for logs and the progress bar. */
 typedef struct {
-    int64_t step, epoch;
+    int64_t step;  /* counted from 1 */
+    int64_t epoch; /* of its first batch, from 0 */
     int64_t rows;
     double loss, lr, grad_norm;
     double seconds;      /* since the run began, earlier parts included */

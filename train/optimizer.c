@@ -190,8 +190,8 @@ dip_status dip_optimizer_step(dip_optimizer *o, int64_t step, double lr,
     dip_scope_close();
     dip_status st = dip_tensor_status(err);
     if (st == DIP_OK && !finite)
-        st = dip_fail(err, DIP_ENUMERIC, "gradient norm is %f at step %lld",
-                      *norm, (long long)step);
+        st = dip_fail(err, DIP_ENUMERIC, "gradient norm is %s at step %lld",
+                      isnan(*norm) ? "NaN" : "infinite", (long long)step);
     return st;
 }
 
@@ -207,22 +207,42 @@ dip_named_tensor dip_optimizer_state(const dip_optimizer *o, int i)
                               .tensor = o->slots[slot][at]};
 }
 
+static bool same_shape(const dip_tensor *a, const dip_tensor *b)
+{
+    if (dip_tensor_ndim(a) != dip_tensor_ndim(b))
+        return false;
+    for (int i = 0; i < dip_tensor_ndim(a); i++) {
+        if (dip_tensor_size(a, i) != dip_tensor_size(b, i))
+            return false;
+    }
+    return true;
+}
+
+static dip_status load_one(dip_named_tensor state, const dip_safetensors *file,
+                           dip_err *err)
+{
+    int found = dip_safetensors_find(file, state.name);
+    if (found < 0)
+        return dip_fail(err, DIP_EDATA, "no optimizer state '%s'", state.name);
+    dip_scope_open();
+    dip_tensor *value = dip_safetensors_tensor(file, found);
+    bool fits = dip_tensor_failed() || same_shape(state.tensor, value);
+    if (fits)
+        dip_tensor_assign(state.tensor, value);
+    dip_scope_close();
+    if (!fits)
+        return dip_fail(err, DIP_EDATA,
+                        "optimizer state '%s' has another shape than its "
+                        "parameter",
+                        state.name);
+    return dip_tensor_status(err);
+}
+
 dip_status dip_optimizer_load(dip_optimizer *o, const dip_safetensors *file,
                               dip_err *err)
 {
-    dip_scope_open();
     dip_status st = DIP_OK;
-    for (int i = 0; i < dip_optimizer_state_count(o) && st == DIP_OK; i++) {
-        dip_named_tensor state = dip_optimizer_state(o, i);
-        int found = dip_safetensors_find(file, state.name);
-        if (found < 0)
-            st = dip_fail(err, DIP_EFORMAT, "no tensor '%s' in the checkpoint",
-                          state.name);
-        else
-            dip_tensor_assign(state.tensor,
-                              dip_safetensors_tensor(file, found));
-    }
-    dip_scope_close();
-    dip_status tensors = dip_tensor_status(st == DIP_OK ? err : NULL);
-    return st != DIP_OK ? st : tensors;
+    for (int i = 0; i < dip_optimizer_state_count(o) && st == DIP_OK; i++)
+        st = load_one(dip_optimizer_state(o, i), file, err);
+    return st;
 }

@@ -54,7 +54,8 @@ dip_status dip_optimizer_step(dip_optimizer *optimizer, int64_t step, double lr,
 /* The state as named tensors, borrowed from the optimizer. */
 int dip_optimizer_state_count(const dip_optimizer *optimizer);
 dip_named_tensor dip_optimizer_state(const dip_optimizer *optimizer, int i);
-/* Copies the state from `file`; a missing name or another shape is an error. */
+/* Copies the state from `file`; a missing name or another shape is DIP_EDATA.
+ */
 dip_status dip_optimizer_load(dip_optimizer *optimizer,
                               const dip_safetensors *file,
                               dip_err *err) DIP_MUST_CHECK;

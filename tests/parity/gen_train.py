@@ -1,0 +1,114 @@
+"""Golden learning rates and optimizer trajectories for tests/train, computed by
+torch 2.13.0.
+
+    python tests/parity/gen_train.py tests/golden/train
+
+schedule.safetensors holds for each case of SCHEDULES the rates of updates 1 to
+total, F64. optimizer.safetensors holds the starting values (weight, bias), the
+gradients of five updates (grad.<update>.weight, ...), the rates (lr) and for
+each case <case>.<update>.weight and .bias after it, and <case>.norm: the norm of
+the gradients before clipping.
+"""
+
+import sys
+import warnings
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch.optim import SGD, AdamW
+from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR
+
+PEAK = 0.02
+# name: shape, rate of the last update / peak, warm-up, total
+SCHEDULES = {
+    "cosine": ("cosine", 0.0, 4, 23),
+    "cosine_floor": ("cosine", 0.1, 5, 20),
+    "cosine_plain": ("cosine", 0.0, 0, 10),
+    "linear": ("linear", 0.0, 3, 15),
+    "linear_floor": ("linear", 0.25, 1, 12),
+    "constant": ("constant", 0.0, 6, 11),
+}
+UPDATES = 5
+
+
+def rates(make, count):
+    """The rates of a scheduler before each of its `count` first steps."""
+    optimizer = SGD([torch.zeros(1, requires_grad=True)], lr=PEAK)
+    scheduler = make(optimizer)
+    out = []
+    for _ in range(count):
+        out.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    return out
+
+
+def schedule(shape, floor, warmup, total):
+    """Updates 1 to `warmup` climb to the peak; from there the shape falls to
+    the floor, which update `total` has."""
+    rise = rates(lambda o: LinearLR(o, 1 / warmup, 1.0, warmup - 1), warmup) \
+        if warmup > 1 else [PEAK] * warmup
+    span = total - warmup
+    if shape == "cosine":
+        fall = rates(lambda o: CosineAnnealingLR(o, span, PEAK * floor), span + 1)
+    elif shape == "linear":
+        fall = rates(lambda o: LinearLR(o, 1.0, floor, span), span + 1)
+    else:
+        fall = [PEAK] * (span + 1)
+    return torch.tensor(rise + fall[1:], dtype=torch.float64)
+
+
+def trajectory(out, case, make, clip, start, grads, lrs):
+    weight = start["weight"].clone().requires_grad_()
+    bias = start["bias"].clone().requires_grad_()
+    optimizer = make([{"params": [weight]},
+                      {"params": [bias], "weight_decay": 0.0}])
+    norms = []
+    for update in range(UPDATES):
+        weight.grad = grads[f"grad.{update}.weight"].clone()
+        bias.grad = grads[f"grad.{update}.bias"].clone()
+        norms.append(torch.nn.utils.clip_grad_norm_(
+            [weight, bias], clip if clip else float("inf")))
+        for group in optimizer.param_groups:
+            group["lr"] = float(lrs[update])
+        optimizer.step()
+        out[f"{case}.{update}.weight"] = weight.detach().clone()
+        out[f"{case}.{update}.bias"] = bias.detach().clone()
+    out[f"{case}.norm"] = torch.stack(norms)
+
+
+def optimizers():
+    torch.manual_seed(5)
+    start = {"weight": torch.randn(3, 4), "bias": torch.randn(3)}
+    grads = {}
+    for update in range(UPDATES):
+        grads[f"grad.{update}.weight"] = torch.randn(3, 4)
+        grads[f"grad.{update}.bias"] = torch.randn(3)
+    lrs = torch.tensor([0.5, 1.0, 0.75, 0.2, 0.01], dtype=torch.float64) * 0.1
+    out = {**start, **grads, "lr": lrs}
+    cases = {
+        "adamw": (lambda p: AdamW(p, betas=(0.8, 0.95), eps=1e-6,
+                                  weight_decay=0.3), None),
+        "adamw_clipped": (lambda p: AdamW(p, betas=(0.8, 0.95), eps=1e-6,
+                                          weight_decay=0.3), 1.0),
+        "sgd": (lambda p: SGD(p, lr=1.0, momentum=0.9, weight_decay=0.3), None),
+        "sgd_nesterov": (lambda p: SGD(p, lr=1.0, momentum=0.9, nesterov=True,
+                                       weight_decay=0.3), 1.0),
+    }
+    for case, (make, clip) in cases.items():
+        trajectory(out, case, make, clip, start, grads, lrs)
+    return out
+
+
+def main():
+    warnings.simplefilter("ignore")
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({name: schedule(*case) for name, case in SCHEDULES.items()},
+              folder / "schedule.safetensors")
+    save_file(optimizers(), folder / "optimizer.safetensors")
+
+
+if __name__ == "__main__":
+    main()
