@@ -125,13 +125,15 @@ static json_t *describe_preprocessing(const dip_trained *run)
                            .queries = queries};
     for (int f = 0; f < s->field_count; f++) {
         int text = s->field_text[f];
-        fields[f].name = s->fields[f];
-        fields[f].template =
-            text == DIP_SOURCE_IMAGE ? NULL : s->texts[text].template;
+        fields[f] = (dip_preprocessing_text){
+            .name = s->fields[f],
+            .template =
+                text == DIP_SOURCE_IMAGE ? NULL : s->texts[text].template};
     }
     for (int t = 0; t < s->text_count; t++) {
         if (s->texts[t].name == NULL)
-            queries[p.query_count++].template = s->texts[t].template;
+            queries[p.query_count++] =
+                (dip_preprocessing_text){.template = s->texts[t].template};
     }
     dip_scope_open();
     p.temperature = 1.0 / dip_tensor_item(dip_model_scale(run->model));
