@@ -1,16 +1,15 @@
 #!/usr/bin/env python3
-"""Images per second of open_clip's training input, beside bench_input.
+"""Images per second of open_clip's training input, beside bench_loader.
 
-    peer_input.py FOLDER [SIZE [WORKERS [REPEATS]]]
+    peer_input.py FOLDER SIZE WORKERS BATCH
 
 Each JPEG is opened with PIL and passed through
 open_clip.image_transform(is_train=True) (random resized crop .9 to 1, bicubic)
-in a torch DataLoader with that many worker processes. Workers stay alive
-between the repeats, and the first pass is not counted.
+in a torch DataLoader with that many worker processes, which stay alive between
+the measurements. A measurement is one shuffled epoch.
 """
 
 import pathlib
-import statistics
 import sys
 import time
 
@@ -18,14 +17,12 @@ import torch
 from open_clip.transform import image_transform
 from PIL import Image
 
+from serve import serve
+
 
 class Photos(torch.utils.data.Dataset):
     def __init__(self, folder, size):
-        self.paths = [
-            path
-            for path in sorted(pathlib.Path(folder).iterdir())
-            if path.suffix in (".jpg", ".jpeg")
-        ]
+        self.paths = sorted(pathlib.Path(folder).glob("*.jpg"))
         self.transform = image_transform(size, is_train=True)
 
     def __len__(self):
@@ -36,26 +33,24 @@ class Photos(torch.utils.data.Dataset):
 
 
 def main():
-    if len(sys.argv) < 2:
+    if len(sys.argv) != 5:
         sys.exit(__doc__)
-    numbers = [int(argument) for argument in sys.argv[2:]]
-    size, workers, repeats = numbers + [224, 2, 5][len(numbers):]
+    size, workers, batch = map(int, sys.argv[2:])
+    photos = Photos(sys.argv[1], size)
     loader = torch.utils.data.DataLoader(
-        Photos(sys.argv[1], size),
-        batch_size=64,
+        photos,
+        batch_size=batch,
         shuffle=True,
         num_workers=workers,
         persistent_workers=True,
     )
-    rates = []
-    for i in range(repeats + 1):
+
+    def one_epoch():
         start = time.perf_counter()
-        count = sum(len(batch) for batch in loader)
-        rate = count / (time.perf_counter() - start)
-        if i > 0:
-            rates.append(rate)
-            print(f"{rate:.0f} images/s", flush=True)
-    print(f"median {statistics.median(rates):.0f} images/s")
+        count = sum(len(images) for images in loader)
+        return count / (time.perf_counter() - start)
+
+    serve({"photos": len(photos)}, one_epoch)
 
 
 if __name__ == "__main__":
