@@ -87,10 +87,11 @@ static dip_status compare(dip_gate_line *line, const float *rows,
     if (line->max <= DIP_GATE_TOLERANCE)
         return DIP_OK;
     return dip_fail(err, DIP_EVERIFY,
-                    "'%s' differs from the model at batch size %lld: row %lld "
-                    "is %.2e away, more than %.0e",
-                    line->artefact, (long long)line->batch, (long long)worst,
-                    line->max, DIP_GATE_TOLERANCE);
+                    "'%s' differs from the model at batch size %lld%s%s: row "
+                    "%lld is %.2e away, more than %.0e",
+                    line->artefact, (long long)line->batch,
+                    *line->inputs_are != '\0' ? ", " : "", line->inputs_are,
+                    (long long)worst, line->max, DIP_GATE_TOLERANCE);
 }
 
 static dip_status add_line(dip_gate_report *report, const dip_gate_line *line,
@@ -108,10 +109,11 @@ static dip_status check_batch(dip_gate_report *report, const dip_gate_case *c,
                               const float *wanted, float *rows, int64_t width,
                               dip_err *err)
 {
-    dip_gate_line line = {.tokens = c->tokens,
-                          .batch = batch,
+    dip_gate_line line = {.batch = batch,
                           .rows = dip_tensor_size(c->inputs[0], 0)};
     (void)snprintf(line.artefact, sizeof line.artefact, "%s", c->artefact);
+    (void)snprintf(line.inputs_are, sizeof line.inputs_are, "%s",
+                   c->inputs_are);
     dip_status st = run_all(rows, width, c, artefact, batch, err);
     if (st != DIP_OK) {
         (void)dip_fail_context(err, "'%s' fails at batch size %lld",
@@ -171,7 +173,7 @@ dip_status dip_gate_report_table(dip_str *out, const dip_gate_report *report,
                                  int width, dip_err *err)
 {
     static const dip_table_column columns[] = {
-        {"artefact", DIP_ALIGN_LEFT}, {"tokens", DIP_ALIGN_RIGHT},
+        {"artefact", DIP_ALIGN_LEFT}, {"inputs", DIP_ALIGN_LEFT},
         {"batch", DIP_ALIGN_RIGHT},   {"rows", DIP_ALIGN_RIGHT},
         {"max", DIP_ALIGN_RIGHT},     {"mean", DIP_ALIGN_RIGHT}};
     dip_table *table = NULL;
@@ -179,10 +181,7 @@ dip_status dip_gate_report_table(dip_str *out, const dip_gate_report *report,
     for (size_t i = 0; i < report->count && st == DIP_OK; i++) {
         const dip_gate_line *line = &report->lines[i];
         dip_table_cell(table, line->artefact);
-        if (line->tokens > 0)
-            dip_table_cellf(table, "%lld", (long long)line->tokens);
-        else
-            dip_table_cell(table, "");
+        dip_table_cell(table, line->inputs_are);
         dip_table_cellf(table, "%lld", (long long)line->batch);
         dip_table_cellf(table, "%lld", (long long)line->rows);
         dip_table_cellf(table, "%.1e", line->max);
@@ -199,14 +198,11 @@ json_t *dip_gate_report_json(const dip_gate_report *report)
     json_t *all = json_array();
     for (size_t i = 0; i < report->count; i++) {
         const dip_gate_line *line = &report->lines[i];
-        json_t *json =
-            json_pack("{s:s, s:I, s:I, s:o, s:o}", "artefact", line->artefact,
-                      "batch_size", (json_int_t)line->batch, "rows",
-                      (json_int_t)line->rows, "max", dip_json_real(line->max),
-                      "mean", dip_json_real(line->mean));
-        if (json != NULL && line->tokens > 0)
-            (void)json_object_set_new(json, "tokens",
-                                      json_integer(line->tokens));
+        json_t *json = json_pack(
+            "{s:s, s:s, s:I, s:I, s:o, s:o}", "artefact", line->artefact,
+            "inputs", line->inputs_are, "batch_size", (json_int_t)line->batch,
+            "rows", (json_int_t)line->rows, "max", dip_json_real(line->max),
+            "mean", dip_json_real(line->mean));
         if (json_array_append_new(all, json) != 0) {
             json_decref(all);
             return NULL;

@@ -13,8 +13,9 @@
 #include "base/str.h"
 #include "tensor/tensor.h"
 
-#define DIP_GATE_TOLERANCE 1e-5
-#define DIP_GATE_NAME_MAX  96
+#define DIP_GATE_TOLERANCE  1e-5
+#define DIP_GATE_NAME_MAX   96
+#define DIP_GATE_INPUTS_MAX 32
 
 /* Gives rows [B, W] for inputs whose first dimension is B. Follows
  * tensor/tensor.h: the result is in the open scope, failures stick. */
@@ -27,8 +28,8 @@ typedef struct {
 
 /* All rows that an artefact is run on. */
 typedef struct {
-    const char *artefact; /* for messages and the report */
-    int64_t tokens;       /* T of the texts; 0: no texts */
+    const char *artefact;   /* for messages and the report */
+    const char *inputs_are; /* "3 tokens"; "" where there is but one way */
     dip_tensor *const *inputs;
     int input_count; /* at most 2 */
 } dip_gate_case;
@@ -36,7 +37,8 @@ typedef struct {
 /* An artefact at one batch size. */
 typedef struct {
     char artefact[DIP_GATE_NAME_MAX];
-    int64_t tokens, batch, rows;
+    char inputs_are[DIP_GATE_INPUTS_MAX];
+    int64_t batch, rows;
     double max, mean; /* distance over the rows */
 } dip_gate_line;
 

@@ -266,11 +266,11 @@ static dip_tensor *compute_live(void *user, dip_tensor *const *inputs)
 }
 
 static dip_status pass(const check *c, dip_tensor *const *inputs,
-                       int64_t tokens, dip_err *err)
+                       const char *inputs_are, dip_err *err)
 {
     const dip_gate_side live = {compute_live, (void *)c};
     const dip_gate_case rows = {.artefact = c->artefact,
-                                .tokens = tokens,
+                                .inputs_are = inputs_are,
                                 .inputs = inputs,
                                 .input_count = dip_part_input_count(c->part)};
     return dip_gate_check(c->report, &rows, c->side, &live, err);
@@ -287,7 +287,9 @@ static dip_status verify_tokens(const check *c, int64_t tokens, dip_err *err)
     for (int64_t i = 0; length != NULL && i < s->rows; i++)
         length[i] = length[i] < tokens ? length[i] : tokens;
     dip_tensor *inputs[2] = {dip_t_narrow(ids, 1, 0, tokens), lengths};
-    return pass(c, inputs, tokens, err);
+    char words[DIP_GATE_INPUTS_MAX];
+    (void)snprintf(words, sizeof words, "%lld tokens", (long long)tokens);
+    return pass(c, inputs, words, err);
 }
 
 static dip_status verify_texts(const check *c, dip_err *err)
@@ -317,21 +319,21 @@ static dip_status verify_fields(const check *c, dip_err *err)
     dip_tensor *inputs[2] = {
         dip_tensor_borrow(s->field_rows, DIP_F32, 3, sizes),
         dip_tensor_from(s->field_present, DIP_BOOL, 2, sizes)};
-    dip_status st = pass(c, inputs, 0, err);
+    dip_status st = pass(c, inputs, "", err);
     uint8_t *present = dip_tensor_data(inputs[1]);
     for (int64_t i = 0; present != NULL && i < s->rows; i++) {
         int64_t hidden = i % (count + 1);
         if (hidden < count)
             present[i * count + hidden] = 0;
     }
-    return st == DIP_OK ? pass(c, inputs, 0, err) : st;
+    return st == DIP_OK ? pass(c, inputs, "some fields hidden", err) : st;
 }
 
 static dip_status verify_rows(const check *c, float *rows, int ndim,
                               const int64_t *sizes, dip_err *err)
 {
     dip_tensor *input = dip_tensor_borrow(rows, DIP_F32, ndim, sizes);
-    return pass(c, &input, 0, err);
+    return pass(c, &input, "", err);
 }
 
 static dip_status verify(const check *c, dip_err *err)

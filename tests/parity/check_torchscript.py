@@ -1,0 +1,83 @@
+"""Runs an exported TorchScript bundle in Python, as a serving team would.
+
+    python tests/parity/check_torchscript.py BUNDLE
+
+Checks the digests of manifest.json, then loads every artefact with
+torch.jit.load() and compares it with the embeddings in samples.safetensors, for
+all sample rows together and for each alone. Ends with 1 if a row differs by
+more than the manifest's tolerance. Peers: torch 2.13.0, safetensors.
+"""
+
+import hashlib
+import json
+import pathlib
+import sys
+
+import torch
+from safetensors.torch import load_file
+
+
+def check_digests(bundle, manifest):
+    for entry in manifest["files"]:
+        data = (bundle / entry["name"]).read_bytes()
+        assert len(data) == entry["bytes"], entry["name"]
+        assert hashlib.sha256(data).hexdigest() == entry["sha256"], entry["name"]
+
+
+def distance(a, b):
+    """The largest ||a - b|| / ||b|| of a row; ||a|| where b is zero."""
+    assert a.shape == b.shape, (a.shape, b.shape)
+    a, b = a.double(), b.double()
+    length = b.norm(dim=1)
+    gap = (a - b).norm(dim=1)
+    return (gap / torch.where(length > 0, length, 1.0)).max().item()
+
+
+def inputs_of(part, samples):
+    if part == "image_encoder":
+        return [samples["images"]], samples["image_embeddings"]
+    if part == "text_encoder":
+        return [samples["ids"], samples["lengths"]], samples["text_embeddings"]
+    if part == "fusion":
+        return [samples["fields"], samples["present"]], samples["product_embeddings"]
+    return None, None  # a head: its logits are no sample
+
+
+def worst_distance(module, inputs, wanted):
+    worst = distance(module(*inputs), wanted)
+    for i in range(len(wanted)):
+        row = module(*[x[i : i + 1] for x in inputs])
+        worst = max(worst, distance(row, wanted[i : i + 1]))
+    return worst
+
+
+def cut_texts(module, inputs, wanted):
+    """Texts without the padding that they need not have."""
+    longest = max(1, int(inputs[1].max()))
+    return distance(module(inputs[0][:, :longest], inputs[1]), wanted)
+
+
+@torch.inference_mode()
+def main():
+    bundle = pathlib.Path(sys.argv[1])
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    samples = load_file(bundle / "samples.safetensors")
+    tolerance = manifest["verification"]["tolerance"]
+    check_digests(bundle, manifest)
+    failed = False
+    for artefact in manifest["artefacts"]:
+        module = torch.jit.load(str(bundle / artefact["file"]), map_location="cpu")
+        module.eval()
+        inputs, wanted = inputs_of(artefact["part"], samples)
+        if inputs is None:
+            continue
+        worst = worst_distance(module, inputs, wanted)
+        if artefact["part"] == "text_encoder":
+            worst = max(worst, cut_texts(module, inputs, wanted))
+        failed |= not worst <= tolerance
+        print(f"{artefact['file']:24} {worst:.1e}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
