@@ -11,6 +11,7 @@ int main(int argc, char **argv)
         {"export", dip_cmd_export, "diptych export"},
         {"search", dip_cmd_search, "diptych search"},
         {"options", dip_cmd_options, "diptych options"},
+        {"versions", dip_cmd_versions, "diptych versions"},
     };
     return dip_dispatch(commands, DIP_ARRAY_LEN(commands), argc, argv);
 }

@@ -658,3 +658,11 @@ dip_status dip_h5_write_rows(const dip_h5_dataset *dataset, int64_t first,
               : dip_fail(err, DIP_EIO, "cannot write dataset '%s' of '%s'",
                          dataset->name, dataset->path);
 }
+
+#define TEXT_OF(x)          #x
+#define VERSION_OF(a, b, c) TEXT_OF(a) "." TEXT_OF(b) "." TEXT_OF(c)
+
+const char *dip_h5_version(void)
+{
+    return VERSION_OF(H5_VERS_MAJOR, H5_VERS_MINOR, H5_VERS_RELEASE);
+}

@@ -135,4 +135,7 @@ dip_status dip_h5_write_rows(const dip_h5_dataset *dataset, int64_t first,
                              int64_t count, const void *values,
                              dip_err *err) DIP_MUST_CHECK;
 
+/* Of the headers that this program was built with: "1.10.8"; static. */
+const char *dip_h5_version(void);
+
 #endif

@@ -216,7 +216,7 @@ dip_tensor *dip_make_embedding(const dip_maker *maker, int64_t rows,
                                int64_t width)
 {
     dip_maker inner = dip_maker_in(maker, "token_embedding");
-    return dip_make_normal(&inner, "weight", DIP_PARAM_WEIGHT, 1.0, 2,
+    return dip_make_normal(&inner, "weight", DIP_PARAM_WEIGHT, 0.02, 2,
                            (int64_t[]){rows, width});
 }
 

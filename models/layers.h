@@ -94,7 +94,7 @@ dip_tensor *dip_relu_over(dip_tensor *x);
 dip_tensor *dip_drop_path(const dip_tensor *x, double p, bool training);
 
 /* A table of embeddings [rows, width] under name "token_embedding.weight",
- * standard normal as torch.nn.Embedding. */
+ * normal with a deviation of .02, as CLIP starts its own. */
 dip_tensor *dip_make_embedding(const dip_maker *maker, int64_t rows,
                                int64_t width);
 /* The learned token [W] once for each row of x [B, T, W]: [B, 1, W]. */
