@@ -35,7 +35,7 @@ static const struct argp_option options[] = {
     {"checkpoint", OPT_CHECKPOINT, "NAME", 0,
      "best (default), latest or step-…", 0},
     {"rows", OPT_ROWS, "N", 0, "rows to verify on (default 64)", 0},
-    {"quiet", OPT_QUIET, 0, 0, "no table", 0},
+    {"quiet", OPT_QUIET, 0, 0, "no progress bar and no table", 0},
     {0}};
 
 typedef struct {
@@ -211,8 +211,12 @@ static dip_status write_bundle(dip_bundle *bundle, const dip_trained *run,
     bundle->config_path = config;
     bundle->preprocessing = preprocessing;
     bundle->run = about;
+    dip_cli_bar bar = {.label = "verify", .unit = "parts", .quiet = a->quiet};
+    bundle->job.tick = dip_cli_tick;
+    bundle->job.tick_user = &bar;
     if (st == DIP_OK)
         st = dip_bundle_write(&report, bundle, a->out, err);
+    dip_progress_finish(bar.bar);
     if (st == DIP_OK && !a->quiet)
         st = print_checks(&report, a, err);
     dip_gate_report_free(&report);
@@ -275,6 +279,7 @@ int dip_cmd_export(int argc, char **argv)
     dip_trained *run = NULL;
     arguments a = {.checkpoint = "best", .split = DIP_SPLIT_TEST, .rows = 64};
     (void)argp_parse(&argp, argc, argv, 0, NULL, &a);
+    dip_cli_catch_signals();
     dip_status st = dip_trained_load(&run, a.dir, a.checkpoint, overrides,
                                      DIP_ARRAY_LEN(overrides), &err);
     if (st == DIP_OK)

@@ -29,3 +29,11 @@ const dip_export_format *dip_export_format_find(const char *name)
     }
     return NULL;
 }
+
+dip_status dip_export_tick(const dip_export_job *job, int64_t done,
+                           int64_t total, dip_err *err)
+{
+    if (job->tick == NULL || job->tick(job->tick_user, done, total))
+        return DIP_OK;
+    return dip_fail(err, DIP_EINTERRUPT, "stopped; nothing was written");
+}

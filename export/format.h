@@ -4,6 +4,8 @@
 #define DIP_EXPORT_FORMAT_H
 
 #include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "base/status.h"
 #include "export/gate.h"
@@ -15,7 +17,15 @@ typedef struct {
     dip_model *model;
     dip_model *blank; /* a second one of the same config, to read files into */
     const dip_samples *samples; /* encoded by `model` */
+    /* Called before each part and at the end; false asks to stop. May be
+     * NULL. */
+    bool (*tick)(void *user, int64_t done, int64_t total);
+    void *tick_user;
 } dip_export_job;
+
+/* Calls the tick; DIP_EINTERRUPT when it asks to stop. */
+dip_status dip_export_tick(const dip_export_job *job, int64_t done,
+                           int64_t total, dip_err *err) DIP_MUST_CHECK;
 
 /* What a format says of its files. */
 typedef struct {

@@ -80,6 +80,18 @@ static dip_tensor *compute(void *user, dip_tensor *const *inputs)
     return dip_part_compute(r->part, r->model, inputs);
 }
 
+static dip_status verify_part(dip_export_result *result,
+                              const dip_export_job *job, const dip_part *part,
+                              dip_err *err)
+{
+    char name[DIP_GATE_NAME_MAX];
+    (void)snprintf(name, sizeof name, "%s %.*s", FILE_NAME, DIP_PART_NAME_MAX,
+                   part->name);
+    reader r = {part, job->blank};
+    return dip_part_verify(&result->gate, part, job->model, name,
+                           &(dip_gate_side){compute, &r}, err);
+}
+
 /* The file, read into the blank model, must encode as the live one does. */
 static dip_status verify_rows(dip_export_result *result,
                               const dip_export_job *job, const char *path,
@@ -90,14 +102,11 @@ static dip_status verify_rows(dip_export_result *result,
     dip_status st =
         dip_weights_load(dip_model_params(job->blank), "", path, err);
     for (int i = 0; i < count && st == DIP_OK; i++) {
-        char name[DIP_GATE_NAME_MAX];
-        (void)snprintf(name, sizeof name, "%s %.*s", FILE_NAME,
-                       DIP_PART_NAME_MAX, parts[i].name);
-        reader r = {&parts[i], job->blank};
-        st = dip_part_verify(&result->gate, &parts[i], job->model, name,
-                             &(dip_gate_side){compute, &r}, err);
+        st = dip_export_tick(job, i, count, err);
+        if (st == DIP_OK)
+            st = verify_part(result, job, &parts[i], err);
     }
-    return st;
+    return st == DIP_OK ? dip_export_tick(job, count, count, err) : st;
 }
 
 static dip_status write_weights(dip_export_result *result,

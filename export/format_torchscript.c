@@ -145,9 +145,12 @@ static dip_status write_parts(dip_export_result *result,
     dip_part parts[DIP_PARTS_MAX];
     int count = dip_part_list(parts, job->model, job->samples);
     dip_status st = DIP_OK;
-    for (int i = 0; i < count && st == DIP_OK; i++)
-        st = write_part(result, job, &parts[i], dir, err);
-    return st;
+    for (int i = 0; i < count && st == DIP_OK; i++) {
+        st = dip_export_tick(job, i, count, err);
+        if (st == DIP_OK)
+            st = write_part(result, job, &parts[i], dir, err);
+    }
+    return st == DIP_OK ? dip_export_tick(job, count, count, err) : st;
 }
 
 const dip_export_format dip_export_torchscript = {

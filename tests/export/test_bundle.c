@@ -71,15 +71,16 @@ static void set_stage(stage *s, const char *format)
     s->data = json_pack("{s:s}", "split", "test");
     (void)snprintf(s->config, sizeof s->config, "%s/config.yaml", s->at.root);
     assert_ok(dip_file_write(s->config, "name: test\n", 11, &err), &err);
-    s->bundle = (dip_bundle){.format = dip_export_format_find(format),
-                             .job = {s->model, s->blank, &s->samples},
-                             .config_path = s->config,
-                             .tokenizer = s->tokenizer,
-                             .labels = s->labels,
-                             .preprocessing = s->preprocessing,
-                             .version = "1.2.3",
-                             .run = s->run,
-                             .data = s->data};
+    s->bundle = (dip_bundle){
+        .format = dip_export_format_find(format),
+        .job = {.model = s->model, .blank = s->blank, .samples = &s->samples},
+        .config_path = s->config,
+        .tokenizer = s->tokenizer,
+        .labels = s->labels,
+        .preprocessing = s->preprocessing,
+        .version = "1.2.3",
+        .run = s->run,
+        .data = s->data};
 }
 
 static void strike(stage *s)
@@ -295,6 +296,28 @@ static void test_bundle_that_differs_leaves_nothing(void **state)
     strike(&s);
 }
 
+/* As a signal does after the first part. */
+static bool stop_soon(void *user, int64_t done, int64_t total)
+{
+    (void)user;
+    assert_int_equal(total, 8);
+    return done < 1;
+}
+
+static void test_bundle_that_is_stopped_leaves_nothing(void **state)
+{
+    (void)state;
+    for (int i = 0; i < dip_export_format_count(); i++) {
+        stage s;
+        dip_err err = {0};
+        set_stage(&s, dip_export_format_at(i)->name);
+        s.bundle.job.tick = stop_soon;
+        assert_int_equal(write_stage(&s, &err), DIP_EINTERRUPT);
+        assert_beside(&s, "config.yaml");
+        strike(&s);
+    }
+}
+
 static void test_bundle_without_its_config_leaves_nothing(void **state)
 {
     (void)state;
@@ -316,6 +339,7 @@ int main(void)
         MODEL_TEST(test_bundle_holds_samples_of_the_model),
         MODEL_TEST(test_bundle_never_replaces_anything),
         MODEL_TEST(test_bundle_that_differs_leaves_nothing),
+        MODEL_TEST(test_bundle_that_is_stopped_leaves_nothing),
         MODEL_TEST(test_bundle_without_its_config_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,7 +11,8 @@ static void write_model(const place *p, dip_model *model, dip_model *blank,
                         const dip_samples *samples, size_t checks)
 {
     dip_err err = {0};
-    const dip_export_job job = {model, blank, samples};
+    const dip_export_job job = {
+        .model = model, .blank = blank, .samples = samples};
     dip_export_result result = {.artefacts = json_array()};
     assert_ok(dip_dir_make(p->dir, &err), &err);
     assert_ok(dip_export_format_find("safetensors")
@@ -78,7 +79,8 @@ static void test_safetensors_that_do_not_load_are_refused(void **state)
     fill_samples(&samples, model);
     place p = make_place();
     dip_err err = {0};
-    const dip_export_job job = {model, blank, &samples};
+    const dip_export_job job = {
+        .model = model, .blank = blank, .samples = &samples};
     dip_export_result result = {.artefacts = json_array()};
     assert_ok(dip_dir_make(p.dir, &err), &err);
     assert_int_equal(dip_export_format_find("safetensors")

@@ -13,7 +13,7 @@ static place export_model(dip_export_result *result, dip_model *model,
 {
     place p = make_place();
     dip_err err = {0};
-    const dip_export_job job = {model, NULL, samples};
+    const dip_export_job job = {.model = model, .samples = samples};
     *result = (dip_export_result){.artefacts = json_array()};
     assert_ok(dip_dir_make(p.dir, &err), &err);
     assert_ok(
