@@ -75,7 +75,7 @@ static dip_status parse_piece(dip_template *template, const char *text,
         } else if (c == '{') {
             const char *name = text + *at + 1;
             size_t len = strcspn(name, "{}");
-            *at += len + 2;
+            *at += len + (name[len] == '}' ? 2 : 1); /* not past the end */
             st = name[len] == '}'
                      ? find_name(&column, name, len, names, name_count, err)
                      : dip_fail(err, DIP_EDATA, "'{' without a '}'");
