@@ -1,0 +1,95 @@
+# Completion of `diptych` for bash: source it, or let `make install` put it
+# where bash-completion looks. The test of the docs compares it with the help
+# of each command.
+
+_diptych_commands="import inspect audit synth train eval search export options"
+
+# The long options of a command. `=` behind one: a value follows.
+_diptych_options() {
+    case $1 in
+    "") echo --help --version ;;
+    import) echo --id= --text= --label= --number= --split= --split-ratio= \
+        --group= --images= --image= --exif= --max-pixels= --store= --format= \
+        --out= --quiet --shard-rows= --skip-bad --help --usage ;;
+    "import fashion-mnist") echo --out= --quiet --shard-rows= --title= --val= \
+        --help --usage ;;
+    "import judgements") echo --format= --grade= --id= --into= --query= \
+        --quiet --skip-bad --split= --help --usage ;;
+    "import interactions") echo --format= --id= --into= --quiet --skip-bad \
+        --split= --time= --user= --weight= --help --usage ;;
+    inspect) echo --json --rows= --verify --help --usage ;;
+    audit) echo --context= --json --quiet --rare= --strict --title= --help \
+        --usage ;;
+    synth) echo --out= --queries= --quiet --rows= --seed= --shard-rows= \
+        --size= --users= --help --usage ;;
+    train) echo --check --data= --quiet --resume --run= --stop-at= --help \
+        --usage ;;
+    eval) echo --checkpoint= --data= --json --out= --quiet --split= --help \
+        --usage ;;
+    search) echo --checkpoint= --data= --fields= --image= --json --quiet \
+        --split= --text= --top= --help --usage ;;
+    export) echo --checkpoint= --data= --format= --out= --quiet --rows= \
+        --split= --help --usage ;;
+    options) echo --help --usage ;;
+    esac
+}
+
+# The values of an option that has few; nothing means files.
+_diptych_values() {
+    case "$1 $2" in
+    "eval --split" | "search --split" | "export --split") echo train val test ;;
+    *" --checkpoint") echo best latest ;;
+    *" --exif") echo on off ;;
+    *" --store") echo encoded pixels: ;;
+    import*" --format") echo csv tsv jsonl ;;
+    "export --format") echo safetensors torchscript ;;
+    esac
+}
+
+_diptych() {
+    local current=${COMP_WORDS[COMP_CWORD]} command="" option="" words
+    local previous=${COMP_WORDS[COMP_CWORD - 1]}
+    ((COMP_CWORD > 1)) && command=${COMP_WORDS[1]}
+    if [[ $command == import && $COMP_CWORD -gt 2 ]]; then
+        case ${COMP_WORDS[2]} in
+        fashion-mnist | judgements | interactions)
+            command+=" ${COMP_WORDS[2]}" ;;
+        esac
+    fi
+
+    # Bash splits words at "=": --split = va
+    if [[ $current == "=" ]]; then
+        option=$previous current=""
+    elif [[ $previous == "=" ]]; then
+        option=${COMP_WORDS[COMP_CWORD - 2]}
+    elif [[ $previous == --* && $(_diptych_options "$command") == \
+        *"$previous="* ]]; then
+        option=$previous
+    fi
+
+    COMPREPLY=()
+    if [[ $option == --* ]]; then
+        words=$(_diptych_values "$command" "$option")
+    elif [[ $current == -* ]]; then
+        words=$(_diptych_options "$command")
+    elif ((COMP_CWORD == 1)); then
+        words=$_diptych_commands
+    elif [[ $command == import ]] && ((COMP_CWORD == 2)); then
+        mapfile -t COMPREPLY < <(compgen -f -- "$current")
+        words="fashion-mnist judgements interactions"
+    fi
+    if [[ -n $words ]]; then
+        mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY \
+            < <(compgen -W "$words" -- "$current")
+    else
+        mapfile -t COMPREPLY < <(compgen -f -- "$current")
+    fi
+    # A space after a word, but not between an option and its value, nor
+    # within a path.
+    if [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *[=:] ]]; then
+        compopt -o nospace 2>/dev/null
+    fi
+    return 0
+}
+
+complete -o filenames -F _diptych diptych
