@@ -123,6 +123,8 @@ static void test_table_reader_names_file_and_line(void **state)
          "d.csv:2: text after a closing quote"},
         {"e.csv", "id,t\n1,a\"b\n", DIP_EFORMAT,
          "e.csv:2: quote inside a field that is not quoted"},
+        {"cr.csv", "id,t\r1,a\r2\r", DIP_EFORMAT,
+         "cr.csv:3: 1 fields where 2 are due"},
         {"f.csv", "id,t,id\n", DIP_EFORMAT,
          "f.csv:1: two columns are named 'id'"},
         {"g.tsv", "id\tt\n1\ta\tb\n", DIP_EFORMAT,
