@@ -29,7 +29,7 @@ int64_t dip_cli_int(struct argp_state *state, const char *option,
     return value;
 }
 
-/* ---- lists --------------------------------------------------------------- */
+/* ---- lists ---- */
 
 void dip_cli_list_add(struct argp_state *state, const char *option,
                       dip_cli_list *list, const char *text)
@@ -59,7 +59,7 @@ void dip_cli_list_free(dip_cli_list *list)
     *list = (dip_cli_list){0};
 }
 
-/* ---- signals and the bar ------------------------------------------------- */
+/* ---- signals and the bar ---- */
 
 /* A handler can reach nothing but a global. */
 static volatile sig_atomic_t stop;
@@ -95,7 +95,7 @@ bool dip_cli_tick(void *user, int64_t done, int64_t total)
     return !stop;
 }
 
-/* ---- words --------------------------------------------------------------- */
+/* ---- words ---- */
 
 void dip_cli_add_count(dip_str *out, int64_t n)
 {

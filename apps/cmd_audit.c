@@ -77,7 +77,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* ---- what the examples are ----------------------------------------------- */
+/* ---- what the examples are ---- */
 
 static bool is_about_classes(dip_audit_kind kind)
 {
@@ -102,7 +102,7 @@ static int count_severity(const dip_audit *audit, dip_audit_severity severity)
     return count;
 }
 
-/* ---- text ---------------------------------------------------------------- */
+/* ---- text ---- */
 
 static void add_quoted(dip_str *out, dip_bytes text)
 {
@@ -240,7 +240,7 @@ static dip_status print_text(const dip_audit *audit, const dip_catalog *catalog,
     return st;
 }
 
-/* ---- JSON ---------------------------------------------------------------- */
+/* ---- JSON ---- */
 
 static json_t *example_json(const dip_finding *finding, const int64_t *example,
                             const dip_catalog *catalog)
@@ -324,7 +324,7 @@ static dip_status print_json(const dip_audit *audit, const dip_catalog *catalog,
     return st;
 }
 
-/* ---- the command --------------------------------------------------------- */
+/* ---- the command ---- */
 
 static dip_status audit_catalog(const arguments *a, bool *clean, dip_err *err)
 {

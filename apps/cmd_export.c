@@ -109,7 +109,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     }
 }
 
-/* ---- what stands in the bundle ------------------------------------------ */
+/* ---- what stands in the bundle ---- */
 
 static json_t *describe_preprocessing(const dip_trained *run)
 {
@@ -163,7 +163,7 @@ static json_t *describe_data(const dip_corpus *corpus, dip_split split)
                      dip_split_name(split));
 }
 
-/* ---- exporting ----------------------------------------------------------- */
+/* ---- exporting ---- */
 
 static dip_status read_samples(dip_samples *samples, const dip_trained *run,
                                const dip_corpus *corpus, const arguments *a,

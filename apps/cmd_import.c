@@ -11,7 +11,7 @@
 #include "data/fashion_mnist.h"
 #include "data/import.h"
 
-/* ---- diptych import TABLE ------------------------------------------------ */
+/* ---- diptych import TABLE ---- */
 
 enum {
     OPT_IMAGES = 0x100,
@@ -265,7 +265,7 @@ static int import_table(int argc, char **argv)
     return code;
 }
 
-/* ---- diptych import fashion-mnist DIR ------------------------------------ */
+/* ---- diptych import fashion-mnist DIR ---- */
 
 static const struct argp_option fashion_options[] = {
     {"out", 'o', "FILE.h5", 0, "the catalog to write", 0},
@@ -346,7 +346,7 @@ static int import_fashion_mnist(int argc, char **argv)
     return code;
 }
 
-/* ---- choosing ------------------------------------------------------------ */
+/* ---- choosing ---- */
 
 int dip_cmd_import(int argc, char **argv)
 {

@@ -11,7 +11,7 @@
 #include "base/utf8.h"
 #include "data/inspect.h"
 
-/* ---- text ---------------------------------------------------------------- */
+/* ---- text ---- */
 
 enum { SHOWN_DIGEST = 12, SHOWN_CLASS = 24 };
 
@@ -42,7 +42,7 @@ static void add_bytes(dip_table *table, int64_t bytes)
     dip_str_free(&words);
 }
 
-/* ---- one table for each kind of column ----------------------------------- */
+/* ---- one table for each kind of column ---- */
 
 static void add_file(dip_table *table, const json_t *file)
 {
@@ -189,7 +189,7 @@ static dip_status add_section(dip_str *out, size_t section, const json_t *facts,
     return st;
 }
 
-/* ---- the rest ------------------------------------------------------------ */
+/* ---- the rest ---- */
 
 static void add_line(dip_str *out, const char *name, const char *value)
 {
@@ -282,7 +282,7 @@ static dip_status add_facts(dip_str *out, const json_t *facts, int width,
     return st == DIP_OK ? dip_str_status(out, err) : st;
 }
 
-/* ---- the command --------------------------------------------------------- */
+/* ---- the command ---- */
 
 enum { OPT_JSON = 0x100, OPT_VERIFY, OPT_ROWS };
 

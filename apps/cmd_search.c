@@ -97,8 +97,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     }
 }
 
-/* ---- the query
- * -------------------------------------------------------------------- */
+/* ---- the query ---- */
 
 static dip_status decode_photo(float *pixels, const char *path,
                                const dip_settings *s, dip_err *err)
@@ -157,8 +156,7 @@ static dip_status encode_photo(float *out, const dip_embed_job *job,
     return st;
 }
 
-/* ---- results
- * ------------------------------------------------------------------------ */
+/* ---- results ---- */
 
 typedef struct {
     const dip_catalog *catalog;
@@ -262,8 +260,7 @@ static dip_status print_json(const results *r, dip_err *err)
     return st;
 }
 
-/* ---- searching
- * ------------------------------------------------------------------------ */
+/* ---- searching ---- */
 
 static dip_status choose_fields(dip_field_set *set, const arguments *a,
                                 const dip_settings *s, dip_err *err)

@@ -203,8 +203,7 @@ void dip_corpus_free(dip_corpus *c)
     free(c);
 }
 
-/* ---- tokenizer -------------------------------------------------------------
- */
+/* ---- tokenizer ---- */
 
 static dip_status add_row(dip_tokenizer_builder *builder, const dip_corpus *c,
                           int64_t row, dip_str *text, dip_err *err)
@@ -273,8 +272,7 @@ void dip_corpus_set_tokenizer(dip_corpus *c, const dip_tokenizer *tokenizer)
         c->sources[i].tokenizer = tokenizer;
 }
 
-/* ---- loaders ---------------------------------------------------------------
- */
+/* ---- loaders ---- */
 
 dip_status dip_corpus_loader(dip_loader **out, const dip_corpus *c,
                              dip_split split, bool train, dip_err *err)

@@ -22,8 +22,7 @@ int dip_embed_product(dip_embedded *e, const dip_field_set *fields)
     return e->product_count++;
 }
 
-/* ---- room
- * -------------------------------------------------------------------- */
+/* ---- room ---- */
 
 static bool make_matrix(dip_matrix *m, int64_t rows, int64_t dim)
 {
@@ -73,8 +72,7 @@ void dip_embedded_free(dip_embedded *e)
     *e = (dip_embedded){0};
 }
 
-/* ---- batches
- * ------------------------------------------------------------------ */
+/* ---- batches ---- */
 
 static void read_matrix(dip_matrix *m, const dip_embedded *e, int64_t at,
                         int64_t size, const dip_tensor *rows,
@@ -174,8 +172,7 @@ dip_status dip_embed_split(dip_embedded *e, const dip_embed_job *job,
     return st;
 }
 
-/* ---- free texts
- * ---------------------------------------------------------------- */
+/* ---- free texts ---- */
 
 static dip_status embed_some(float *out, const dip_embed_job *job,
                              const dip_bytes *texts, int64_t count,

@@ -264,8 +264,7 @@ static dip_status rank(dip_ranking *out, const task_data *d,
                                 &options, err);
 }
 
-/* ---- intervals
- * ----------------------------------------------------------------- */
+/* ---- intervals ---- */
 
 /* Per-query values of one metric, and the groups of those queries. */
 static void take_values(double *values, int64_t *groups, const dip_ranking *r,

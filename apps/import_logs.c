@@ -6,7 +6,7 @@
 #include "apps/cli.h"
 #include "data/import.h"
 
-/* ---- what every import prints -------------------------------------------- */
+/* ---- what every import prints ---- */
 
 static void add_bad_counts(dip_str *out, const dip_import_report *report)
 {
@@ -76,7 +76,7 @@ int dip_import_print(const char *command, const dip_import_report *report,
     return 0;
 }
 
-/* ---- diptych import judgements|interactions ------------------------------ */
+/* ---- diptych import judgements|interactions ---- */
 
 enum {
     OPT_INTO = 0x100,

@@ -14,8 +14,7 @@
 
 #define LABELS_LIMIT ((size_t)64 << 20)
 
-/* ---- machine ----------------------------------------------------------------
- */
+/* ---- machine ---- */
 
 enum { CHOICE_AUTO, CHOICE_FIRST, CHOICE_SECOND };
 
@@ -40,8 +39,7 @@ dip_status dip_run_machine(const dip_settings *s, dip_device *device,
     return dip_tensor_status(err);
 }
 
-/* ---- labels
- * ------------------------------------------------------------------ */
+/* ---- labels ---- */
 
 static json_t *label_names(const dip_catalog *catalog, int column)
 {
@@ -71,8 +69,7 @@ dip_status dip_run_labels(json_t **out, const dip_corpus *corpus, dip_err *err)
     return *out != NULL ? DIP_OK : dip_no_memory(err);
 }
 
-/* ---- model
- * -------------------------------------------------------------------- */
+/* ---- model ---- */
 
 dip_status dip_run_model(dip_model **out, const dip_settings *settings,
                          const dip_tokenizer *tokenizer, const json_t *labels,
@@ -91,8 +88,7 @@ dip_status dip_run_model(dip_model **out, const dip_settings *settings,
     return dip_model_create(out, &config, err);
 }
 
-/* ---- writing
- * ------------------------------------------------------------------ */
+/* ---- writing ---- */
 
 static dip_status write_config(const char *dir, const dip_settings *settings,
                                dip_err *err)
@@ -164,8 +160,7 @@ dip_status dip_run_write(const char *dir, const dip_settings *settings,
     return st;
 }
 
-/* ---- loading
- * ------------------------------------------------------------------ */
+/* ---- loading ---- */
 
 /* Says which file is missing rather than what cannot be opened. */
 static dip_status check_run(const char *dir, dip_err *err)

@@ -9,8 +9,7 @@
 
 #define KEY(...) dip_config_key((char[DIP_CONFIG_KEY_SIZE]){0}, __VA_ARGS__)
 
-/* ---- data -----------------------------------------------------------------
- */
+/* ---- data ---- */
 
 static dip_dataset_name *read_datasets(dip_settings *s, const char *kind,
                                        int *count)
@@ -152,8 +151,7 @@ static void read_data(dip_settings *s)
     s->context = dip_config_int(c, "tokenizer.context");
 }
 
-/* ---- texts, fields, tasks --------------------------------------------------
- */
+/* ---- texts, fields, tasks ---- */
 
 /* The source of a field's text; added when it is new. -1 when there is no room.
  */
@@ -330,8 +328,7 @@ static void read_tasks(dip_settings *s)
     }
 }
 
-/* ---- model and loss --------------------------------------------------------
- */
+/* ---- model and loss ---- */
 
 /* Sizes of lists in the towers' options. */
 static int read_sizes(dip_settings *s, const char *key,
@@ -464,8 +461,7 @@ static void read_model(dip_settings *s)
         dip_config_float(c, "loss.label_smoothing")};
 }
 
-/* ---- training and evaluation -----------------------------------------------
- */
+/* ---- training and evaluation ---- */
 
 static void read_optimizer(dip_settings *s)
 {
@@ -556,8 +552,7 @@ static void read_eval(dip_settings *s)
     read_matching(s);
 }
 
-/* ---- all -------------------------------------------------------------------
- */
+/* ---- all ---- */
 
 dip_status dip_settings_load(dip_settings **out, const char *path,
                              const char *const *overrides, size_t count,

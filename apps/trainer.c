@@ -54,8 +54,7 @@ static void end(trainer *t)
     free(t->checkpoint_dir);
 }
 
-/* ---- hooks of the loop
- * -------------------------------------------------------- */
+/* ---- hooks of the loop ---- */
 
 static dip_status seek(void *user, int64_t epoch, int64_t batch, dip_err *err)
 {
@@ -205,8 +204,7 @@ static dip_status report(void *user, const dip_loop_report *r, dip_err *err)
     return st;
 }
 
-/* ---- preparing
- * ------------------------------------------------------------------ */
+/* ---- preparing ---- */
 
 static dip_status check_dir(trainer *t, dip_err *err)
 {
@@ -345,8 +343,7 @@ static dip_status open_logs(trainer *t, dip_err *err)
     return st;
 }
 
-/* ---- running
- * ----------------------------------------------------------------------- */
+/* ---- running ---- */
 
 static dip_status run_loop(trainer *t, dip_err *err)
 {

@@ -14,11 +14,12 @@ static void warn(const dip_catalog_options *options, const dip_err *message)
 
 /* ---- a catalog with a manifest ---- */
 
-/* "X.h5" beside a manifest must be what the manifest speaks of. */
+/* "X.h5" beside a manifest must be what the manifest speaks of, unless it is
+ * only the common name of shards. */
 static dip_status check_listed(const dip_manifest *manifest, const char *path,
                                const char *manifest_path, dip_err *err)
 {
-    if (!dip_path_has_suffix(path, ".h5"))
+    if (!dip_path_has_suffix(path, ".h5") || !dip_file_exists(path))
         return DIP_OK;
     for (int i = 0; i < manifest->shard_count; i++) {
         if (strcmp(manifest->shards[i].file, dip_path_base(path)) == 0)

@@ -261,7 +261,7 @@ dip_status dip_h5_make_group(const dip_h5_file *file, const char *name,
     be_quiet();
     hid_t group = H5I_INVALID_HID;
     hid_t create = H5Pcreate(H5P_GROUP_CREATE);
-    if (create >= 0 &&
+    if (create >= 0 && H5Pset_obj_track_times(create, false) >= 0 &&
         H5Pset_link_creation_order(create, H5P_CRT_ORDER_TRACKED |
                                                H5P_CRT_ORDER_INDEXED) >= 0)
         group = H5Gcreate2(file->id, name, H5P_DEFAULT, create, H5P_DEFAULT);

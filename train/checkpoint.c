@@ -18,8 +18,7 @@
 #define STATE_LIMIT  ((size_t)1 << 20)
 #define STEP_PREFIX  "step-"
 
-/* ---- writing --------------------------------------------------------------
- */
+/* ---- writing ---- */
 
 static dip_status write_params(const char *dir, const dip_params *params,
                                char digest[DIP_DIGEST_SIZE], dip_err *err)
@@ -190,8 +189,7 @@ dip_status dip_checkpoint_write(const dip_checkpoints *c,
     return st;
 }
 
-/* ---- reading --------------------------------------------------------------
- */
+/* ---- reading ---- */
 
 dip_status dip_checkpoint_find(char **path, const char *dir, const char *name,
                                dip_err *err)

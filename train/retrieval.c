@@ -7,7 +7,7 @@
 
 enum { STREAM_FIELD_DROPOUT = 0x301 };
 
-/* ---- products ------------------------------------------------------------ */
+/* ---- products ---- */
 
 static dip_tensor *column(const dip_tensor *matrix, int i)
 {
@@ -80,8 +80,7 @@ static dip_tensor *draw_kept_fields(const dip_retrieval *r,
     return dip_t_to_device(keep, r->device);
 }
 
-/* ---- losses ---------------------------------------------------------------
- */
+/* ---- losses ---- */
 
 /* Room for the positives of a batch; which outlives the tensors over it. */
 static dip_tensor *positives_of(const dip_retrieval_task *task,

@@ -28,8 +28,7 @@ static dip_row_text *title, *query_template;
 static dip_tokenizer *tokenizer;
 static dip_damage *damage;
 static dip_row_queries answered;
-static int64_t all_rows[ROWS];
-static int64_t good_rows[ROWS - 1]; /* without the bad photo */
+static int64_t all_rows[ROWS], good_rows[ROWS - 1]; /* no bad photo */
 
 /* ---- the catalog ---- */
 

@@ -1,0 +1,254 @@
+#include "apps/evaluate_classes.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "eval/classification.h"
+#include "eval/topk.h"
+#include "report/report.h"
+
+/* Classes by name: those of the run (or the catalog) and, behind them, names
+ * that stand in the data only. */
+typedef struct {
+    const char **names;
+    int64_t known, count;
+    int32_t *labels; /* [N] of the split */
+    int64_t unknown; /* rows whose label the run does not know */
+    char *storage;   /* of the names that are copies */
+} class_set;
+
+static const char *class_name(void *user, int64_t index)
+{
+    const class_set *set = user;
+    return set->names[index];
+}
+
+static void free_classes(class_set *set)
+{
+    free(set->names);
+    free(set->labels);
+    free(set->storage);
+}
+
+static dip_status copy_catalog_names(class_set *set, const dip_catalog *catalog,
+                                     int column, int64_t classes, dip_err *err)
+{
+    size_t bytes = 0;
+    for (int64_t i = 0; i < classes; i++)
+        bytes += dip_catalog_label_name(catalog, column, (int32_t)i).len + 1;
+    set->storage = dip_calloc(bytes, 1);
+    if (set->storage == NULL)
+        return dip_no_memory(err);
+    char *at = set->storage;
+    for (int64_t i = 0; i < classes; i++) {
+        dip_bytes name = dip_catalog_label_name(catalog, column, (int32_t)i);
+        memcpy(at, name.data, name.len);
+        set->names[set->known + i] = at;
+        at += name.len + 1;
+    }
+    return DIP_OK;
+}
+
+/* Index of the catalog's class among the run's, by name; else a new one. */
+static int32_t *map_classes(class_set *set, int64_t classes, dip_err *err)
+{
+    int32_t *map = dip_calloc((size_t)classes, sizeof *map);
+    if (map == NULL) {
+        (void)dip_no_memory(err);
+        return NULL;
+    }
+    set->count = set->known;
+    for (int64_t i = 0; i < classes; i++) {
+        const char *name = set->names[set->known + i];
+        int64_t found = 0;
+        while (found < set->known && strcmp(set->names[found], name) != 0)
+            found++;
+        if (found == set->known) {
+            set->names[set->count] = name;
+            found = set->count++;
+        }
+        map[i] = (int32_t)found;
+    }
+    return map;
+}
+
+/* `known`: a JSON array of names, or NULL when the catalog's own are asked. */
+static dip_status make_classes(class_set *set, const json_t *known,
+                               const dip_corpus *corpus, int column,
+                               const dip_embedded *e, dip_err *err)
+{
+    int64_t classes = dip_catalog_column(corpus->catalog, column)->classes;
+    set->known = (int64_t)json_array_size(known);
+    set->names = dip_calloc((size_t)(set->known + classes), sizeof *set->names);
+    set->labels = dip_calloc((size_t)e->count, sizeof *set->labels);
+    if (set->names == NULL || set->labels == NULL)
+        return dip_no_memory(err);
+    for (int64_t i = 0; i < set->known; i++)
+        set->names[i] = json_string_value(json_array_get(known, (size_t)i));
+    dip_status st =
+        copy_catalog_names(set, corpus->catalog, column, classes, err);
+    if (st != DIP_OK)
+        return st;
+    int32_t *map = map_classes(set, classes, err);
+    if (map == NULL)
+        return DIP_ENOMEM;
+    for (int64_t i = 0; i < e->count; i++) {
+        int32_t label = dip_catalog_label(corpus->catalog, column, e->row[i]);
+        set->labels[i] = label < 0 ? -1 : map[label];
+        set->unknown += known != NULL && set->labels[i] >= set->known;
+    }
+    free(map);
+    return DIP_OK;
+}
+
+static dip_status report_classes(json_t **out, class_set *set,
+                                 const int32_t *predicted, int64_t rows,
+                                 dip_err *err)
+{
+    *out = NULL;
+    dip_classification_options options = {0};
+    dip_classification c;
+    dip_status st = dip_classification_evaluate(
+        &c, set->labels, predicted, rows, set->count, &options, err);
+    if (st != DIP_OK)
+        return st;
+    *out = dip_report_classification(&c, class_name, set);
+    dip_classification_free(&c);
+    if (json_object_set_new(*out, "unknown",
+                            json_integer((json_int_t)set->unknown)) != 0)
+        return dip_no_memory(err);
+    return DIP_OK;
+}
+
+dip_status dip_evaluate_head(json_t **out, const dip_evaluation *ev,
+                             const dip_embedded *e, int h, dip_err *err)
+{
+    *out = NULL;
+    class_set set = {0};
+    const char *label = ev->job.settings->model.heads[h].name;
+    dip_status st =
+        make_classes(&set, json_object_get(ev->labels, label), ev->job.corpus,
+                     ev->job.corpus->head_columns[h], e, err);
+    if (st == DIP_OK)
+        st = report_classes(out, &set, e->predicted[h], e->count, err);
+    free_classes(&set);
+    return st;
+}
+
+/* ---- zero-shot ---- */
+
+static dip_status render_names(dip_str *text, int64_t *offsets,
+                               const class_set *set, const char *template)
+{
+    const char *hole = strstr(template, "{}");
+    dip_str_clear(text);
+    for (int64_t i = 0; i < set->count; i++) {
+        offsets[i] = (int64_t)text->len;
+        dip_str_add_n(text, template, (size_t)(hole - template));
+        dip_str_add(text, set->names[i]);
+        dip_str_add(text, hole + 2);
+    }
+    offsets[set->count] = (int64_t)text->len;
+    return dip_str_status(text, NULL);
+}
+
+/* Adds the embeddings of the names in one template to `sum` [classes, D]. */
+static dip_status add_template(float *sum, const dip_evaluation *ev,
+                               const class_set *set, const char *template,
+                               int64_t dim, dip_err *err)
+{
+    size_t count = (size_t)set->count;
+    dip_str text = {0};
+    int64_t *offsets = dip_calloc(count + 1, sizeof *offsets);
+    dip_bytes *names = dip_calloc(count, sizeof *names);
+    float *rows = dip_calloc(count * (size_t)dim, sizeof *rows);
+    dip_status st = DIP_OK;
+    if (offsets == NULL || names == NULL || rows == NULL ||
+        render_names(&text, offsets, set, template) != DIP_OK)
+        st = dip_no_memory(err);
+    for (size_t i = 0; i < count && st == DIP_OK; i++)
+        names[i] = (dip_bytes){text.data + offsets[i],
+                               (size_t)(offsets[i + 1] - offsets[i])};
+    if (st == DIP_OK)
+        st = dip_embed_texts(rows, &ev->job, names, set->count, err);
+    for (size_t i = 0; i < count * (size_t)dim && st == DIP_OK; i++)
+        sum[i] += rows[i];
+    free(rows);
+    free(names);
+    free(offsets);
+    dip_str_free(&text);
+    return st;
+}
+
+static void normalise_rows(float *rows, int64_t count, int64_t dim)
+{
+    for (int64_t i = 0; i < count; i++) {
+        double square = 0;
+        for (int64_t d = 0; d < dim; d++)
+            square += (double)rows[i * dim + d] * (double)rows[i * dim + d];
+        float scale = square > 0 ? (float)(1 / sqrt(square)) : 0;
+        for (int64_t d = 0; d < dim; d++)
+            rows[i * dim + d] *= scale;
+    }
+}
+
+const dip_matrix *dip_evaluate_zero_shot_input(const dip_embedded *e,
+                                               const dip_zero_shot_settings *z)
+{
+    return z->of_product ? &e->products[0] : &e->image;
+}
+
+/* The class of the nearest text for each row. */
+static dip_status nearest_class(int32_t *predicted, const dip_matrix *input,
+                                const float *texts, int64_t classes,
+                                const dip_embedded *e, dip_err *err)
+{
+    dip_hit *hits = dip_calloc((size_t)e->count, sizeof *hits);
+    if (hits == NULL)
+        return dip_no_memory(err);
+    dip_embeddings queries = {input->rows, e->count, e->dim};
+    dip_embeddings gallery = {texts, classes, e->dim};
+    dip_status st = dip_topk_search(hits, &queries, &gallery, NULL, 1, err);
+    for (int64_t i = 0; i < e->count && st == DIP_OK; i++)
+        predicted[i] = (int32_t)hits[i].row;
+    free(hits);
+    return st;
+}
+
+dip_status dip_evaluate_zero_shot(json_t **out, const dip_evaluation *ev,
+                                  const dip_embedded *e,
+                                  const dip_zero_shot_settings *z, int column,
+                                  dip_err *err)
+{
+    *out = NULL;
+    class_set set = {0};
+    float *texts = NULL;
+    int32_t *predicted = dip_calloc((size_t)e->count, sizeof *predicted);
+    const dip_matrix *input = dip_evaluate_zero_shot_input(e, z);
+    dip_status st = predicted != NULL ? DIP_OK : dip_no_memory(err);
+    if (st == DIP_OK)
+        st = make_classes(&set, NULL, ev->job.corpus, column, e, err);
+    if (st == DIP_OK) {
+        texts = dip_calloc((size_t)(set.count * e->dim), sizeof *texts);
+        st = texts != NULL ? DIP_OK : dip_no_memory(err);
+    }
+    for (size_t t = 0; t < z->template_count && st == DIP_OK; t++)
+        st = add_template(texts, ev, &set, z->templates[t], e->dim, err);
+    if (st == DIP_OK) {
+        normalise_rows(texts, set.count, e->dim);
+        st = nearest_class(predicted, input, texts, set.count, e, err);
+    }
+    for (int64_t i = 0; i < e->count && st == DIP_OK; i++) {
+        if (!input->present[i])
+            set.labels[i] = -1;
+    }
+    if (st == DIP_OK)
+        st = report_classes(out, &set, predicted, e->count, err);
+    free(texts);
+    free(predicted);
+    free_classes(&set);
+    return st;
+}
