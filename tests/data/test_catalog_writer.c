@@ -319,7 +319,15 @@ static void test_catalog_writer_missing_files_are_named(void **state)
                    fixture_path("nil"), fixture_path("nil.manifest.json"));
     assert_message(dip_catalog_open(&catalog, fixture_path("nil"), NULL, &err),
                    &err, expected);
+    /* The name that was given to the writer is good for its shards, unless a
+     * file of that name stands there. */
     must_write(fixture_path("gone.h5"), 5, 2);
+    assert_int_equal(
+        dip_catalog_open(&catalog, fixture_path("gone.h5"), NULL, &err),
+        DIP_OK);
+    dip_catalog_close(catalog);
+    assert_int_equal(dip_file_write(fixture_path("gone.h5"), "x", 1, &err),
+                     DIP_OK);
     (void)snprintf(expected, sizeof expected, "'%s' does not list 'gone.h5'",
                    fixture_path("gone.manifest.json"));
     assert_message(
