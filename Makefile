@@ -74,7 +74,7 @@ MODEL_APPS   := $(filter-out main catalog_main cmd_import cmd_inspect cmd_audit 
 app_objects   = $(1:%=$(BUILD)/apps/%.c.o)
 PROGRAMS     := $(BUILD)/diptych $(BUILD)/diptych-catalog $(BUILD)/diptych-model
 
-$(BUILD)/apps/version.c.o: COMMON += -DDIP_COMMIT='"$(COMMIT)"'
+$(BUILD)/apps/version.c.o: CFLAGS += -DDIP_COMMIT='"$(COMMIT)"'
 $(BUILD)/diptych: $(call app_objects,main version) $(call lib_of,base)
 	@echo "ld  $@"
 	@$(CC) $(LDFLAGS) -o $@ $^
@@ -88,6 +88,17 @@ $(BUILD)/diptych-model: $(call app_objects,$(MODEL_APPS)) $(MODEL_LIBS)
 ## programs: build/diptych and the programs behind it (the default)
 .PHONY: programs
 programs: $(PROGRAMS)
+
+# ---- benchmarks --------------------------------------------------------------
+
+BENCH_BIN := $(BUILD)/bench/bench_loader $(BUILD)/bench/bench_step
+.SECONDARY: $(BENCH_BIN:%=%.c.o) $(BUILD)/bench/serve.c.o
+$(BUILD)/bench/bench_loader: $(BUILD)/bench/bench_loader.c.o $(BUILD)/bench/serve.c.o $(PLAIN_LIBS)
+	@echo "ld  $@"
+	@$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+$(BUILD)/bench/bench_step: $(BUILD)/bench/bench_step.c.o $(BUILD)/bench/serve.c.o $(foreach m,train models losses tensor data image base,$(call lib_of,$m))
+	@echo "ld  $@"
+	@$(CXX) $(LDFLAGS) -o $@ $^ $(TORCH_LIBS) $(PKG_LIBS)
 
 # ---- tests: tests/<module>/test_*.c, one cmocka program each ----------------
 
@@ -157,9 +168,9 @@ asan:
 demo: programs
 	@tools/demo $(BUILD)/diptych $(DATA)
 
-## bench: speed beside open_clip, in turns; see docs/benchmarks.md
+## bench: compare with open_clip, in turns (bench/peer-setup installs it)
 .PHONY: bench
-bench: programs
+bench: programs $(BENCH_BIN)
 	@bench/run $(BUILD)
 
 else

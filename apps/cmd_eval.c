@@ -206,5 +206,5 @@ int dip_cmd_eval(int argc, char **argv)
         st = evaluate(run, &a, &err);
     dip_trained_free(run);
     free(a.overrides);
-    return st == DIP_OK ? 0 : dip_cli_fail("eval", &err);
+    return st == DIP_OK ? 0 : dip_cli_fail("diptych eval", &err);
 }

@@ -91,7 +91,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         a->checkpoint = value;
         return 0;
     case OPT_ROWS:
-        a->rows = dip_cli_int(state, "--rows", value, 1, ROWS_MAX);
+        a->rows = dip_cli_int(state, "rows", value, 1, ROWS_MAX);
         return 0;
     case OPT_QUIET:
         a->quiet = true;
@@ -285,5 +285,5 @@ int dip_cmd_export(int argc, char **argv)
     if (st == DIP_OK)
         st = export_run(run, &a, &err);
     dip_trained_free(run);
-    return st == DIP_OK ? 0 : dip_cli_fail("export", &err);
+    return st == DIP_OK ? 0 : dip_cli_fail("diptych export", &err);
 }

@@ -38,5 +38,5 @@ int dip_cmd_options(int argc, char **argv)
     if (st == DIP_OK)
         (void)printf("%s%s", head, dip_str_text(&text));
     dip_str_free(&text);
-    return st == DIP_OK ? 0 : dip_cli_fail("options", &err);
+    return st == DIP_OK ? 0 : dip_cli_fail("diptych options", &err);
 }

@@ -61,16 +61,18 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
             argp_error(state, "unknown split '%s': train, val or test", value);
         return 0;
     case OPT_TEXT:
+        if (value[strspn(value, " \t\n")] == '\0')
+            argp_error(state, "--text has no words");
         a->text = value;
         return 0;
     case OPT_IMAGE:
         a->image = value;
         return 0;
     case OPT_TOP:
-        a->top = dip_cli_int(state, "--top", value, 1, 100000);
+        a->top = dip_cli_int(state, "top", value, 1, 100000);
         return 0;
     case OPT_FIELDS:
-        dip_cli_list_add(state, "--fields", &a->fields, value);
+        dip_cli_list_add(state, "fields", &a->fields, value);
         return 0;
     case OPT_CHECKPOINT:
         a->checkpoint = value;
@@ -262,6 +264,19 @@ static dip_status print_json(const results *r, dip_err *err)
 
 /* ---- searching ---- */
 
+static dip_status no_field(const char *name, const dip_settings *s,
+                           dip_err *err)
+{
+    dip_str names = {0};
+    for (int f = 0; f < s->field_count; f++)
+        dip_str_addf(&names, "%s%s", f > 0 ? ", " : "", s->fields[f]);
+    dip_status st =
+        dip_fail(err, DIP_ENOTFOUND, "no product field '%s'; there are: %s",
+                 name, dip_str_text(&names));
+    dip_str_free(&names);
+    return st;
+}
+
 static dip_status choose_fields(dip_field_set *set, const arguments *a,
                                 const dip_settings *s, dip_err *err)
 {
@@ -275,8 +290,7 @@ static dip_status choose_fields(dip_field_set *set, const arguments *a,
                 found = f;
         }
         if (found < 0)
-            return dip_fail(err, DIP_ENOTFOUND, "no product field '%s'",
-                            a->fields.names[i]);
+            return no_field(a->fields.names[i], s, err);
         set->fields[found] = true;
     }
     return DIP_OK;
@@ -379,5 +393,5 @@ int dip_cmd_search(int argc, char **argv)
         st = encode_and_search(run, &a, &err);
     dip_trained_free(run);
     dip_cli_list_free(&a.fields);
-    return st == DIP_OK ? 0 : dip_cli_fail("search", &err);
+    return st == DIP_OK ? 0 : dip_cli_fail("diptych search", &err);
 }

@@ -25,18 +25,28 @@ static const struct argp_option options[] = {
 
 typedef struct {
     const char *config, *run;
-    const char **overrides; /* room for all arguments */
+    char *data;             /* override, or NULL */
+    const char **overrides; /* room for all arguments and --data */
     size_t override_count;
     dip_trainer_options trainer;
     bool check;
 } arguments;
+
+/* --data is short for an override, so that the run remembers it. */
+static void set_data(struct argp_state *state, arguments *a, const char *path)
+{
+    free(a->data);
+    if (asprintf(&a->data, "data.catalog=%s", path) < 0)
+        argp_failure(state, dip_status_exit_code(DIP_ENOMEM), 0,
+                     "out of memory");
+}
 
 static error_t parse_option(int key, char *value, struct argp_state *state)
 {
     arguments *a = state->input;
     switch (key) {
     case OPT_DATA:
-        a->trainer.data = value;
+        set_data(state, a, value);
         return 0;
     case OPT_RUN:
         a->run = value;
@@ -51,8 +61,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         a->trainer.quiet = true;
         return 0;
     case OPT_STOP:
-        a->trainer.stop_at =
-            dip_cli_int(state, "--stop-at", value, 1, INT64_MAX);
+        a->trainer.stop_at = dip_cli_int(state, "stop-at", value, 1, INT64_MAX);
         return 0;
     case ARGP_KEY_ARG:
         if (a->config == NULL)
@@ -76,7 +85,7 @@ static dip_status check_config(const dip_settings *settings, dip_err *err)
     dip_status st = dip_evaluation_check_metric(metric, sizeof metric, &higher,
                                                 settings, err);
     if (st == DIP_OK)
-        (void)printf("config is right: %d tasks, %d texts, metric %s\n",
+        (void)printf("config is right: tasks %d, texts %d, metric %s\n",
                      settings->task_count, settings->text_count, metric);
     return st;
 }
@@ -109,10 +118,12 @@ int dip_cmd_train(int argc, char **argv)
     dip_err err = {0};
     dip_settings *settings = NULL;
     dip_str faults = {0};
-    arguments a = {.overrides = dip_calloc((size_t)argc, sizeof(char *))};
+    arguments a = {.overrides = dip_calloc((size_t)argc + 1, sizeof(char *))};
     if (a.overrides == NULL)
         return dip_status_exit_code(dip_no_memory(&err));
     (void)argp_parse(&argp, argc, argv, 0, NULL, &a);
+    if (a.data != NULL)
+        a.overrides[a.override_count++] = a.data;
     dip_status st = dip_settings_load(&settings, a.config, a.overrides,
                                       a.override_count, &faults, &err);
     if (st == DIP_OK)
@@ -121,9 +132,10 @@ int dip_cmd_train(int argc, char **argv)
         (void)fputs(dip_str_text(&faults), stderr);
     int code = st == DIP_OK     ? 0
                : faults.len > 0 ? dip_status_exit_code(st)
-                                : dip_cli_fail("train", &err);
+                                : dip_cli_fail("diptych train", &err);
     dip_str_free(&faults);
     dip_settings_free(settings);
+    free(a.data);
     free(a.overrides);
     return code;
 }

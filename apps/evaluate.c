@@ -51,6 +51,44 @@ static bool has_line(const char *lines, const char *name)
     return false;
 }
 
+/* "a, b": the names as one may choose among them. */
+static void add_choices(dip_str *out, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        dip_str_addf(out, "%s%s", i > 0 ? ", " : "", names[i]);
+}
+
+static dip_status no_metric(const char *name, const dip_settings *s,
+                            dip_err *err)
+{
+    dip_str words = {0};
+    dip_str_add(&words, "TASK.NAME with a task of");
+    for (int t = 0; t < s->task_count; t++)
+        dip_str_addf(&words, " %s", s->tasks[t].name);
+    dip_str_add(&words, " and a name of ");
+    add_choices(&words, ranking_names, DIP_ARRAY_LEN(ranking_names));
+    for (size_t i = 0; i < DIP_ARRAY_LEN(cutoff_names); i++)
+        dip_str_addf(&words, ", %s@K", cutoff_names[i]);
+    dip_str_add(&words, " (K of");
+    for (size_t k = 0; k < s->cutoff_count; k++)
+        dip_str_addf(&words, " %lld", (long long)s->cutoffs[k]);
+    dip_str_add(&words, ")");
+    if (s->model.head_count > 0)
+        dip_str_add(&words, "; or LABEL.NAME with a head of");
+    for (int h = 0; h < s->model.head_count; h++)
+        dip_str_addf(&words, " %s", s->model.heads[h].name);
+    if (s->model.head_count > 0) {
+        dip_str_add(&words, " and a name of ");
+        add_choices(&words, head_names, DIP_ARRAY_LEN(head_names));
+    }
+    dip_status st =
+        dip_fail(err, DIP_ECONFIG, "%s: unknown metric '%s'; there are: %s",
+                 dip_config_place(s->config, "train.metric"), name,
+                 dip_str_text(&words));
+    dip_str_free(&words);
+    return st;
+}
+
 dip_status dip_evaluation_check_metric(char *name, size_t size, bool *higher,
                                        const dip_settings *s, dip_err *err)
 {
@@ -62,16 +100,8 @@ dip_status dip_evaluation_check_metric(char *name, size_t size, bool *higher,
     dip_str all = {0};
     list_metrics(&all, s);
     dip_status st = dip_str_status(&all, err);
-    if (st == DIP_OK && !has_line(dip_str_text(&all), name)) {
-        for (size_t i = 0; i + 1 < all.len; i++) {
-            if (all.data[i] == '\n')
-                all.data[i] = ' ';
-        }
-        st = dip_fail(err, DIP_ECONFIG,
-                      "%s: unknown metric '%s' in train.metric; there are: %s",
-                      dip_config_place(s->config, "train.metric"), name,
-                      dip_str_text(&all));
-    }
+    if (st == DIP_OK && !has_line(dip_str_text(&all), name))
+        st = no_metric(name, s, err);
     dip_str_free(&all);
     return st;
 }

@@ -82,6 +82,10 @@ static int become(const char *program, char **argv)
     /* Threads that spin while they wait slow a busy machine down many times;
      * libgomp reads this once, when it is loaded. */
     (void)setenv("OMP_WAIT_POLICY", "PASSIVE", 0);
+    /* Large tensors come and go with each step: glibc should keep their memory
+     * rather than hand it back to the kernel, which zeroes it each time. */
+    (void)setenv("MALLOC_MMAP_THRESHOLD_", "33554432", 0);
+    (void)setenv("MALLOC_TRIM_THRESHOLD_", "1073741824", 0);
     (void)execv(path, argv);
     perror("diptych: cannot start its program");
     return dip_status_exit_code(DIP_FAIL);

@@ -4,40 +4,57 @@
 
 #define TEXT(key, fallback, help)                                              \
     {                                                                          \
-        (key), DIP_OPTION_STRING, (fallback), 0, 0, NULL, (help), false        \
+        (key), DIP_OPTION_STRING, (fallback), 0, 0, NULL, (help), false, false \
     }
 #define NEEDED(key, help)                                                      \
     {                                                                          \
-        (key), DIP_OPTION_STRING, NULL, 0, 0, NULL, (help), true               \
+        (key), DIP_OPTION_STRING, NULL, 0, 0, NULL, (help), true, false        \
     }
 #define INT(key, fallback, min, max, help)                                     \
     {                                                                          \
-        (key), DIP_OPTION_INT, (fallback), (min), (max), NULL, (help), false   \
+        (key), DIP_OPTION_INT, (fallback), (min), (max), NULL, (help), false,  \
+            false                                                              \
     }
 #define FLOAT(key, fallback, min, max, help)                                   \
     {                                                                          \
-        (key), DIP_OPTION_FLOAT, (fallback), (min), (max), NULL, (help), false \
+        (key), DIP_OPTION_FLOAT, (fallback), (min), (max), NULL, (help),       \
+            false, false                                                       \
     }
 #define BOOL(key, fallback, help)                                              \
     {                                                                          \
-        (key), DIP_OPTION_BOOL, (fallback), 0, 0, NULL, (help), false          \
+        (key), DIP_OPTION_BOOL, (fallback), 0, 0, NULL, (help), false, false   \
     }
 #define ENUM(key, fallback, choices, help)                                     \
     {                                                                          \
-        (key), DIP_OPTION_ENUM, (fallback), 0, 0, (choices), (help), false     \
+        (key), DIP_OPTION_ENUM, (fallback), 0, 0, (choices), (help), false,    \
+            false                                                              \
     }
 #define TEXTS(key, fallback, help)                                             \
     {                                                                          \
-        (key), DIP_OPTION_STRINGS, (fallback), 0, 0, NULL, (help), false       \
+        (key), DIP_OPTION_STRINGS, (fallback), 0, 0, NULL, (help), false,      \
+            false                                                              \
     }
 #define INTS(key, fallback, min, max, help)                                    \
     {                                                                          \
-        (key), DIP_OPTION_INTS, (fallback), (min), (max), NULL, (help), false  \
+        (key), DIP_OPTION_INTS, (fallback), (min), (max), NULL, (help), false, \
+            false                                                              \
     }
 #define FLOATS(key, fallback, min, max, help)                                  \
     {                                                                          \
         (key), DIP_OPTION_FLOATS, (fallback), (min), (max), NULL, (help),      \
-            false                                                              \
+            false, false                                                       \
+    }
+
+/* Steps of augmentation: those that are named apply, in their order. */
+#define STEP(key, fallback, max, help)                                         \
+    {                                                                          \
+        "augment." key, DIP_OPTION_FLOAT, (fallback), 0, (max), NULL, (help),  \
+            false, true                                                        \
+    }
+#define STEP_RANGE(key, fallback, min, max, help)                              \
+    {                                                                          \
+        "augment." key, DIP_OPTION_FLOATS, (fallback), (min), (max), NULL,     \
+            (help), false, true                                                \
     }
 
 #define BIG 1e12
@@ -86,22 +103,20 @@ static const dip_option options[] = {
     TEXT("data.map.captions", NULL,
          "coco_captions: the CAPTIONS file, when it is not beside the photos."),
 
-    FLOATS("augment.random_resized_crop.scale", "[0.08, 1]", 1e-3, 1,
-           "Least and most share of the area."),
-    FLOATS("augment.random_resized_crop.ratio", "[0.75, 1.3333333]", .1, 10,
-           "Least and most width / height."),
-    INT("augment.random_crop.padding", "4", 0, 1024,
-        "Zeros on each side before a part of the image size is taken."),
-    FLOAT("augment.horizontal_flip.p", "0.5", 0, 1, "Probability."),
-    FLOAT("augment.color_jitter.brightness", "0", 0, 10,
-          "Factor from 1 - x to 1 + x."),
-    FLOAT("augment.color_jitter.contrast", "0", 0, 10,
-          "Factor from 1 - x to 1 + x."),
-    FLOAT("augment.color_jitter.saturation", "0", 0, 10,
-          "Factor from 1 - x to 1 + x."),
-    FLOAT("augment.color_jitter.hue", "0", 0, .5, "Shift in turns."),
-    FLOAT("augment.color_jitter.p", "1", 0, 1, "Probability."),
-    FLOAT("augment.grayscale.p", "0.1", 0, 1, "Probability."),
+    STEP_RANGE("random_resized_crop.scale", "[0.08, 1]", 1e-3, 1,
+               "Least and most share of the area."),
+    STEP_RANGE("random_resized_crop.ratio", "[0.75, 1.3333333]", .1, 10,
+               "Least and most width / height."),
+    {"augment.random_crop.padding", DIP_OPTION_INT, "4", 0, 1024, NULL,
+     "Zeros on each side before a part of the image size is taken.", false,
+     true},
+    STEP("horizontal_flip.p", "0.5", 1, "Probability."),
+    STEP("color_jitter.brightness", "0", 10, "Factor from 1 - x to 1 + x."),
+    STEP("color_jitter.contrast", "0", 10, "Factor from 1 - x to 1 + x."),
+    STEP("color_jitter.saturation", "0", 10, "Factor from 1 - x to 1 + x."),
+    STEP("color_jitter.hue", "0", .5, "Shift in turns."),
+    STEP("color_jitter.p", "1", 1, "Probability."),
+    STEP("grayscale.p", "0.1", 1, "Probability."),
 
     ENUM("tokenizer.kind", "word", "word",
          "word: built from the training texts; Han, Kana and Hangul by "

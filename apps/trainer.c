@@ -246,8 +246,7 @@ static dip_status load_words(trainer *t, dip_err *err)
 
 static dip_status prepare_data(trainer *t, dip_err *err)
 {
-    dip_status st =
-        dip_corpus_open(&t->corpus, t->settings, t->options->data, true, err);
+    dip_status st = dip_corpus_open(&t->corpus, t->settings, NULL, true, err);
     if (st != DIP_OK)
         return st;
     if (t->options->resume) {
@@ -319,7 +318,12 @@ static dip_status prepare_model(trainer *t, dip_err *err)
                         (long long)(s->epochs * batches),
                         (long long)o->accumulate);
     if (o->schedule.warmup_steps >= o->schedule.total_steps)
-        o->schedule.warmup_steps = o->schedule.total_steps - 1;
+        return dip_fail(err, DIP_ECONFIG,
+                        "%s: train.warmup_steps %lld is not below the %lld "
+                        "updates of the run",
+                        dip_config_place(s->config, "train.warmup_steps"),
+                        (long long)o->schedule.warmup_steps,
+                        (long long)o->schedule.total_steps);
     t->start = (dip_train_state){.seed = s->seed, .threads = threads};
     prepare_tasks(t);
     return dip_tensor_status(err);

@@ -10,8 +10,7 @@
 #include "base/status.h"
 
 typedef struct {
-    const char *dir;  /* the run directory */
-    const char *data; /* catalog instead of the settings', or NULL */
+    const char *dir; /* the run directory */
     bool resume;
     bool quiet;
     int64_t stop_at; /* 0: run to the end */

@@ -46,6 +46,10 @@ typedef struct {
     const char *choices; /* "adamw|sgd": of an enum, or of a list's strings */
     const char *help;    /* one sentence for the reference */
     bool required;       /* below "*": in each mapping that is there */
+    /* "augment.flip.p": naming "augment.flip" means something, and the order of
+     * such names too; the resolved config has only those that were set. All
+     * options of the section are such, or none. */
+    bool when_named;
 } dip_option;
 
 typedef struct dip_config dip_config;

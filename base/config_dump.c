@@ -39,11 +39,43 @@ static void add_line(void *context, const char *key, const dip_option *option)
     list->lines[list->count++] = (line){copy, option};
 }
 
+/* The first segment of a key, as a mapping's name. */
+static void section_of(char out[DIP_CONFIG_KEY_SIZE], const char *key)
+{
+    (void)dip_config_key(out, "%.*s", (int)strcspn(key, "."), key);
+}
+
+/* The options below the names that were set in the section, in their order. */
+static void list_named(listing *list, const char *section)
+{
+    const dip_config *config = list->config;
+    size_t names = dip_config_child_count(config, section);
+    for (size_t n = 0; n < names; n++) {
+        char prefix[DIP_CONFIG_KEY_SIZE];
+        (void)dip_config_key(prefix, "%s.%s.", section,
+                             dip_config_child(config, section, n));
+        for (size_t i = 0; i < config->table_count; i++) {
+            const dip_option *option = &config->table[i];
+            if (strncmp(option->key, prefix, strlen(prefix)) == 0)
+                add_line(list, option->key, option);
+        }
+    }
+}
+
 static void list_keys(listing *list)
 {
     const dip_config *config = list->config;
-    for (size_t i = 0; i < config->table_count; i++)
-        dip_config_expand(config, &config->table[i], add_line, list);
+    char section[DIP_CONFIG_KEY_SIZE], named[DIP_CONFIG_KEY_SIZE] = "";
+    for (size_t i = 0; i < config->table_count; i++) {
+        const dip_option *option = &config->table[i];
+        section_of(section, option->key);
+        if (!option->when_named) {
+            dip_config_expand(config, option, add_line, list);
+        } else if (strcmp(section, named) != 0) {
+            list_named(list, section);
+            memcpy(named, section, sizeof named);
+        }
+    }
     for (size_t i = 0; i < config->setting_count; i++) {
         if (config->settings[i].option == NULL)
             add_line(list, config->settings[i].key, NULL);
@@ -158,7 +190,7 @@ static void add_range(dip_str *out, const dip_option *option)
     else if (option->min == 0 && option->max == 0)
         dip_str_add(out, "");
     else if (isinf(option->max))
-        dip_str_addf(out, "%.9g or more", option->min);
+        dip_str_addf(out, "%.17g or more", option->min);
     else if (isinf(option->min))
         dip_str_addf(out, "%.9g or less", option->max);
     else

@@ -20,8 +20,7 @@ void dip_philox(uint32_t out[4], const uint32_t counter[4],
 
 /* The stream of (seed, a, b): say seed, epoch, row. `purpose` separates
  * streams of equal numbers (order, augmentation, initial weights). */
-dip_rng dip_rng_stream(uint64_t seed, uint32_t purpose, uint64_t a,
-                       uint64_t b);
+dip_rng dip_rng_stream(uint64_t seed, uint32_t purpose, uint64_t a, uint64_t b);
 
 uint32_t dip_rng_u32(dip_rng *rng);
 uint64_t dip_rng_u64(dip_rng *rng);

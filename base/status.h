@@ -32,7 +32,7 @@ typedef enum {
 #undef DIP_STATUS_ENUM
 } dip_status;
 
-#define DIP_ERR_SIZE 512
+#define DIP_ERR_SIZE 1024
 
 /* Belongs to the caller; start it as {0}. */
 typedef struct {
@@ -40,7 +40,7 @@ typedef struct {
     char msg[DIP_ERR_SIZE];
 } dip_err;
 
-#define DIP_MUST_CHECK __attribute__((warn_unused_result))
+#define DIP_MUST_CHECK        __attribute__((warn_unused_result))
 #define DIP_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
 /* Writes the message into `err` (may be NULL) and returns `code`. Overwrites

@@ -16,26 +16,35 @@
 #include "base/mem.h"
 
 static const dip_option table[] = {
-    {"name", DIP_OPTION_STRING, "run", 0, 0, NULL, "Name of the run.", false},
-    {"train.lr", DIP_OPTION_FLOAT, "1e-3", 0, 10, NULL, "Step size.", false},
+    {"name", DIP_OPTION_STRING, "run", 0, 0, NULL, "Name of the run.", false,
+     false},
+    {"train.lr", DIP_OPTION_FLOAT, "1e-3", 0, 10, NULL, "Step size.", false,
+     false},
     {"train.epochs", DIP_OPTION_INT, "10", 1, INFINITY, NULL,
-     "Passes over the data; 1|2|3.", false},
-    {"train.seed", DIP_OPTION_INT, "0", 0, 0, NULL, "Seed.", false},
-    {"train.amp", DIP_OPTION_BOOL, "true", 0, 0, NULL, "Use bf16.", false},
+     "Passes over the data; 1|2|3.", false, false},
+    {"train.seed", DIP_OPTION_INT, "0", 0, 0, NULL, "Seed.", false, false},
+    {"train.amp", DIP_OPTION_BOOL, "true", 0, 0, NULL, "Use bf16.", false,
+     false},
     {"train.optimizer", DIP_OPTION_ENUM, "adamw", 0, 0, "adamw|sgd",
-     "Optimizer.", false},
-    {"train.floor", DIP_OPTION_FLOAT, NULL, -INFINITY, 0, NULL, "Floor.",
+     "Optimizer.", false, false},
+    {"train.floor", DIP_OPTION_FLOAT, NULL, -INFINITY, 0, NULL, "Floor.", false,
      false},
-    {"data.path", DIP_OPTION_STRING, NULL, 0, 0, NULL, "Catalog.", true},
-    {"data.fields", DIP_OPTION_STRINGS, "[title]", 0, 0, NULL, "Fields.",
+    {"data.path", DIP_OPTION_STRING, NULL, 0, 0, NULL, "Catalog.", true, false},
+    {"data.fields", DIP_OPTION_STRINGS, "[title]", 0, 0, NULL, "Fields.", false,
      false},
-    {"data.mean", DIP_OPTION_FLOATS, "[0.5, 0.25]", 0, 1, NULL, "Mean.", false},
+    {"data.mean", DIP_OPTION_FLOATS, "[0.5, 0.25]", 0, 1, NULL, "Mean.", false,
+     false},
     {"data.augment", DIP_OPTION_STRINGS, NULL, 0, 0, "crop|flip|jitter",
-     "Steps.", false},
-    {"tasks.*.query", DIP_OPTION_STRING, NULL, 0, 0, NULL, "Query.", true},
-    {"tasks.*.weight", DIP_OPTION_FLOAT, "1", 0, INFINITY, NULL, "Weight.",
+     "Steps.", false, false},
+    {"steps.flip.p", DIP_OPTION_FLOAT, "0.5", 0, 1, NULL, "Flip.", false, true},
+    {"steps.crop.size", DIP_OPTION_INT, "4", 0, 9, NULL, "Crop.", false, true},
+    {"steps.crop.p", DIP_OPTION_FLOAT, "1", 0, 1, NULL, "Crop.", false, true},
+    {"tasks.*.query", DIP_OPTION_STRING, NULL, 0, 0, NULL, "Query.", true,
      false},
-    {"tasks.*.k", DIP_OPTION_INTS, NULL, 1, 100, NULL, "Cut-offs.", false},
+    {"tasks.*.weight", DIP_OPTION_FLOAT, "1", 0, INFINITY, NULL, "Weight.",
+     false, false},
+    {"tasks.*.k", DIP_OPTION_INTS, NULL, 1, 100, NULL, "Cut-offs.", false,
+     false},
 };
 
 /* The tests stand in a folder of their own, so that messages are exact. */
@@ -532,8 +541,8 @@ static void test_config_reports_a_wrong_default_of_the_table(void **state)
 {
     (void)state;
     static const dip_option wrong[] = {
-        {"a", DIP_OPTION_INT, "x", 0, 0, NULL, "", false},
-        {"b", DIP_OPTION_INT, "5", 0, 1, NULL, "", false},
+        {"a", DIP_OPTION_INT, "x", 0, 0, NULL, "", false, false},
+        {"b", DIP_OPTION_INT, "5", 0, 1, NULL, "", false, false},
     };
     dip_config *config;
     assert_int_equal(dip_config_load(&config, wrong, 2, NULL, NULL, 0, NULL),
@@ -591,12 +600,40 @@ static void test_config_dumps_what_it_reads_back(void **state)
     dip_str_free(&second);
 }
 
+/* Steps mean something by their names and order: those that nobody named must
+ * not appear. */
+static void test_config_dumps_only_named_steps_in_order(void **state)
+{
+    (void)state;
+    const char *orders[] = {"steps:\n  flip: {}\n  crop: {size: 3}\n",
+                            "steps:\n  crop: {size: 3}\n  flip: {}\n"};
+    const char *expected[] = {
+        "steps:\n  flip:\n    p: 0.5\n  crop:\n    size: 3\n    p: 1\n",
+        "steps:\n  crop:\n    size: 3\n    p: 1\n  flip:\n    p: 0.5\n"};
+    for (size_t i = 0; i < 2; i++) {
+        char yaml[256];
+        (void)snprintf(yaml, sizeof yaml, "%s%s", DATA, orders[i]);
+        dip_config *config = good(yaml, NULL);
+        dip_str text = {0};
+        assert_int_equal(dip_config_dump(&text, config, NULL), DIP_OK);
+        assert_non_null(strstr(text.data, expected[i]));
+        dip_config_free(config);
+        dip_str_free(&text);
+    }
+    dip_config *config = good(DATA "steps:\n  flip: {p: 1}\n", NULL);
+    dip_str text = {0};
+    assert_int_equal(dip_config_dump(&text, config, NULL), DIP_OK);
+    assert_null(strstr(text.data, "crop"));
+    dip_config_free(config);
+    dip_str_free(&text);
+}
+
 static void test_config_dumps_empty_mappings(void **state)
 {
     (void)state;
     static const dip_option loose[] = {
-        {"a.*.b", DIP_OPTION_INT, NULL, 0, 0, NULL, "", false},
-        {"c.d", DIP_OPTION_INT, NULL, 0, 0, NULL, "", false},
+        {"a.*.b", DIP_OPTION_INT, NULL, 0, 0, NULL, "", false, false},
+        {"c.d", DIP_OPTION_INT, NULL, 0, 0, NULL, "", false, false},
     };
     put("a.yaml", "a: {x: {}, z: {b: 1}}\nc: {}\n");
     dip_config *config;
@@ -666,6 +703,7 @@ int main(void)
         cmocka_unit_test(test_config_adds_the_faults_of_its_reader),
         cmocka_unit_test(test_config_reports_a_wrong_default_of_the_table),
         cmocka_unit_test(test_config_dumps_what_it_reads_back),
+        cmocka_unit_test(test_config_dumps_only_named_steps_in_order),
         cmocka_unit_test(test_config_dumps_empty_mappings),
         cmocka_unit_test(test_config_writes_the_reference),
     };
