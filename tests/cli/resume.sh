@@ -1,0 +1,137 @@
+#!/bin/sh
+# Training can be stopped anywhere and goes on as if it had not been: the losses
+# and the weights are those of a run that was never stopped, with dropout,
+# augmentation and word dropout on.
+# usage: tests/cli/resume.sh BUILD/diptych
+program=$(realpath "$1") || exit 1
+config=$(realpath "$(dirname "$0")")/tiny.yaml
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+export XDG_CACHE_HOME="$folder/cache"
+cd "$folder" || exit 1
+passed=0
+failed=0
+
+ok() {
+    passed=$((passed + 1))
+}
+bad() {
+    failed=$((failed + 1))
+    echo "FAIL  $1"
+}
+# expect NAME CODE COMMAND...
+expect() {
+    name=$1 code=$2
+    shift 2
+    "$@" >output 2>&1
+    got=$?
+    if [ "$got" -eq "$code" ]; then
+        ok
+    else
+        bad "$name: exit $got, expected $code"
+        cat output
+    fi
+}
+weights() {
+    sha256sum <"runs/$1/checkpoints/latest/model.safetensors"
+}
+moments() {
+    sha256sum <"runs/$1/checkpoints/latest/optimizer.safetensors"
+}
+# Step and loss of each update, in all their digits.
+losses() {
+    sed -n 's/.*"event":"step","step":\([0-9]*\),.*"loss":\([^,]*\),.*/\1 \2/p' \
+        "runs/$1/log.jsonl"
+}
+same() {
+    if [ "$2" = "$3" ] && [ -n "$2" ]; then ok; else bad "$1 differ"; fi
+}
+train() {
+    "$program" train "$config" --quiet "$@"
+}
+
+"$program" synth --quiet --rows 300 --seed 1 --size 32 --out a.h5 >/dev/null 2>&1
+
+expect "whole run" 0 train name=whole
+updates=$(losses whole | wc -l)
+if [ "$updates" -ge 20 ]; then ok; else bad "only $updates updates"; fi
+
+# In the middle of the second epoch, and a second time.
+middle=$((updates / 2))
+expect "stop" 8 train name=cut --stop-at "$middle"
+expect "stop again" 8 train name=cut --resume --stop-at $((middle + 3))
+expect "go on" 0 train name=cut --resume train.loader_threads=3
+same "losses of a resumed run" "$(losses whole)" "$(losses cut)"
+same "weights of a resumed run" "$(weights whole)" "$(weights cut)"
+same "optimizer of a resumed run" "$(moments whole)" "$(moments cut)"
+expect "nothing left to do" 0 train name=cut --resume
+same "weights after that" "$(weights whole)" "$(weights cut)"
+
+expect "same seed" 0 train name=again
+same "weights of the same seed" "$(weights whole)" "$(weights again)"
+expect "other seed" 0 train name=other seed=1
+if [ "$(weights whole)" != "$(weights other)" ]; then
+    ok
+else
+    bad "another seed gives the same weights"
+fi
+
+# The saved config is the whole run.
+expect "from its own config" 0 \
+    "$program" train runs/whole/config.yaml --quiet name=copy
+same "weights from the saved config" "$(weights whole)" "$(weights copy)"
+
+# Accumulation, SGD, LSTM.
+sed 's/tower: transformer, width: 16, depth: 1, heads: 2/tower: lstm, width: 16, depth: 2/' \
+    "$config" >lstm.yaml
+accumulate() {
+    "$program" train lstm.yaml --quiet train.accumulate=2 train.optimizer=sgd \
+        train.lr=0.05 "$@"
+}
+expect "accumulated run" 0 accumulate name=sum
+expect "accumulated stop" 8 accumulate name=sumcut --stop-at 5
+expect "accumulated go on" 0 accumulate name=sumcut --resume
+same "accumulated losses" "$(losses sum)" "$(losses sumcut)"
+same "accumulated weights" "$(weights sum)" "$(weights sumcut)"
+
+# A signal finishes the step, writes a checkpoint and has a code of its own.
+"$program" train "$config" --quiet name=signal train.epochs=500 >/dev/null 2>&1 &
+process=$!
+tries=0
+while [ "$(losses signal 2>/dev/null | wc -l)" -lt 3 ] && [ "$tries" -lt 300 ]; do
+    sleep .1
+    tries=$((tries + 1))
+done
+libraries=$(sed -n 's/.* \(\/.*libgomp.*\)/\1/p' /proc/$process/maps | sort -u | wc -l)
+if [ "$libraries" -eq 1 ]; then ok; else bad "$libraries libgomps are loaded"; fi
+kill -TERM $process
+wait $process
+code=$?
+if [ "$code" -eq 8 ]; then ok; else bad "SIGTERM: exit $code, expected 8"; fi
+last=$(losses signal | tail -n 1 | cut -d' ' -f1)
+if [ -e "runs/signal/checkpoints/step-$(printf %08d "$last")/state.json" ]; then
+    ok
+else
+    bad "no checkpoint of step $last after SIGTERM"
+fi
+expect "resume after a signal" 8 \
+    train name=signal train.epochs=500 --resume --stop-at $((last + 2))
+
+# NaN: the step is named, nothing is written.
+expect "NaN" 6 train name=nan train.lr=1e3 train.clip_grad_norm=0 \
+    train.warmup_steps=0 train.optimizer=sgd train.epochs=50
+if grep -Eiq '^diptych train: (loss|gradient norm) is -?(nan|inf[a-z]*) at step [0-9]+$' output; then
+    ok
+else
+    bad "NaN names no step"
+    cat output
+fi
+step=$(sed 's/.* //' output)
+if ls -d runs/nan/checkpoints/step-* 2>/dev/null | grep -q "$(printf %08d "$step")"; then
+    bad "the NaN step was checkpointed"
+else
+    ok
+fi
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
