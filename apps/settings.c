@@ -450,7 +450,7 @@ static void read_model(dip_settings *s)
     read_heads(s);
     dip_err err = {0};
     if (dip_model_config_check(m, &err) != DIP_OK)
-        dip_config_fault(s->config, "model", "%s", err.msg);
+        dip_config_fault(s->config, "model", "model.%s", err.msg);
 
     const char *loss = dip_config_string(c, "loss.kind");
     s->loss = dip_loss_kind_find(loss);

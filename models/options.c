@@ -37,9 +37,8 @@ dip_status dip_options_unread(const void *options, const dip_field *fields,
 {
     for (size_t i = 0; i < count; i++)
         if (is_set(options, &fields[i]) && !contains(read, fields[i].name))
-            return dip_fail(err, DIP_ECONFIG,
-                            "%s.%s: not an option of kind '%s'", prefix,
-                            fields[i].name, kind);
+            return dip_fail(err, DIP_ECONFIG, "%s.%s: not an option of '%s'",
+                            prefix, fields[i].name, kind);
     return DIP_OK;
 }
 

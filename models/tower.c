@@ -88,7 +88,7 @@ static dip_status fail_image_kind(const char *name, dip_err *err)
     dip_str names = {0};
     for (int i = 0; i < dip_image_kind_count(); i++)
         dip_str_addf(&names, "%s%s", i ? ", " : "", IMAGE_KINDS[i]->name);
-    dip_fail(err, DIP_ECONFIG, "image.kind: '%s' is none of %s",
+    dip_fail(err, DIP_ECONFIG, "image.tower: '%s' is none of %s",
              name ? name : "", dip_str_text(&names));
     dip_str_free(&names);
     return DIP_ECONFIG;
@@ -99,7 +99,7 @@ static dip_status fail_text_kind(const char *name, dip_err *err)
     dip_str names = {0};
     for (int i = 0; i < dip_text_kind_count(); i++)
         dip_str_addf(&names, "%s%s", i ? ", " : "", TEXT_KINDS[i]->name);
-    dip_fail(err, DIP_ECONFIG, "text.kind: '%s' is none of %s",
+    dip_fail(err, DIP_ECONFIG, "text.tower: '%s' is none of %s",
              name ? name : "", dip_str_text(&names));
     dip_str_free(&names);
     return DIP_ECONFIG;

@@ -190,9 +190,9 @@ static void test_fusion_options_are_checked(void **state)
         (dip_fusion_options){.kind = "sum"},
         "fusion.kind: 'sum' is none of weighted_average, concat_mlp");
     assert_refused((dip_fusion_options){.hidden = 8},
-                   "fusion.hidden: not an option of kind 'weighted_average'");
+                   "fusion.hidden: not an option of 'weighted_average'");
     assert_refused((dip_fusion_options){.kind = "concat_mlp", .fixed = true},
-                   "fusion.fixed: not an option of kind 'concat_mlp'");
+                   "fusion.fixed: not an option of 'concat_mlp'");
     assert_refused((dip_fusion_options){.weights = {1, 1}},
                    "fusion.weights: number 3 of 3 is not positive");
     assert_refused((dip_fusion_options){.weights = {1, 1, 1, 1}},

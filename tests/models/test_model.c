@@ -278,8 +278,8 @@ static void test_model_refuses_wrong_image_options(void **state)
 {
     (void)state;
     REFUSED(c.image.kind = "swin",
-            "image.kind: 'swin' is none of cnn, resnet, vit");
-    REFUSED(c.image.kind = NULL, "image.kind: '' is none of cnn, resnet, vit");
+            "image.tower: 'swin' is none of cnn, resnet, vit");
+    REFUSED(c.image.kind = NULL, "image.tower: '' is none of cnn, resnet, vit");
     REFUSED(c.image.image_size = 0, "image.image_size: 0 is not in 1..4096");
     REFUSED(c.image.image_size = 20,
             "image.patch: 8 does not divide image_size 20");
@@ -290,7 +290,7 @@ static void test_model_refuses_wrong_image_options(void **state)
     REFUSED(c.image.pooling = "max",
             "image.pooling: 'max' is none of cls, mean");
     REFUSED(c.image.mlp_ratio = 100, "image.mlp_ratio: 100 is not in 0.25..16");
-    REFUSED(c.image.stem = "small", "image.stem: not an option of kind 'vit'");
+    REFUSED(c.image.stem = "small", "image.stem: not an option of 'vit'");
     REFUSED(c.image = ((dip_image_options){
                 .kind = "resnet", .image_size = 32, .depth = 20}),
             "image.depth: 20 is none of 18, 34, 50; use image.layers");
@@ -313,13 +313,13 @@ static void test_model_refuses_wrong_text_options(void **state)
 {
     (void)state;
     REFUSED(c.text.kind = "bert",
-            "text.kind: 'bert' is none of bag, lstm, transformer");
+            "text.tower: 'bert' is none of bag, lstm, transformer");
     REFUSED(c.text.vocabulary = 0, "text.vocabulary: 0 is not in 1..16777216");
     REFUSED(c.text.context = 0, "text.context: 0 is not in 1..65536");
     REFUSED(c.text.heads = 5, "text.heads: 5 does not divide width 16");
     REFUSED(c.text.pooling = "max",
             "text.pooling: 'max' is none of last, mean, cls");
-    REFUSED(c.text.kind = "lstm", "text.heads: not an option of kind 'lstm'");
+    REFUSED(c.text.kind = "lstm", "text.heads: not an option of 'lstm'");
     REFUSED(c.text.activation = "relu",
             "text.activation: 'relu' is none of gelu, quick_gelu");
 }

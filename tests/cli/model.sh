@@ -1,0 +1,263 @@
+#!/bin/sh
+# Exit codes and messages of `diptych train`, `eval`, `search` and `export`:
+# every fault ends in one clear line that names the file, row or key, and leaves
+# nothing half-written.
+# usage: tests/cli/model.sh BUILD/diptych
+program=$(realpath "$1") || exit 1
+here=$(realpath "$(dirname "$0")")
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+export XDG_CACHE_HOME="$folder/cache"
+cp "$here/tiny.yaml" "$folder"
+cd "$folder" || exit 1
+passed=0
+failed=0
+
+# check NAME EXIT_CODE EXPECTED_LINE COMMAND...: the line must be a whole line of
+# what the command prints on either stream.
+check() {
+    name=$1 code=$2 line=$3
+    shift 3
+    "$@" >output 2>&1
+    got=$?
+    if [ "$got" -eq "$code" ] && grep -qxF -- "$line" output; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAIL  $name: exit $got, expected $code and the line"
+        echo "  $line"
+        echo "but it printed"
+        sed 's/^/  /' output
+    fi
+}
+absent() {
+    for file in "$@"; do
+        if [ -e "$file" ]; then
+            failed=$((failed + 1))
+            echo "FAIL  '$file' was left behind"
+            return
+        fi
+    done
+    passed=$((passed + 1))
+}
+present() {
+    for file in "$@"; do
+        if [ ! -s "$file" ]; then
+            failed=$((failed + 1))
+            echo "FAIL  no '$file'"
+            return
+        fi
+    done
+    passed=$((passed + 1))
+}
+config() { # config KEY=VALUE...: only checks
+    "$program" train tiny.yaml --check "$@"
+}
+yaml() { # yaml FILE SED_SCRIPT: a variant of tiny.yaml
+    sed "$2" tiny.yaml >"$1"
+}
+
+"$program" synth --quiet --rows 300 --seed 1 --size 32 --queries 40 --out a.h5 \
+    >/dev/null 2>&1
+
+# ---- configs ----
+for file in "$here"/../../configs/*.yaml tiny.yaml; do
+    check "$file" 0 yes sh -c \
+        "'$program' train '$file' --check | grep -q '^config is right: ' && echo yes"
+done
+check "no config" 2 "diptych train: a config is missing" "$program" train
+check "config not there" 3 \
+    "cannot open 'none.yaml': No such file or directory" \
+    "$program" train none.yaml
+check "unknown key" 2 \
+    "command line: unknown key 'train.lrr' (did you mean 'train.lr'?)" \
+    config train.lrr=1
+yaml key.yaml 's/^  warmup_steps:/  warmup_stepz:/'
+check "unknown key of a file" 2 \
+    "key.yaml:40: unknown key 'train.warmup_stepz' (did you mean 'train.warmup_steps'?)" \
+    "$program" train key.yaml --check
+yaml twice.yaml 's/^  epochs: 3/  epochs: 3\n  epochs: 4/'
+check "duplicate key" 2 "twice.yaml:38: duplicate key 'train.epochs' (first on line 37)" \
+    "$program" train twice.yaml --check
+check "no number" 2 "command line: 'train.lr' must be a number, not '1e-3x'" \
+    config train.lr=1e-3x
+check "number too large" 2 \
+    "command line: 'train.lr' must be a number, not '1e39', which is out of range" config train.lr=1e39
+check "no boolean" 2 \
+    "command line: 'tokenizer.eos' must be true or false, not 'maybe'" \
+    config tokenizer.eos=maybe
+check "out of range" 2 \
+    "command line: 'train.batch_size' is 1, outside 2 to 1000000" \
+    config train.batch_size=1
+check "wrong choice" 2 \
+    "command line: 'train.optimizer' must be one of adamw|sgd, not 'adam' (did you mean 'adamw'?)" \
+    config train.optimizer=adam
+check "no equals sign" 2 "command line: 'train.lr' is not of the form key=value" config train.lr
+check "query in the product" 2 \
+    "command line: 'title' is the query of task 'text_to_image' and cannot be part of its product" \
+    config 'tasks.text_to_image.product_fields=[image, title]'
+check "empty product" 2 \
+    "command line: 'tasks.text_to_image.product_fields' is empty" \
+    config 'tasks.text_to_image.product_fields=[]'
+check "judgements alone" 2 \
+    "tiny.yaml:29: task 'text_to_image': \`relevant_by: judgements\` and \`query: judgements\` stand together and alone" \
+    config tasks.text_to_image.query=judgements
+check "unused field" 2 "command line: no task uses the field 'brand'" \
+    config fields.brand.word_dropout=0.1
+check "zero-shot template" 2 "command line: no {} in the template 'a photo'" \
+    config 'eval.zero_shot.type.templates=a photo'
+check "wrong metric" 2 \
+    "diptych train: command line: unknown metric 'text_to_image.hit@7'; there are: TASK.NAME with a task of text_to_image query_to_product and a name of mrr, map, ndcg, r_precision, median_rank, hit@K, recall@K, precision@K, map@K, ndcg@K (K of 1 5 10); or LABEL.NAME with a head of type and a name of accuracy, precision_macro, recall_macro, f1_macro, precision_weighted, recall_weighted, f1_weighted, f1_micro" \
+    config train.metric=text_to_image.hit@7
+yaml tower.yaml 's/tower: cnn, widths: \[8, 16\], dropout: 0.1/tower: vgg/'
+check "unknown tower" 2 "tower.yaml:18: model.image.tower: 'vgg' is none of cnn, resnet, vit" \
+    "$program" train tower.yaml --check
+check "option of another tower" 2 \
+    "tiny.yaml:18: model.image.patch: not an option of 'cnn'" config model.image.patch=4
+yaml patch.yaml 's/tower: cnn, widths: \[8, 16\], dropout: 0.1/tower: vit, width: 16, depth: 1, heads: 2, patch: 7/'
+check "patch" 2 "patch.yaml:18: model.image.patch: 7 does not divide image_size 16" \
+    "$program" train patch.yaml --check
+yaml loop.yaml 's/^name: tiny/extends: loop.yaml/'
+check "extends itself" 2 "loop.yaml:2: 'extends' comes back to 'loop.yaml'" "$program" train loop.yaml --check
+printf 'name: x\ntasks: {}\n' >notask.yaml
+check "no task" 2 "notask.yaml:2: there is no task under 'tasks'" \
+    "$program" train notask.yaml --check
+printf 'name: [\n' >broken.yaml
+check "broken yaml" 2 "broken.yaml:2: flow sequence without a closing bracket" "$program" train broken.yaml --check
+
+# ---- data ----
+check "no catalog" 4 \
+    "diptych train: no catalog 'none.h5': there is no manifest 'none.manifest.json'" \
+    "$program" train tiny.yaml data.catalog=none.h5
+check "unknown column" 4 \
+    "diptych train: in '{colour} {kind}': no column 'kind'; columns: title, title_zh, type, colour, pattern, print, gender, season, brand, price, id" \
+    "$program" train tiny.yaml 'tasks.query_to_product.query={colour} {kind}'
+check "unknown label" 4 \
+    "diptych train: tasks.query_to_product.relevant_by: no label column 'kind' in 'a.h5' (it has 'type', 'colour', 'pattern', 'print', 'gender', 'season', 'brand')" \
+    "$program" train tiny.yaml 'tasks.query_to_product.relevant_by=[colour, kind]'
+check "unknown head" 4 \
+    "diptych train: model.heads.kind: no label column 'kind' in 'a.h5' (it has 'type', 'colour', 'pattern', 'print', 'gender', 'season', 'brand')" \
+    "$program" train tiny.yaml model.heads.kind.weight=1
+cp a.h5 cut.h5
+sed 's/a\.h5/cut.h5/' a.manifest.json >cut.manifest.json
+truncate -s 100000 cut.h5
+check "cut catalog" 4 \
+    "diptych train: 'cut.h5' has 100000 bytes, its manifest says $(stat -c %s a.h5): the file is damaged or an import was interrupted" \
+    "$program" train tiny.yaml --data cut.h5
+cp a.h5 lone.h5
+printf 'no HDF5' >junk.h5
+check "no HDF5" 4 "diptych train: not a readable HDF5 file: 'junk.h5'" \
+    "$program" train tiny.yaml --data junk.h5
+check "batch too large" 4 "diptych train: 249 rows make no whole batch of 5000" \
+    "$program" train tiny.yaml train.batch_size=5000
+check "long warm-up" 2 \
+    "diptych train: command line: train.warmup_steps 5000 is not below the 21 updates of the run" \
+    "$program" train tiny.yaml train.warmup_steps=5000
+check "no cuda" 2 "diptych train: train.device is cuda, but libtorch finds none" \
+    "$program" train tiny.yaml train.device=cuda
+absent runs/tiny/checkpoints/latest runs/tiny/config.yaml
+
+# ---- runs ----
+check "trains" 0 "trained: runs/tiny" "$program" train tiny.yaml --quiet
+check "run exists" 4 \
+    "diptych train: run directory 'runs/tiny' is in use: --resume goes on with it, --run DIR or name=… makes another" \
+    "$program" train tiny.yaml
+check "nothing to resume" 4 \
+    "diptych train: no checkpoint 'latest' in 'runs/none/checkpoints'" \
+    "$program" train tiny.yaml name=none --resume
+check "other threads" 4 \
+    "diptych train: checkpoint 'runs/tiny/checkpoints/latest' was made with 1 threads, this run has 2: set train.threads=1" \
+    "$program" train tiny.yaml --resume train.threads=2
+check "evaluates" 0 "query_to_product" sh -c \
+    "'$program' eval runs/tiny --quiet | grep -o '^query_to_product'"
+present runs/tiny/report.json runs/tiny/report.md
+check "json" 0 "diptych-report/1" sh -c \
+    "'$program' eval runs/tiny --quiet --json | python3 -c 'import json, sys; print(json.load(sys.stdin)[\"schema\"])'"
+check "no run" 4 "diptych eval: no run directory 'runs/none'" "$program" eval runs/none
+check "no run directory" 4 \
+    "diptych eval: 'cache' is no run directory: it has no config.yaml" \
+    "$program" eval cache
+check "unknown split" 2 \
+    "diptych eval: unknown split 'dev': train, val or test" \
+    "$program" eval runs/tiny --split dev
+check "report name" 2 "diptych eval: --out 'x.txt' does not end in .json" \
+    "$program" eval runs/tiny --out x.txt
+check "unknown checkpoint" 4 \
+    "diptych eval: no checkpoint 'step-1' in 'runs/tiny/checkpoints'" \
+    "$program" eval runs/tiny --checkpoint step-1
+
+# Another catalog, with other names of classes, and without some columns.
+"$program" synth --quiet --rows 200 --seed 2 --size 32 --out b.h5 >/dev/null 2>&1
+check "unseen catalog" 0 "text_to_image" sh -c \
+    "'$program' eval runs/tiny --data b.h5 --out b.json --quiet | grep -o '^text_to_image' | head -n 1"
+present b.json b.md
+printf 'id,title,colour,type,split\n1,Red thing,scarlet,gizmo,test\n2,Blue thing,azure,gadget,test\n' >odd.csv
+"$program" import odd.csv --id id --text title --label colour,type --split split \
+    --out odd.h5 >/dev/null 2>&1
+check "no photos" 4 "diptych eval: no image column in 'odd.h5'" \
+    "$program" eval runs/tiny --data odd.h5 --out odd.json
+absent odd.json odd.md
+
+# Damaged runs.
+damage() { # damage FILE: a copy of the run in which FILE is cut short
+    rm -rf runs/bad
+    cp -r runs/tiny runs/bad
+    size=$(stat -Lc %s "runs/bad/$1")
+    truncate -s $((size / 2)) "runs/bad/$1"
+}
+damage tokenizer.json
+check "cut tokenizer" 4 \
+    "diptych eval: runs/bad/tokenizer.json:36:1: ']' expected near end of file" \
+    "$program" eval runs/bad
+damage labels.json
+check "cut labels" 4 \
+    "diptych eval: runs/bad/labels.json:10:10: premature end of input near '\"sneak'" \
+    "$program" eval runs/bad
+damage checkpoints/best/model.safetensors
+check "cut weights" 4 \
+    "diptych eval: weights are not those of state.json: 'runs/bad/checkpoints/best/model.safetensors'" \
+    "$program" eval runs/bad
+damage checkpoints/best/state.json
+check "cut state" 4 \
+    "diptych eval: runs/bad/checkpoints/best/state.json:10:13: unexpected token near end of file" \
+    "$program" eval runs/bad
+
+# ---- search and export ----
+check "searches" 0 "10" sh -c \
+    "'$program' search runs/tiny --text 'red dress' --quiet --top 10 | tail -n +3 | wc -l"
+check "no query" 2 "diptych search: give one of --text and --image" \
+    "$program" search runs/tiny
+check "two queries" 2 "diptych search: give one of --text and --image" \
+    "$program" search runs/tiny --text a --image b
+check "empty text" 2 "diptych search: --text has no words" \
+    "$program" search runs/tiny --text ' '
+check "no results" 2 "diptych search: --top: '0' is no number from 1 to 100000" \
+    "$program" search runs/tiny --text a --top 0
+check "unknown field" 4 \
+    "diptych search: no product field 'brand'; there are: image, title" \
+    "$program" search runs/tiny --text a --fields brand --quiet
+check "no photo" 3 "diptych search: cannot open 'none.jpg': No such file or directory" \
+    "$program" search runs/tiny --image none.jpg --quiet
+printf 'no photo' >junk.jpg
+check "broken photo" 4 "diptych search: 'junk.jpg': not an image: neither JPEG nor PNG nor WebP" \
+    "$program" search runs/tiny --image junk.jpg --quiet
+check "unknown format" 2 \
+    "diptych export: unknown format 'onnx': one of safetensors, torchscript" \
+    "$program" export runs/tiny --format onnx --out e
+check "exports" 0 "torchscript" sh -c \
+    "'$program' export runs/tiny --format torchscript --out e --quiet >/dev/null && grep -o torchscript e/manifest.json | head -n 1"
+present e/image_encoder.pt e/text_encoder.pt e/fusion.pt e/tokenizer.json
+check "export exists" 3 "diptych export: 'e' exists already" \
+    "$program" export runs/tiny --format safetensors --out e --quiet
+check "exports weights" 0 "safetensors" sh -c \
+    "'$program' export runs/tiny --format safetensors --out f --quiet >/dev/null && grep -o safetensors f/manifest.json | head -n 1"
+
+# ---- the launcher ----
+check "unknown command" 2 \
+    "diptych: unknown command 'fit'; \`diptych --help\` lists them" "$program" fit
+check "help" 0 "  train    train the model that a config describes" "$program" --help
+check "version" 0 "libtorch and HDF5" sh -c \
+    "'$program' --version | grep -Eq '^libtorch 2' && '$program' --version | grep -Eq '^HDF5 1' && echo libtorch and HDF5"
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
