@@ -7,6 +7,11 @@ CXX     ?= g++
 VERSION := 0.1.0
 COMMIT  := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 
+# As many jobs as there are processors, unless the command line says otherwise.
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
+
 # Folders in the order of their dependencies; the include table of docs/tour.md
 # says who may include whom, and `make lint` enforces it.
 MODULES := base tensor image data losses models train eval report export
@@ -144,8 +149,12 @@ $(foreach m,$(MODULES),$(eval $(call unit_rule,$m)))
 ifeq ($(READY),yes)
 ## test: build everything and run all tests
 .PHONY: test
-test: programs test-unit test-cli
+test: programs $(TEST_BIN)
+	@tools/run-tests $(TEST_BIN)
+	@tests/cli/run $(BUILD)/diptych
+	@tests/cli/test_docs $(BUILD)/diptych
 
+## test-unit: the unit tests of all modules
 .PHONY: test-unit
 test-unit: $(TEST_BIN)
 	@tools/run-tests $(TEST_BIN)
@@ -154,7 +163,6 @@ test-unit: $(TEST_BIN)
 .PHONY: test-cli
 test-cli: programs
 	@tests/cli/run $(BUILD)/diptych
-	@tests/cli/test_docs $(BUILD)/diptych
 
 ## asan: the unit tests under AddressSanitizer and UBSan
 .PHONY: asan
