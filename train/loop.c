@@ -41,6 +41,7 @@ static void bring_up_clocks(dip_loop *loop)
 static dip_status restore(dip_loop *loop, const char *path, dip_err *err)
 {
     int threads = loop->state.threads;
+    uint64_t seed = loop->state.seed;
     dip_status st = dip_checkpoint_read_state(&loop->state, path, err);
     if (st != DIP_OK)
         return st;
@@ -50,6 +51,12 @@ static dip_status restore(dip_loop *loop, const char *path, dip_err *err)
                         "has %d: set train.threads=%d",
                         path, loop->state.threads, threads,
                         loop->state.threads);
+    if (loop->state.seed != seed)
+        return dip_fail(err, DIP_EDATA,
+                        "checkpoint '%s' was made with seed %llu, this run "
+                        "has %llu",
+                        path, (unsigned long long)loop->state.seed,
+                        (unsigned long long)seed);
     loop->checkpointed = loop->state.step;
     return dip_checkpoint_read(path, loop->params, loop->optimizer, err);
 }
@@ -177,8 +184,30 @@ static dip_status timed_update(dip_loop *loop, dip_err *err)
     return loop->hooks.report(loop->hooks.user, &report, err);
 }
 
+/* The last update may have gone wrong although its loss was finite. */
+static dip_status check_finite(const dip_loop *loop, dip_err *err)
+{
+    const char *bad = NULL;
+    for (int i = 0; i < dip_params_count(loop->params) && bad == NULL; i++) {
+        dip_scope_open();
+        dip_tensor *odd = dip_t_logical_not(
+            dip_t_isfinite(dip_params_tensor(loop->params, i)));
+        if (dip_tensor_item(dip_t_sum_all(dip_t_to_dtype(odd, DIP_F32))) > 0)
+            bad = dip_params_name(loop->params, i);
+        dip_scope_close();
+    }
+    dip_status st = dip_tensor_status(err);
+    if (st == DIP_OK && bad != NULL)
+        st = dip_fail(err, DIP_ENUMERIC, "'%s' is not finite after step %lld",
+                      bad, (long long)loop->state.step);
+    return st;
+}
+
 static dip_status checkpoint(dip_loop *loop, bool best, dip_err *err)
 {
+    dip_status st = check_finite(loop, err);
+    if (st != DIP_OK)
+        return st;
     bring_up_clocks(loop);
     loop->checkpointed = loop->state.step;
     return dip_checkpoint_write(loop->checkpoints, &loop->state, loop->params,
@@ -196,6 +225,9 @@ static dip_status validate(dip_loop *loop, dip_err *err)
         dip_status st =
             loop->hooks.validate(loop->hooks.user, state->step, &metric, err);
         (void)dip_tensor_set_grad_mode(before);
+        if (st == DIP_ENUMERIC)
+            return dip_fail_context(err, "validation after step %lld",
+                                    (long long)state->step);
         if (st != DIP_OK)
             return st;
         higher = loop->options.higher_is_better;

@@ -67,9 +67,9 @@ typedef struct {
 typedef struct dip_loop dip_loop;
 
 /* A loop over `params`, at `state`. With `resume` (a checkpoint's folder)
- * weights, optimizer and state come from there; another thread count than the
- * checkpoint's is DIP_EDATA, since results are only bit-identical at an equal
- * one. Everything passed must outlive the loop. */
+ * weights, optimizer and state come from there; another seed or thread count
+ * than the checkpoint's is DIP_EDATA, since results are only bit-identical at
+ * equal ones. Everything passed must outlive the loop. */
 dip_status dip_loop_create(dip_loop **out, const dip_loop_options *options,
                            const dip_loop_hooks *hooks,
                            const dip_checkpoints *checkpoints,
@@ -78,8 +78,8 @@ dip_status dip_loop_create(dip_loop **out, const dip_loop_options *options,
 void dip_loop_free(dip_loop *loop);
 
 /* Runs to the end. DIP_EINTERRUPT after a signal (a checkpoint was written);
- * DIP_ENUMERIC, naming the step, when a loss or a gradient is NaN or infinite
- * (nothing was written). */
+ * DIP_ENUMERIC, naming the step, when a loss, a gradient or a parameter is NaN
+ * or infinite (nothing was written). */
 dip_status dip_loop_run(dip_loop *loop, dip_err *err) DIP_MUST_CHECK;
 
 const dip_train_state *dip_loop_state(const dip_loop *loop); /* borrowed */
