@@ -154,6 +154,25 @@ static dip_status bind_heads(dip_corpus *c, bool need_labels, dip_err *err)
     return DIP_OK;
 }
 
+/* What evaluation leaves out on a catalog that lacks it is a mistake on the
+ * one that is trained on. */
+static dip_status check_evaluation(const dip_corpus *c, dip_err *err)
+{
+    const dip_settings *s = c->settings;
+    int column;
+    if (s->matching_category != NULL &&
+        dip_catalog_find(c->catalog, DIP_COLUMN_LABEL, s->matching_category,
+                         &column, err) != DIP_OK)
+        return dip_fail_context(err, "eval.matching.category");
+    for (int z = 0; z < s->zero_shot_count; z++) {
+        if (dip_catalog_find(c->catalog, DIP_COLUMN_LABEL,
+                             s->zero_shot[z].label, &column, err) != DIP_OK)
+            return dip_fail_context(err, "eval.zero_shot.%s",
+                                    s->zero_shot[z].label);
+    }
+    return DIP_OK;
+}
+
 dip_status dip_corpus_open(dip_corpus **out, const dip_settings *settings,
                            const char *path, bool need_labels, dip_err *err)
 {
@@ -180,6 +199,8 @@ dip_status dip_corpus_open(dip_corpus **out, const dip_settings *settings,
         st = bind_task(c, t, err);
     if (st == DIP_OK)
         st = bind_heads(c, need_labels, err);
+    if (st == DIP_OK && need_labels)
+        st = check_evaluation(c, err);
     if (st != DIP_OK) {
         dip_corpus_free(c);
         return st;

@@ -28,9 +28,9 @@ typedef struct {
 } dip_corpus;
 
 /* Opens `path` (NULL: what the settings say) and binds everything but the
- * tokenizer. Heads whose label column is missing are errors only if
- * `need_labels`. Warnings go to stderr. The caller ends *out with
- * dip_corpus_free(). */
+ * tokenizer. Label columns of heads and of the evaluation that are missing are
+ * errors only if `need_labels`. Warnings go to stderr. The caller ends *out
+ * with dip_corpus_free(). */
 dip_status dip_corpus_open(dip_corpus **out, const dip_settings *settings,
                            const char *path, bool need_labels,
                            dip_err *err) DIP_MUST_CHECK;

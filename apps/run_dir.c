@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "train/checkpoint.h"
 
-#define LABELS_LIMIT ((size_t)64 << 20)
+#define JSON_LIMIT ((size_t)64 << 20)
 
 /* ---- machine ---- */
 
@@ -192,19 +192,106 @@ static dip_status load_settings(dip_trained *run, const char *const *overrides,
     return st;
 }
 
-static dip_status load_words(dip_trained *run, dip_err *err)
+/* The caller ends *out with json_decref(). */
+static dip_status load_json(json_t **out, const char *dir, const char *name,
+                            dip_err *err)
 {
-    char *tokenizer = dip_path_join(run->dir, "tokenizer.json");
-    char *labels = dip_path_join(run->dir, "labels.json");
-    dip_status st = DIP_OK;
-    if (tokenizer == NULL || labels == NULL)
-        st = dip_no_memory(err);
+    *out = NULL;
+    char *path = dip_path_join(dir, name);
+    dip_status st = path != NULL ? dip_json_load(out, path, JSON_LIMIT, err)
+                                 : dip_no_memory(err);
+    free(path);
+    return st;
+}
+
+/* A member of run.json, or of its "data" when `section` says so; owned. */
+static dip_status read_run(char **out, const char *dir, const char *section,
+                           const char *key, dip_err *err)
+{
+    json_t *run, *part;
+    const char *text = NULL;
+    char *path = dip_path_join(dir, "run.json");
+    *out = NULL;
+    if (path == NULL)
+        return dip_no_memory(err);
+    dip_status st = dip_json_load(&run, path, JSON_LIMIT, err);
+    part = run;
+    if (st == DIP_OK && section != NULL)
+        st = dip_json_get_object(&part, run, section, path, err);
     if (st == DIP_OK)
-        st = dip_tokenizer_load(&run->tokenizer, tokenizer, err);
+        st = dip_json_get_string(&text, part, key, path, err);
+    if (st == DIP_OK) {
+        *out = dip_strdup(text);
+        st = *out != NULL ? DIP_OK : dip_no_memory(err);
+    }
+    json_decref(run);
+    free(path);
+    return st;
+}
+
+/* Ids of other words would fit the weights as well, and mean nothing. */
+static dip_status load_tokenizer(dip_tokenizer **out, const char *dir,
+                                 dip_err *err)
+{
+    char digest[DIP_DIGEST_SIZE], *wanted = NULL;
+    char *path = dip_path_join(dir, "tokenizer.json");
+    *out = NULL;
+    dip_status st =
+        path != NULL ? dip_tokenizer_load(out, path, err) : dip_no_memory(err);
     if (st == DIP_OK)
-        st = dip_json_load(&run->labels, labels, LABELS_LIMIT, err);
-    free(tokenizer);
-    free(labels);
+        st = dip_tokenizer_digest(digest, *out, err);
+    if (st == DIP_OK)
+        st = read_run(&wanted, dir, NULL, "tokenizer_sha256", err);
+    if (st == DIP_OK && strcmp(digest, wanted) != 0)
+        st = dip_fail(err, DIP_EFORMAT,
+                      "tokenizer is not the one of run.json: '%s'", path);
+    free(wanted);
+    free(path);
+    return st;
+}
+
+/* {"name": ["class", ...], ...} */
+static bool are_labels(const json_t *labels)
+{
+    const char *name;
+    json_t *classes, *class;
+    size_t i;
+    if (!json_is_object(labels))
+        return false;
+    json_object_foreach ((json_t *)labels, name, classes) {
+        if (!json_is_array(classes))
+            return false;
+        json_array_foreach (classes, i, class) {
+            if (!json_is_string(class))
+                return false;
+        }
+    }
+    return true;
+}
+
+dip_status dip_run_read_words(dip_tokenizer **tokenizer, json_t **labels,
+                              const char *dir, dip_err *err)
+{
+    *labels = NULL;
+    dip_status st = load_tokenizer(tokenizer, dir, err);
+    if (st == DIP_OK)
+        st = load_json(labels, dir, "labels.json", err);
+    if (st == DIP_OK && !are_labels(*labels))
+        st = dip_fail(err, DIP_EFORMAT,
+                      "no lists of class names in '%s/labels.json'", dir);
+    return st;
+}
+
+dip_status dip_run_check_catalog(const char *dir, const dip_catalog *catalog,
+                                 dip_err *err)
+{
+    char *digest;
+    dip_status st = read_run(&digest, dir, "data", "digest", err);
+    if (st == DIP_OK && strcmp(digest, dip_catalog_digest(catalog)) != 0)
+        st = dip_fail(err, DIP_EDATA,
+                      "catalog '%s' is not the one that '%s' was begun with",
+                      dip_catalog_path(catalog), dir);
+    free(digest);
     return st;
 }
 
@@ -256,7 +343,7 @@ dip_status dip_trained_load(dip_trained **out, const char *dir,
     if (st == DIP_OK)
         st = load_settings(run, overrides, override_count, err);
     if (st == DIP_OK)
-        st = load_words(run, err);
+        st = dip_run_read_words(&run->tokenizer, &run->labels, dir, err);
     if (st == DIP_OK)
         st = prepare_model(run, which, err);
     if (st != DIP_OK) {

@@ -39,6 +39,15 @@ dip_status dip_run_write(const char *dir, const dip_settings *settings,
                          const dip_tokenizer *tokenizer, json_t *labels,
                          dip_err *err) DIP_MUST_CHECK;
 
+/* The words and classes that the run in `dir` began with: tokenizer.json, which
+ * must be the one of run.json, and labels.json. In any case the caller ends
+ * both. */
+dip_status dip_run_read_words(dip_tokenizer **tokenizer, json_t **labels,
+                              const char *dir, dip_err *err) DIP_MUST_CHECK;
+/* DIP_EDATA unless `catalog` is the one that the run in `dir` began with. */
+dip_status dip_run_check_catalog(const char *dir, const dip_catalog *catalog,
+                                 dip_err *err) DIP_MUST_CHECK;
+
 /* The names of the heads' classes as the catalog has them. The caller ends *out
  * with json_decref(). */
 dip_status dip_run_labels(json_t **out, const dip_corpus *corpus,

@@ -231,6 +231,20 @@ static int add_field(dip_settings *s, const char *name, const char *key)
     return s->field_count++;
 }
 
+/* Whether `query` is the field, or a template that holds it. */
+static bool query_holds(const char *query, const char *field)
+{
+    size_t length = strlen(field);
+    if (strcmp(query, field) == 0)
+        return true;
+    for (const char *at = strchr(query, '{'); at != NULL;
+         at = strchr(at + 1, '{')) {
+        if (strncmp(at + 1, field, length) == 0 && at[1 + length] == '}')
+            return true;
+    }
+    return false;
+}
+
 static void read_product_fields(dip_settings *s, dip_task_settings *task)
 {
     const char *key = KEY("tasks.%s.product_fields", task->name);
@@ -241,7 +255,7 @@ static void read_product_fields(dip_settings *s, dip_task_settings *task)
     if (count == 0)
         dip_config_fault(s->config, key, "'%s' is empty", key);
     for (size_t i = 0; i < count; i++) {
-        if (strcmp(names[i], query) == 0)
+        if (query_holds(query, names[i]))
             dip_config_fault(s->config, key,
                              "'%s' is the query of task '%s' and cannot be "
                              "part of its product",
@@ -554,6 +568,26 @@ static void read_eval(dip_settings *s)
 
 /* ---- all ---- */
 
+/* The run directory is named after it. */
+static void check_name(dip_settings *s)
+{
+    if (s->name[0] == '\0' || strchr(s->name, '/') != NULL ||
+        strcmp(s->name, ".") == 0 || strcmp(s->name, "..") == 0)
+        dip_config_fault(s->config, "name", "'name' cannot be '%s'", s->name);
+}
+
+static void check_weights(dip_settings *s)
+{
+    double sum = 0;
+    for (int t = 0; t < s->task_count; t++)
+        sum += s->tasks[t].weight;
+    for (int h = 0; h < s->model.head_count; h++)
+        sum += s->head_weights[h];
+    if (s->task_count > 0 && sum <= 0)
+        dip_config_fault(s->config, "tasks",
+                         "no task and no head has a weight above 0");
+}
+
 dip_status dip_settings_load(dip_settings **out, const char *path,
                              const char *const *overrides, size_t count,
                              dip_str *faults, dip_err *err)
@@ -569,9 +603,11 @@ dip_status dip_settings_load(dip_settings **out, const char *path,
     if (st == DIP_OK) {
         s->name = dip_config_string(s->config, "name");
         s->seed = (uint64_t)dip_config_int(s->config, "seed");
+        check_name(s);
         read_data(s);
         read_tasks(s);
         read_model(s);
+        check_weights(s);
         read_train(s);
         read_eval(s);
         st = dip_config_status(s->config, err);

@@ -32,6 +32,8 @@ typedef struct {
     dip_retrieval recipe;
     dip_loop_options loop_options;
     dip_train_state start;
+    dip_checkpoints checkpoints;
+    dip_loop *loop;
     char metric[128];
     double smooth_loss; /* for the progress bar */
     double scale;       /* of the similarities, 1 / temperature */
@@ -45,6 +47,7 @@ static void end(trainer *t)
     dip_progress_finish(t->progress);
     dip_events_close(t->events);
     dip_log_close(t->log);
+    dip_loop_free(t->loop);
     dip_loader_free(t->loader);
     dip_model_free(t->model);
     json_decref(t->labels);
@@ -228,20 +231,14 @@ static dip_status check_dir(trainer *t, dip_err *err)
     return DIP_OK;
 }
 
-/* A resumed run goes on with the words and classes that it began with. */
+/* A resumed run goes on with the rows, words and classes that it began with. */
 static dip_status load_words(trainer *t, dip_err *err)
 {
-    char *tokenizer = dip_path_join(t->options->dir, "tokenizer.json");
-    char *labels = dip_path_join(t->options->dir, "labels.json");
-    dip_status st =
-        tokenizer != NULL && labels != NULL ? DIP_OK : dip_no_memory(err);
-    if (st == DIP_OK)
-        st = dip_tokenizer_load(&t->tokenizer, tokenizer, err);
-    if (st == DIP_OK)
-        st = dip_json_load(&t->labels, labels, (size_t)64 << 20, err);
-    free(tokenizer);
-    free(labels);
-    return st;
+    const char *dir = t->options->dir;
+    dip_status st = dip_run_check_catalog(dir, t->corpus->catalog, err);
+    return st == DIP_OK
+               ? dip_run_read_words(&t->tokenizer, &t->labels, dir, err)
+               : st;
 }
 
 static dip_status prepare_data(trainer *t, dip_err *err)
@@ -349,7 +346,7 @@ static dip_status open_logs(trainer *t, dip_err *err)
 
 /* ---- running ---- */
 
-static dip_status run_loop(trainer *t, dip_err *err)
+static dip_status make_loop(trainer *t, dip_err *err)
 {
     const dip_loop_hooks hooks = {
         .user = t,
@@ -362,25 +359,24 @@ static dip_status run_loop(trainer *t, dip_err *err)
                 : NULL,
         .report = report,
     };
-    const dip_checkpoints checkpoints = {t->checkpoint_dir,
-                                         t->settings->keep_last};
-    dip_loop *loop = NULL;
-    dip_status st = dip_loop_create(&loop, &t->loop_options, &hooks,
-                                    &checkpoints, dip_model_params(t->model),
-                                    &t->start, t->resume_from, err);
-    if (st == DIP_OK) {
-        t->progress = dip_progress_start(&(dip_progress_options){
-            .stream = stderr,
-            .label = "train",
-            .unit = "steps",
-            .total = t->loop_options.schedule.total_steps,
-            .first = dip_loop_state(loop)->step,
-            .quiet = t->options->quiet});
-        dip_signals_install();
-        st = dip_loop_run(loop, err);
-    }
-    dip_loop_free(loop);
-    return st;
+    t->checkpoints =
+        (dip_checkpoints){t->checkpoint_dir, t->settings->keep_last};
+    return dip_loop_create(&t->loop, &t->loop_options, &hooks, &t->checkpoints,
+                           dip_model_params(t->model), &t->start,
+                           t->resume_from, err);
+}
+
+static dip_status run_loop(trainer *t, dip_err *err)
+{
+    t->progress = dip_progress_start(
+        &(dip_progress_options){.stream = stderr,
+                                .label = "train",
+                                .unit = "steps",
+                                .total = t->loop_options.schedule.total_steps,
+                                .first = dip_loop_state(t->loop)->step,
+                                .quiet = t->options->quiet});
+    dip_signals_install();
+    return dip_loop_run(t->loop, err);
 }
 
 dip_status dip_trainer_run(const dip_settings *settings,
@@ -399,6 +395,8 @@ dip_status dip_trainer_run(const dip_settings *settings,
         st = prepare_model(&t, err);
     t.loop_options.higher_is_better = higher;
     if (st == DIP_OK)
+        st = make_loop(&t, err);
+    if (st == DIP_OK) /* the first that writes */
         st = open_logs(&t, err);
     if (st == DIP_OK)
         st = run_loop(&t, err);
