@@ -1,6 +1,7 @@
 #include "train/retrieval.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "base/rng.h"
@@ -50,8 +51,36 @@ dip_tensor *dip_retrieval_product(const dip_model *model,
     return dip_model_fuse(model, embeddings, mask, training);
 }
 
-/* U8 [B, fields]: hides each field with the probability, but never all that
- * are there; a function of (seed, epoch, row). */
+static bool is_there(const dip_batch *batch, int source, int64_t i)
+{
+    return source == DIP_SOURCE_IMAGE ? batch->present[i] != 0
+                                      : batch->texts[source].lengths[i] > 0;
+}
+
+/* One row of draw_kept_fields(), whose cells are all 1. */
+static void draw_kept_row(uint8_t *cells, const dip_retrieval *r,
+                          const dip_batch *batch, const bool *fields, int64_t i)
+{
+    int count = dip_model_field_count(r->model), there = 0, hidden = 0;
+    dip_rng rng =
+        dip_rng_stream(r->seed, STREAM_FIELD_DROPOUT, (uint64_t)batch->epoch,
+                       (uint64_t)batch->rows[i]);
+    for (int f = 0; f < count; f++) {
+        if (!fields[f])
+            continue;
+        bool hide = dip_rng_uniform(&rng) < r->field_dropout;
+        cells[f] = !hide;
+        if (is_there(batch, r->field_text[f], i)) {
+            there++;
+            hidden += hide;
+        }
+    }
+    if (hidden == there)
+        memset(cells, 1, (size_t)count);
+}
+
+/* BOOL [B, fields]: hides each field with the probability, but never all that
+ * a row has; a function of (seed, epoch, row). */
 static dip_tensor *draw_kept_fields(const dip_retrieval *r,
                                     const dip_batch *batch, const bool *fields)
 {
@@ -61,22 +90,8 @@ static dip_tensor *draw_kept_fields(const dip_retrieval *r,
     uint8_t *cells = dip_tensor_data(keep);
     if (cells == NULL)
         return NULL;
-    for (int64_t i = 0; i < batch->size; i++) {
-        dip_rng rng =
-            dip_rng_stream(r->seed, STREAM_FIELD_DROPOUT,
-                           (uint64_t)batch->epoch, (uint64_t)batch->rows[i]);
-        int used = 0, hidden = 0;
-        for (int f = 0; f < count; f++) {
-            if (!fields[f])
-                continue;
-            used++;
-            bool hide = dip_rng_uniform(&rng) < r->field_dropout;
-            cells[i * count + f] = !hide;
-            hidden += hide;
-        }
-        for (int f = 0; f < count && hidden == used; f++)
-            cells[i * count + f] = 1;
-    }
+    for (int64_t i = 0; i < batch->size; i++)
+        draw_kept_row(cells + i * count, r, batch, fields, i);
     return dip_t_to_device(keep, r->device);
 }
 
@@ -163,6 +178,16 @@ dip_tensor *dip_retrieval_head_input(const dip_model *model, int h,
                                  training);
 }
 
+static bool has_labels(const dip_batch *batch, int h)
+{
+    for (int64_t i = 0; i < batch->size; i++) {
+        if (batch->labels[h][i] >= 0)
+            return true;
+    }
+    return false;
+}
+
+/* 0 for a batch without any label of the head: a mean of none is NaN. */
 static dip_tensor *head_loss(const dip_retrieval *r, int h,
                              const dip_encoded_batch *encoded,
                              const dip_batch *batch)
@@ -173,6 +198,9 @@ static dip_tensor *head_loss(const dip_retrieval *r, int h,
     dip_tensor *logits = dip_model_head_logits(
         r->model, h,
         dip_retrieval_head_input(r->model, h, encoded, r->field_text, true));
+    if (!has_labels(batch, h))
+        return dip_t_mul_scalar(dip_t_sum_all(dip_t_to_dtype(logits, DIP_F32)),
+                                0);
     return dip_loss_cross_entropy(logits, dip_t_to_device(targets, r->device),
                                   0);
 }

@@ -48,7 +48,7 @@ dip_status dip_retrieval_loss(dip_tensor **loss, const dip_retrieval *recipe,
 
 /* The embeddings [B, D] of the products made of the chosen model fields, as
  * training and evaluation fuse them; *present (may be NULL) gets BOOL [B]: any
- * of the fields is there. `keep` U8 [B, fields] hides fields, or NULL. */
+ * of the fields is there. `keep` BOOL [B, fields] hides fields, or NULL. */
 dip_tensor *dip_retrieval_product(const dip_model *model,
                                   const dip_encoded_batch *encoded,
                                   const int *field_text, const bool *fields,
