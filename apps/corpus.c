@@ -13,6 +13,20 @@ static void print_warning(void *user, const char *message)
     (void)fprintf(stderr, "diptych: warning: %s\n", message);
 }
 
+/* Whether a product, a query or a head is made of photos. */
+static bool needs_image(const dip_settings *s)
+{
+    bool needed = false;
+    for (int f = 0; f < s->field_count; f++)
+        needed = needed || s->field_text[f] == DIP_SOURCE_IMAGE;
+    for (int t = 0; t < s->task_count; t++)
+        needed = needed || s->tasks[t].query == DIP_SOURCE_IMAGE;
+    for (int h = 0; h < s->model.head_count; h++)
+        needed = needed || s->model.heads[h].input == DIP_HEAD_IMAGE ||
+                 s->model.heads[h].input == DIP_HEAD_IMAGE_FEATURES;
+    return needed;
+}
+
 /* The photo's column: the one that is named, or the only one. */
 static dip_status bind_image(dip_corpus *c, dip_err *err)
 {
@@ -32,10 +46,7 @@ static dip_status bind_image(dip_corpus *c, dip_err *err)
         return dip_fail(err, DIP_EDATA,
                         "%d image columns in '%s': choose one by data.image",
                         count, dip_catalog_path(c->catalog));
-    bool wanted = false;
-    for (int f = 0; f < c->settings->field_count; f++)
-        wanted = wanted || c->settings->field_text[f] == DIP_SOURCE_IMAGE;
-    if (wanted && count == 0)
+    if (count == 0 && needs_image(c->settings))
         return dip_fail(err, DIP_EDATA, "no image column in '%s'",
                         dip_catalog_path(c->catalog));
     return DIP_OK;
