@@ -96,7 +96,8 @@ dip_status dip_evaluation_check_metric(char *name, size_t size, bool *higher,
         (void)snprintf(name, size, "%s", s->metric);
     else
         (void)snprintf(name, size, "%s.mrr", s->tasks[0].name);
-    *higher = strstr(name, "median_rank") == NULL;
+    const char *dot = strrchr(name, '.');
+    *higher = dot == NULL || strcmp(dot, ".median_rank") != 0;
     dip_str all = {0};
     list_metrics(&all, s);
     dip_status st = dip_str_status(&all, err);
