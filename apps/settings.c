@@ -548,6 +548,10 @@ static void read_eval(dip_settings *s)
                          s->cutoff_count);
     s->resamples = dip_config_int(c, "eval.bootstrap");
     size_t count = dip_config_child_count(c, "eval.zero_shot");
+    if (count > DIP_MODEL_HEADS_MAX)
+        dip_config_fault(s->config, "eval.zero_shot",
+                         "more than %d labels in 'eval.zero_shot'",
+                         DIP_MODEL_HEADS_MAX);
     for (size_t i = 0; i < count && i < DIP_MODEL_HEADS_MAX; i++) {
         const char *label = dip_config_child(c, "eval.zero_shot", i);
         dip_zero_shot_settings *z = &s->zero_shot[s->zero_shot_count++];
@@ -556,6 +560,10 @@ static void read_eval(dip_settings *s)
             &z->templates, c, KEY("eval.zero_shot.%s.templates", label));
         z->of_product =
             dip_config_choice(c, KEY("eval.zero_shot.%s.input", label)) == 1;
+        if (z->template_count == 0)
+            dip_config_fault(s->config,
+                             KEY("eval.zero_shot.%s.templates", label),
+                             "'eval.zero_shot.%s.templates' is empty", label);
         for (size_t t = 0; t < z->template_count; t++) {
             if (strstr(z->templates[t], "{}") == NULL)
                 dip_config_fault(s->config,
