@@ -57,6 +57,12 @@ static dip_status restore(dip_loop *loop, const char *path, dip_err *err)
                         "has %llu",
                         path, (unsigned long long)loop->state.seed,
                         (unsigned long long)seed);
+    if (loop->state.batch >= loop->options.batches_per_epoch)
+        return dip_fail(err, DIP_EDATA,
+                        "checkpoint '%s' stands before batch %lld of an epoch, "
+                        "which has %lld in this run",
+                        path, (long long)loop->state.batch + 1,
+                        (long long)loop->options.batches_per_epoch);
     loop->checkpointed = loop->state.step;
     return dip_checkpoint_read(path, loop->params, loop->optimizer, err);
 }
