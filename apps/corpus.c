@@ -148,7 +148,7 @@ static dip_status bind_task(dip_corpus *c, int t, dip_err *err)
     return st;
 }
 
-static dip_status bind_heads(dip_corpus *c, bool need_labels, dip_err *err)
+static dip_status bind_heads(dip_corpus *c, bool training, dip_err *err)
 {
     const dip_model_config *model = &c->settings->model;
     for (int h = 0; h < model->head_count; h++) {
@@ -158,7 +158,7 @@ static dip_status bind_heads(dip_corpus *c, bool need_labels, dip_err *err)
         if (st == DIP_OK)
             continue;
         c->head_columns[h] = -1;
-        if (need_labels)
+        if (training)
             return dip_fail_context(err, "model.heads.%s",
                                     model->heads[h].name);
     }
@@ -167,10 +167,14 @@ static dip_status bind_heads(dip_corpus *c, bool need_labels, dip_err *err)
 
 /* What evaluation leaves out on a catalog that lacks it is a mistake on the
  * one that is trained on. */
-static dip_status check_evaluation(const dip_corpus *c, dip_err *err)
+static dip_status check_training(const dip_corpus *c, dip_err *err)
 {
     const dip_settings *s = c->settings;
     int column;
+    if (c->judged.offsets != NULL && c->judged.offsets[c->judged.rows] == 0)
+        return dip_fail(err, DIP_EDATA,
+                        "no judged query of the split 'train' in '%s'",
+                        dip_catalog_path(c->catalog));
     if (s->matching_category != NULL &&
         dip_catalog_find(c->catalog, DIP_COLUMN_LABEL, s->matching_category,
                          &column, err) != DIP_OK)
@@ -184,8 +188,24 @@ static dip_status check_evaluation(const dip_corpus *c, dip_err *err)
     return DIP_OK;
 }
 
+static pthread_mutex_t *make_lock(void)
+{
+    pthread_mutex_t *lock = dip_calloc(1, sizeof *lock);
+    if (lock == NULL || pthread_mutex_init(lock, NULL) == 0)
+        return lock;
+    free(lock);
+    return NULL;
+}
+
+static void free_lock(pthread_mutex_t *lock)
+{
+    if (lock != NULL)
+        (void)pthread_mutex_destroy(lock);
+    free(lock);
+}
+
 dip_status dip_corpus_open(dip_corpus **out, const dip_settings *settings,
-                           const char *path, bool need_labels, dip_err *err)
+                           const char *path, bool training, dip_err *err)
 {
     *out = NULL;
     if (path == NULL)
@@ -201,7 +221,10 @@ dip_status dip_corpus_open(dip_corpus **out, const dip_settings *settings,
         .mapping = settings->mapping.layout != NULL ? &settings->mapping : NULL,
         .warn = print_warning,
     };
-    dip_status st = dip_catalog_open(&c->catalog, path, &options, err);
+    c->hdf5_lock = make_lock();
+    dip_status st = c->hdf5_lock != NULL ? DIP_OK : dip_no_memory(err);
+    if (st == DIP_OK)
+        st = dip_catalog_open(&c->catalog, path, &options, err);
     if (st == DIP_OK)
         st = bind_image(c, err);
     if (st == DIP_OK)
@@ -209,9 +232,9 @@ dip_status dip_corpus_open(dip_corpus **out, const dip_settings *settings,
     for (int t = 0; t < settings->task_count && st == DIP_OK; t++)
         st = bind_task(c, t, err);
     if (st == DIP_OK)
-        st = bind_heads(c, need_labels, err);
-    if (st == DIP_OK && need_labels)
-        st = check_evaluation(c, err);
+        st = bind_heads(c, training, err);
+    if (st == DIP_OK && training)
+        st = check_training(c, err);
     if (st != DIP_OK) {
         dip_corpus_free(c);
         return st;
@@ -232,6 +255,7 @@ void dip_corpus_free(dip_corpus *c)
         dip_row_keys_free(&c->keys[t]);
     dip_row_queries_free(&c->judged);
     dip_catalog_close(c->catalog);
+    free_lock(c->hdf5_lock);
     free(c);
 }
 
@@ -330,6 +354,7 @@ dip_status dip_corpus_loader(dip_loader **out, const dip_corpus *c,
     o.texts = c->sources;
     o.text_count = s->text_count;
     o.threads = s->loader_threads;
+    o.hdf5_lock = c->hdf5_lock;
     int labels[DIP_MODEL_HEADS_MAX];
     if (train) {
         o.labels = memcpy(labels, c->head_columns, sizeof labels);
@@ -342,4 +367,14 @@ dip_status dip_corpus_loader(dip_loader **out, const dip_corpus *c,
         st = dip_loader_create(out, &o, err);
     free(rows);
     return st;
+}
+
+void dip_corpus_warn_skipped(const dip_loader *loader, dip_split split)
+{
+    int64_t count = dip_loader_skipped(loader);
+    if (count > 0)
+        (void)fprintf(stderr,
+                      "diptych: warning: %lld times a photo of the split '%s' "
+                      "could not be decoded and counted as missing\n",
+                      (long long)count, dip_split_name(split));
 }

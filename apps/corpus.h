@@ -3,6 +3,7 @@
 #ifndef DIP_APPS_CORPUS_H
 #define DIP_APPS_CORPUS_H
 
+#include <pthread.h>
 #include <stdint.h>
 
 #include "apps/settings.h"
@@ -25,14 +26,17 @@ typedef struct {
     int head_columns[DIP_MODEL_HEADS_MAX]; /* -1: the catalog has none */
     const dip_tokenizer *tokenizer;        /* borrowed */
     dip_text_source sources[DIP_SOURCES_MAX];
+    /* Of all loaders: a validation reads while the training's loader reads
+     * ahead. */
+    pthread_mutex_t *hdf5_lock;
 } dip_corpus;
 
 /* Opens `path` (NULL: what the settings say) and binds everything but the
- * tokenizer. Label columns of heads and of the evaluation that are missing are
- * errors only if `need_labels`. Warnings go to stderr. The caller ends *out
- * with dip_corpus_free(). */
+ * tokenizer. Label columns of heads and of the evaluation that are missing, and
+ * judgements, are errors only if `training`. Warnings go to stderr. The caller
+ * ends *out with dip_corpus_free(). */
 dip_status dip_corpus_open(dip_corpus **out, const dip_settings *settings,
-                           const char *path, bool need_labels,
+                           const char *path, bool training,
                            dip_err *err) DIP_MUST_CHECK;
 void dip_corpus_free(dip_corpus *corpus); /* NULL allowed */
 
@@ -49,5 +53,8 @@ void dip_corpus_set_tokenizer(dip_corpus *corpus,
 dip_status dip_corpus_loader(dip_loader **out, const dip_corpus *corpus,
                              dip_split split, bool train,
                              dip_err *err) DIP_MUST_CHECK;
+/* Says on stderr how many times the loader could not decode a photo and took it
+ * for missing (data.bad_image: skip); nothing when it never did. */
+void dip_corpus_warn_skipped(const dip_loader *loader, dip_split split);
 
 #endif

@@ -168,6 +168,8 @@ dip_status dip_embed_split(dip_embedded *e, const dip_embed_job *job,
     if (st == DIP_OK)
         st = embed_all(e, job, loader, err);
     (void)dip_tensor_set_grad_mode(before);
+    if (st == DIP_OK)
+        dip_corpus_warn_skipped(loader, split);
     dip_loader_free(loader);
     return st;
 }

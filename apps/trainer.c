@@ -18,6 +18,8 @@
 #include "train/retrieval.h"
 #include "train/signals.h"
 
+#define LOG_LIMIT ((size_t)4 << 30)
+
 typedef struct {
     const dip_settings *settings;
     const dip_trainer_options *options;
@@ -48,6 +50,8 @@ static void end(trainer *t)
     dip_events_close(t->events);
     dip_log_close(t->log);
     dip_loop_free(t->loop);
+    if (t->loader != NULL)
+        dip_corpus_warn_skipped(t->loader, DIP_SPLIT_TRAIN);
     dip_loader_free(t->loader);
     dip_model_free(t->model);
     json_decref(t->labels);
@@ -326,6 +330,47 @@ static dip_status prepare_model(trainer *t, dip_err *err)
     return dip_tensor_status(err);
 }
 
+/* Whether a line of the log tells of a step that no checkpoint holds. */
+static bool is_lost(const char *line, size_t length, int64_t step)
+{
+    json_t *json;
+    int64_t at = 0;
+    bool lost = dip_json_parse(&json, line, length, "log", NULL) != DIP_OK ||
+                (dip_json_get_int(&at, json, "step", "log", NULL) == DIP_OK &&
+                 at > step);
+    json_decref(json);
+    return lost;
+}
+
+/* Takes the steps after the checkpoint out of the log: a run that was killed
+ * has done them, and does them again. */
+static dip_status forget_lost_steps(const char *path, int64_t step,
+                                    dip_err *err)
+{
+    char *text;
+    size_t length;
+    dip_str kept = {0};
+    if (!dip_file_exists(path))
+        return DIP_OK;
+    dip_status st = dip_file_read(&text, &length, path, LOG_LIMIT, err);
+    if (st != DIP_OK)
+        return st;
+    for (const char *line = text, *end; line < text + length; line = end + 1) {
+        end = memchr(line, '\n', (size_t)(text + length - line));
+        if (end == NULL)
+            break; /* torn: dip_log_open() would cut it off */
+        size_t n = (size_t)(end - line);
+        if (!is_lost(line, n, step))
+            dip_str_add_n(&kept, line, n + 1);
+    }
+    st = dip_str_status(&kept, err);
+    if (st == DIP_OK && kept.len < length)
+        st = dip_file_write(path, dip_str_text(&kept), kept.len, err);
+    dip_str_free(&kept);
+    free(text);
+    return st;
+}
+
 static dip_status open_logs(trainer *t, dip_err *err)
 {
     const char *dir = t->options->dir;
@@ -336,6 +381,8 @@ static dip_status open_logs(trainer *t, dip_err *err)
     char *log = dip_path_join(dir, "log.jsonl");
     if (st == DIP_OK && log == NULL)
         st = dip_no_memory(err);
+    if (st == DIP_OK && t->options->resume)
+        st = forget_lost_steps(log, dip_loop_state(t->loop)->step, err);
     if (st == DIP_OK)
         st = dip_log_open(&t->log, log, err);
     if (st == DIP_OK)
