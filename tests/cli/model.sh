@@ -197,6 +197,9 @@ printf 'id,title,colour,type,split\n1,Red thing,scarlet,gizmo,test\n2,Blue thing
 check "no photos" 4 "diptych eval: no image column in 'odd.h5'" \
     "$program" eval runs/tiny --data odd.h5 --out odd.json
 absent odd.json odd.md
+yaml photos.yaml 's/query: title/query: image/; s/product_fields: .*/product_fields: [title]/; s/image_features/text_features/'
+check "queries without photos" 4 "diptych train: no image column in 'odd.h5'" \
+    "$program" train photos.yaml name=photos data.catalog=odd.h5
 
 # Damaged runs.
 damage() { # damage FILE: a copy of the run in which FILE is cut short
