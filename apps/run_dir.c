@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "train/checkpoint.h"
 
-#define JSON_LIMIT ((size_t)64 << 20)
+#define FILE_LIMIT ((size_t)64 << 20)
 
 /* ---- machine ---- */
 
@@ -198,7 +198,7 @@ static dip_status load_json(json_t **out, const char *dir, const char *name,
 {
     *out = NULL;
     char *path = dip_path_join(dir, name);
-    dip_status st = path != NULL ? dip_json_load(out, path, JSON_LIMIT, err)
+    dip_status st = path != NULL ? dip_json_load(out, path, FILE_LIMIT, err)
                                  : dip_no_memory(err);
     free(path);
     return st;
@@ -214,7 +214,7 @@ static dip_status read_run(char **out, const char *dir, const char *section,
     *out = NULL;
     if (path == NULL)
         return dip_no_memory(err);
-    dip_status st = dip_json_load(&run, path, JSON_LIMIT, err);
+    dip_status st = dip_json_load(&run, path, FILE_LIMIT, err);
     part = run;
     if (st == DIP_OK && section != NULL)
         st = dip_json_get_object(&part, run, section, path, err);
@@ -292,6 +292,69 @@ dip_status dip_run_check_catalog(const char *dir, const dip_catalog *catalog,
                       "catalog '%s' is not the one that '%s' was begun with",
                       dip_catalog_path(catalog), dir);
     free(digest);
+    return st;
+}
+
+/* Lines of a resolved config that may differ; two blanks stand for a section.
+ */
+static bool may_differ(const char *line)
+{
+    static const char *const keys[] = {"name:",
+                                       "  catalog:",
+                                       "  threads:",
+                                       "  loader_threads:",
+                                       "  keep_last:",
+                                       "  log_every:",
+                                       "  checkpoint_every:"};
+    for (size_t i = 0; i < DIP_ARRAY_LEN(keys); i++) {
+        if (strncmp(line, keys[i], strlen(keys[i])) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The next line from *at on that must not differ, without its end; *at goes
+ * behind it. Empty at the end of the text. */
+static dip_bytes next_line(const char **at)
+{
+    dip_bytes line = {*at, 0};
+    do {
+        line = (dip_bytes){*at, strcspn(*at, "\n")};
+        *at += line.len + ((*at)[line.len] == '\n');
+    } while (line.len > 0 && may_differ(line.data));
+    return line;
+}
+
+static dip_status compare_configs(const char *before, const char *now,
+                                  const char *path, dip_err *err)
+{
+    while (*before != '\0' || *now != '\0') {
+        dip_bytes a = next_line(&before), b = next_line(&now);
+        if (a.len != b.len || memcmp(a.data, b.data, a.len) != 0)
+            return dip_fail(err, DIP_ECONFIG,
+                            "config is not the one of '%s', which has '%.*s' "
+                            "where this one has '%.*s'",
+                            path, (int)a.len, a.data, (int)b.len, b.data);
+    }
+    return DIP_OK;
+}
+
+dip_status dip_run_check_config(const char *dir, const dip_settings *settings,
+                                dip_err *err)
+{
+    dip_str now = {0};
+    char *before = NULL, *path = dip_path_join(dir, "config.yaml");
+    size_t length;
+    dip_status st = path != NULL
+                        ? dip_file_read(&before, &length, path, FILE_LIMIT, err)
+                        : dip_no_memory(err);
+    if (st == DIP_OK)
+        st = dip_config_dump(&now, settings->config, err);
+    if (st == DIP_OK)
+        st = compare_configs(before, dip_str_text(&now), path, err);
+    dip_str_free(&now);
+    free(before);
+    free(path);
     return st;
 }
 

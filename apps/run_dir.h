@@ -48,6 +48,13 @@ dip_status dip_run_read_words(dip_tokenizer **tokenizer, json_t **labels,
 dip_status dip_run_check_catalog(const char *dir, const dip_catalog *catalog,
                                  dip_err *err) DIP_MUST_CHECK;
 
+/* DIP_ECONFIG, showing the first line that differs, unless the settings are
+ * those that the run in `dir` began with. Where the catalog lies, threads, logs
+ * and how many checkpoints are kept may differ: they change no result, or are
+ * checked on their own. */
+dip_status dip_run_check_config(const char *dir, const dip_settings *settings,
+                                dip_err *err) DIP_MUST_CHECK;
+
 /* The names of the heads' classes as the catalog has them. The caller ends *out
  * with json_decref(). */
 dip_status dip_run_labels(json_t **out, const dip_corpus *corpus,

@@ -443,6 +443,8 @@ dip_status dip_trainer_run(const dip_settings *settings,
     t.loop_options.higher_is_better = higher;
     if (st == DIP_OK)
         st = make_loop(&t, err);
+    if (st == DIP_OK && options->resume)
+        st = dip_run_check_config(options->dir, settings, err);
     if (st == DIP_OK) /* the first that writes */
         st = open_logs(&t, err);
     if (st == DIP_OK)

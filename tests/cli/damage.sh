@@ -135,6 +135,9 @@ refuses "other model" 4 \
 refuses "other optimizer" 4 \
     "diptych train: '$from/optimizer.safetensors': no optimizer state 'momentum.image.stages.0.conv.weight'" \
     train name=cut --resume train.optimizer=sgd
+refuses "other rate" 2 \
+    "diptych train: config is not the one of 'runs/cut/config.yaml', which has '  lr: 0.002' where this one has '  lr: 0.5'" \
+    train name=cut --resume train.lr=0.5
 state cut >after
 if cmp -s before after; then ok; else bad "a refused resume wrote something"; fi
 
