@@ -158,6 +158,18 @@ static dip_status encode_photo(float *out, const dip_embed_job *job,
     return st;
 }
 
+static dip_status encode_words(float *out, const dip_embed_job *job,
+                               const char *text, dip_err *err)
+{
+    dip_status st =
+        dip_embed_texts(out, job, &(dip_bytes){text, strlen(text)}, 1, err);
+    for (int64_t i = 0; i < dip_model_embed_dim(job->model); i++) {
+        if (st != DIP_OK || out[i] < 0 || out[i] > 0)
+            return st;
+    }
+    return dip_fail(err, DIP_EDATA, "no words in --text '%s'", text);
+}
+
 /* ---- results ---- */
 
 typedef struct {
@@ -361,8 +373,7 @@ static dip_status encode_and_search(const dip_trained *run, const arguments *a,
     else if (a->image != NULL)
         st = encode_photo(query, &job, a->image, err);
     else
-        st = dip_embed_texts(query, &job,
-                             &(dip_bytes){a->text, strlen(a->text)}, 1, err);
+        st = encode_words(query, &job, a->text, err);
     (void)dip_embed_product(&embedded, &fields);
     if (st == DIP_OK)
         st = dip_embed_split(&embedded, &job, a->split, err);

@@ -232,6 +232,8 @@ check "no query" 2 "diptych search: give one of --text and --image" \
     "$program" search runs/tiny
 check "two queries" 2 "diptych search: give one of --text and --image" \
     "$program" search runs/tiny --text a --image b
+check "marks for words" 4 "diptych search: no words in --text '!?'" \
+    "$program" search runs/tiny --text '!?' --quiet
 check "empty text" 2 "diptych search: --text has no words" \
     "$program" search runs/tiny --text ' '
 check "no results" 2 "diptych search: --top: '0' is no number from 1 to 100000" \
