@@ -79,7 +79,13 @@ MODEL_APPS   := $(filter-out main catalog_main cmd_import cmd_inspect cmd_audit 
 app_objects   = $(1:%=$(BUILD)/apps/%.c.o)
 PROGRAMS     := $(BUILD)/diptych $(BUILD)/diptych-catalog $(BUILD)/diptych-model
 
+# Runs record the commit, so it is compiled anew when that changes.
 $(BUILD)/apps/version.c.o: CFLAGS += -DDIP_COMMIT='"$(COMMIT)"'
+$(BUILD)/apps/version.c.o: $(BUILD)/commit
+.PHONY: always
+$(BUILD)/commit: always
+	@mkdir -p $(@D)
+	@echo '$(COMMIT)' | cmp -s - $@ || echo '$(COMMIT)' >$@
 $(BUILD)/diptych: $(call app_objects,main version) $(call lib_of,base)
 	@echo "ld  $@"
 	@$(CC) $(LDFLAGS) -o $@ $^
