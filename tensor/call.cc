@@ -2,6 +2,8 @@
  * in the operation's schema. */
 #include "tensor/internal.h"
 
+#include <cstring>
+
 #include <algorithm>
 #include <string>
 
@@ -167,8 +169,12 @@ IValue argument(const c10::Argument &spec, const dip_arg *arg)
                     "' is missing");
         return *spec.default_value();
     }
-    TORCH_CHECK(arg->kind >= 0 && arg->kind <= DIP_ARG_NONE, "argument '",
-                spec.name(), "' is of no known kind");
+    /* C may have put any number there, which C++ must not load as the enum. */
+    int kind;
+    static_assert(sizeof kind == sizeof arg->kind);
+    std::memcpy(&kind, &arg->kind, sizeof kind);
+    TORCH_CHECK(kind >= 0 && kind <= DIP_ARG_NONE, "argument '", spec.name(),
+                "' is of no known kind");
     try {
         return convert(*arg, *spec.type(), spec);
     } catch (const mismatch &) {
