@@ -227,12 +227,21 @@ static dip_status check_dir(trainer *t, dip_err *err)
         return dip_no_memory(err);
     bool used = dip_file_exists(config);
     free(config);
-    if (used)
+    if (!used)
+        return DIP_OK;
+    char *latest;
+    if (dip_checkpoint_find(&latest, t->checkpoint_dir, "latest", NULL) !=
+        DIP_OK)
         return dip_fail(err, DIP_EDATA,
-                        "run directory '%s' is in use: --resume goes on with "
-                        "it, --run DIR or name=… makes another",
+                        "run directory '%s' is in use and has no checkpoint "
+                        "to go on from: remove it, or make another by --run "
+                        "DIR or name=…",
                         dir);
-    return DIP_OK;
+    free(latest);
+    return dip_fail(err, DIP_EDATA,
+                    "run directory '%s' is in use: --resume goes on with it, "
+                    "--run DIR or name=… makes another",
+                    dir);
 }
 
 /* A resumed run goes on with the rows, words and classes that it began with. */

@@ -2,9 +2,8 @@
  * in the operation's schema. */
 #include "tensor/internal.h"
 
-#include <cstring>
-
 #include <algorithm>
+#include <cstring>
 #include <string>
 
 #include <ATen/core/dispatch/Dispatcher.h>

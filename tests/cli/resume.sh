@@ -127,6 +127,7 @@ else
     cat output
 fi
 step=$(sed 's/.* //' output)
+expect "no second run there" 4 train name=nan
 if ls -d runs/nan/checkpoints/step-* 2>/dev/null | grep -q "$(printf %08d "$step")"; then
     bad "the NaN step was checkpointed"
 else
