@@ -258,6 +258,12 @@ static int import_table(int argc, char **argv)
     dip_progress_finish(bar.bar);
     int code = dip_import_print(argv[0], &report, a.import.out, "rows",
                                 dip_cli_now() - start, st, &err);
+    if (code == 0 && a.texts.count == 0 && a.labels.count == 0 &&
+        a.numbers.count == 0 && a.import.image == NULL)
+        (void)fprintf(stderr,
+                      "%s: warning: the catalog holds ids alone: --text, "
+                      "--image, --label and --number choose columns\n",
+                      argv[0]);
     dip_import_report_free(&report);
     dip_cli_list_free(&a.texts);
     dip_cli_list_free(&a.labels);

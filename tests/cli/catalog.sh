@@ -114,6 +114,8 @@ check "stray word" 2 "diptych synth: nothing is known about 'x'" \
 "$program" synth --quiet --rows 300 --size 32 --out a.h5 >/dev/null 2>&1
 check "clean audit" 0 "a.h5: 300 rows; errors 0, warnings 0, notes 2" \
     "$program" audit --quiet --strict a.h5
+check "no columns" 0 "diptych import: warning: the catalog holds ids alone: --text, --image, --label and --number choose columns" \
+    "$program" import good.csv --id id --out ids.h5
 printf 'title,split\nsame,train\nsame,test\nother,train\n' >leak.csv
 "$program" import leak.csv --text title --split split --out leak.h5 \
     >/dev/null 2>&1
