@@ -151,6 +151,24 @@ unit-$(1): $$(filter $$(BUILD)/tests/$(1)/%,$$(TEST_BIN))
 endef
 $(foreach m,$(MODULES),$(eval $(call unit_rule,$m)))
 
+# ---- fuzzing: tests/fuzz/fuzz_*.c with the loop of tests/fuzz/driver.c -------
+
+# Targets whose parser stands in tensor/ or models/ link libtorch.
+FUZZ_MODEL := safetensors
+FUZZ       ?= $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_BIN   := $(FUZZ:%=$(BUILD)/tests/fuzz/fuzz_%)
+FUZZ_PLAIN := $(filter-out $(FUZZ_MODEL:%=$(BUILD)/tests/fuzz/fuzz_%),$(FUZZ_BIN))
+.SECONDARY: $(FUZZ_BIN:%=%.c.o) $(BUILD)/tests/fuzz/driver.c.o
+$(FUZZ_PLAIN): $(BUILD)/%: $(BUILD)/%.c.o $(BUILD)/tests/fuzz/driver.c.o $(PLAIN_LIBS)
+	@echo "ld  $@"
+	@$(CXX) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+$(filter-out $(FUZZ_PLAIN),$(FUZZ_BIN)): $(BUILD)/%: $(BUILD)/%.c.o $(BUILD)/tests/fuzz/driver.c.o $(MODEL_LIBS)
+	@echo "ld  $@"
+	@$(CXX) $(LDFLAGS) -o $@ $^ $(TORCH_LIBS) $(PKG_LIBS)
+.PHONY: fuzz-run
+fuzz-run: $(FUZZ_BIN)
+	@tools/run-fuzz $(FUZZ_BIN)
+
 # Unit tests of all modules, the command line, configs.
 ifeq ($(READY),yes)
 ## test: build everything and run all tests
@@ -176,6 +194,13 @@ asan:
 	@$(MAKE) BUILD=build-asan OPTIMISE="-O1 -g" test-unit \
 	    SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
 
+## fuzz: damaged input for each parser, FUZZ_SECONDS=10 a parser, under ASan
+.PHONY: fuzz
+fuzz:
+	@$(MAKE) BUILD=build-fuzz OPTIMISE="-O1 -g" fuzz-run \
+	    SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined \
+	    -fsanitize-coverage=trace-pc"
+
 ## demo: import, train, evaluate, export, search on Debian's Fashion-MNIST
 ## demo DATA=synth: the same on drawn products, without that package
 .PHONY: demo
@@ -188,8 +213,8 @@ bench: programs $(BENCH_BIN)
 	@bench/run $(BUILD)
 
 else
-.PHONY: test test-unit test-cli asan demo bench
-test test-unit test-cli asan demo bench:
+.PHONY: test test-unit test-cli asan fuzz demo bench
+test test-unit test-cli asan fuzz demo bench:
 	@tools/deps
 	@$(MAKE) --no-print-directory $@ READY=yes
 endif
