@@ -96,10 +96,6 @@ $(BUILD)/diptych-model: $(call app_objects,$(MODEL_APPS)) $(MODEL_LIBS)
 	@echo "ld  $@"
 	@$(CXX) $(LDFLAGS) -o $@ $^ $(TORCH_LIBS) $(PKG_LIBS)
 
-## programs: build/diptych and the programs behind it (the default)
-.PHONY: programs
-programs: $(PROGRAMS)
-
 # ---- benchmarks --------------------------------------------------------------
 
 BENCH_BIN := $(BUILD)/bench/bench_loader $(BUILD)/bench/bench_step
@@ -171,6 +167,10 @@ fuzz-run: $(FUZZ_BIN)
 
 # Unit tests of all modules, the command line, configs.
 ifeq ($(READY),yes)
+## programs: build/diptych and the programs behind it (the default)
+.PHONY: programs
+programs: $(PROGRAMS)
+
 ## test: build everything and run all tests
 .PHONY: test
 test: programs $(TEST_BIN)
@@ -213,8 +213,8 @@ bench: programs $(BENCH_BIN)
 	@bench/run $(BUILD)
 
 else
-.PHONY: test test-unit test-cli asan fuzz demo bench
-test test-unit test-cli asan fuzz demo bench:
+.PHONY: programs test test-unit test-cli asan fuzz demo bench
+programs test test-unit test-cli asan fuzz demo bench:
 	@tools/deps
 	@$(MAKE) --no-print-directory $@ READY=yes
 endif

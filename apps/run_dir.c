@@ -1,5 +1,6 @@
 #include "apps/run_dir.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,10 +19,15 @@
 
 enum { CHOICE_AUTO, CHOICE_FIRST, CHOICE_SECOND };
 
+/* Those that this process may run on, which taskset or a container can make
+ * fewer than the machine has. */
 static int processors(void)
 {
-    long count = sysconf(_SC_NPROCESSORS_ONLN);
-    return count > 0 ? (int)count : 1;
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof(set), &set) != 0)
+        return 1;
+    return CPU_COUNT(&set);
 }
 
 dip_status dip_run_machine(const dip_settings *s, dip_device *device,

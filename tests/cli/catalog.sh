@@ -1,45 +1,7 @@
 #!/bin/sh
 # Exit codes and messages of `diptych import`, `inspect`, `audit` and `synth`.
 # usage: tests/cli/catalog.sh BUILD/diptych (or BUILD/diptych-catalog)
-program=$(realpath "$1") || exit 1
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-export XDG_CACHE_HOME="$folder/cache"
-cd "$folder" || exit 1
-passed=0
-failed=0
-
-# check NAME EXIT_CODE EXPECTED_LINE COMMAND...: the line must be a whole line of
-# what the command prints on either stream.
-check() {
-    name=$1 code=$2 line=$3
-    shift 3
-    "$@" >output 2>&1
-    got=$?
-    if [ "$got" -eq "$code" ] && grep -qxF -- "$line" output; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAIL  $name: exit $got, expected $code and the line"
-        echo "  $line"
-        echo "but it printed"
-        sed 's/^/  /' output
-    fi
-}
-
-# absent NAME FILE...: nothing of that name may have been left behind.
-absent() {
-    name=$1
-    shift
-    for file in "$@" .*.tmp; do
-        if [ -e "$file" ]; then
-            failed=$((failed + 1))
-            echo "FAIL  $name: '$file' was left behind"
-            return
-        fi
-    done
-    passed=$((passed + 1))
-}
+. "$(dirname "$0")/common"
 
 printf 'id,title,kind,price,split\n1,Red mug,mug,9.50,train\n2,"Blue ""mug""",mug,,test\n' >good.csv
 printf 'id,title,split\n1,a,train\n1,b,train\n3,c,dev\n' >bad.csv
@@ -80,7 +42,7 @@ check "wrong split" 4 \
 check "verdict" 4 \
     "diptych import: 2 of 3 rows in 'bad.csv' are bad (--skip-bad leaves them out)" \
     "$program" import bad.csv --id id --text title --split split --out x.h5
-absent "failed imports" x.h5 x.manifest.json
+absent x.h5 x.manifest.json
 check "skipped" 0 "2 bad rows: 1 duplicate id, 1 wrong split" \
     "$program" import bad.csv --id id --text title --split split --out s.h5 \
     --skip-bad
@@ -122,7 +84,6 @@ printf 'title,split\nsame,train\nsame,test\nother,train\n' >leak.csv
 check "leak" 4 \
     "error    title: rows whose text is in several splits: 2 (1 distinct)" \
     "$program" audit --strict leak.h5
-absent "all" x.h5 x.manifest.json
+absent x.h5 x.manifest.json
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+summary

@@ -2,23 +2,9 @@
 # Runs that were damaged, swapped or killed, and catalogs that lack what a config
 # asks for: all is noticed before anything is written.
 # usage: tests/cli/damage.sh BUILD/diptych
-program=$(realpath "$1") || exit 1
-here=$(realpath "$(dirname "$0")")
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-export XDG_CACHE_HOME="$folder/cache"
+. "$(dirname "$0")/common"
 cp "$here/tiny.yaml" "$folder"
-cd "$folder" || exit 1
-passed=0
-failed=0
 
-ok() {
-    passed=$((passed + 1))
-}
-bad() {
-    failed=$((failed + 1))
-    echo "FAIL  $1"
-}
 # refuses NAME EXIT_CODE MESSAGE COMMAND...: the message is all that is said.
 refuses() {
     name=$1 code=$2
@@ -36,13 +22,8 @@ refuses() {
 train() {
     "$program" train tiny.yaml --quiet "$@"
 }
-check() {
+config() {
     "$program" train tiny.yaml --check "$@"
-}
-# Step and loss of each update.
-losses() {
-    sed -n 's/.*"event":"step","step":\([0-9]*\),.*"loss":\([^,]*\),.*/\1 \2/p' \
-        "runs/$1/log.jsonl"
 }
 # All files of a run with their digests.
 state() {
@@ -53,14 +34,14 @@ state() {
 "$program" synth --quiet --rows 300 --seed 2 --size 32 --out b.h5 >/dev/null 2>&1
 
 # ---- configs that cannot mean what they say ----
-refuses "no name" 2 "command line: 'name' cannot be ''" check name=
-refuses "name of a path" 2 "command line: 'name' cannot be '../x'" check name=../x
+refuses "no name" 2 "command line: 'name' cannot be ''" config name=
+refuses "name of a path" 2 "command line: 'name' cannot be '../x'" config name=../x
 refuses "query in a template" 2 \
     "tiny.yaml:32: 'title' is the query of task 'query_to_product' and cannot be part of its product" \
-    check 'tasks.query_to_product.query={type} {title}'
+    config 'tasks.query_to_product.query={type} {title}'
 refuses "nothing to learn" 2 \
     "tiny.yaml:25: no task and no head has a weight above 0" \
-    check tasks.text_to_image.weight=0 tasks.query_to_product.weight=0 \
+    config tasks.text_to_image.weight=0 tasks.query_to_product.weight=0 \
     model.heads.type.weight=0
 columns="(it has 'type', 'colour', 'pattern', 'print', 'gender', 'season', 'brand')"
 refuses "no such category" 4 \
@@ -218,5 +199,4 @@ else
     cat output
 fi
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+summary

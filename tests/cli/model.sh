@@ -3,53 +3,9 @@
 # every fault ends in one clear line that names the file, row or key, and leaves
 # nothing half-written.
 # usage: tests/cli/model.sh BUILD/diptych
-program=$(realpath "$1") || exit 1
-here=$(realpath "$(dirname "$0")")
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-export XDG_CACHE_HOME="$folder/cache"
+. "$(dirname "$0")/common"
 cp "$here/tiny.yaml" "$folder"
-cd "$folder" || exit 1
-passed=0
-failed=0
 
-# check NAME EXIT_CODE EXPECTED_LINE COMMAND...: the line must be a whole line of
-# what the command prints on either stream.
-check() {
-    name=$1 code=$2 line=$3
-    shift 3
-    "$@" >output 2>&1
-    got=$?
-    if [ "$got" -eq "$code" ] && grep -qxF -- "$line" output; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "FAIL  $name: exit $got, expected $code and the line"
-        echo "  $line"
-        echo "but it printed"
-        sed 's/^/  /' output
-    fi
-}
-absent() {
-    for file in "$@"; do
-        if [ -e "$file" ]; then
-            failed=$((failed + 1))
-            echo "FAIL  '$file' was left behind"
-            return
-        fi
-    done
-    passed=$((passed + 1))
-}
-present() {
-    for file in "$@"; do
-        if [ ! -s "$file" ]; then
-            failed=$((failed + 1))
-            echo "FAIL  no '$file'"
-            return
-        fi
-    done
-    passed=$((passed + 1))
-}
 config() { # config KEY=VALUE...: only checks
     "$program" train tiny.yaml --check "$@"
 }
@@ -266,5 +222,4 @@ check "help" 0 "  train    train the model that a config describes" "$program" -
 check "version" 0 "libtorch and HDF5" sh -c \
     "'$program' --version | grep -Eq '^libtorch 2' && '$program' --version | grep -Eq '^HDF5 1' && echo libtorch and HDF5"
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+summary

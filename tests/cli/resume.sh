@@ -3,45 +3,14 @@
 # and the weights are those of a run that was never stopped, with dropout,
 # augmentation and word dropout on.
 # usage: tests/cli/resume.sh BUILD/diptych
-program=$(realpath "$1") || exit 1
-config=$(realpath "$(dirname "$0")")/tiny.yaml
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-export XDG_CACHE_HOME="$folder/cache"
-cd "$folder" || exit 1
-passed=0
-failed=0
+. "$(dirname "$0")/common"
+config=$here/tiny.yaml
 
-ok() {
-    passed=$((passed + 1))
-}
-bad() {
-    failed=$((failed + 1))
-    echo "FAIL  $1"
-}
-# expect NAME CODE COMMAND...
-expect() {
-    name=$1 code=$2
-    shift 2
-    "$@" >output 2>&1
-    got=$?
-    if [ "$got" -eq "$code" ]; then
-        ok
-    else
-        bad "$name: exit $got, expected $code"
-        cat output
-    fi
-}
 weights() {
     sha256sum <"runs/$1/checkpoints/latest/model.safetensors"
 }
 moments() {
     sha256sum <"runs/$1/checkpoints/latest/optimizer.safetensors"
-}
-# Step and loss of each update, in all their digits.
-losses() {
-    sed -n 's/.*"event":"step","step":\([0-9]*\),.*"loss":\([^,]*\),.*/\1 \2/p' \
-        "runs/$1/log.jsonl"
 }
 same() {
     if [ "$2" = "$3" ] && [ -n "$2" ]; then ok; else bad "$1 differ"; fi
@@ -134,5 +103,4 @@ else
     ok
 fi
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+summary
