@@ -89,11 +89,12 @@ static dip_status describe(json_t **out, const dip_trained *run,
         return st;
     const dip_catalog *catalog = corpus->catalog;
     *out = json_pack(
-        "{s:s, s:{s:s, s:s, s:s, s:I, s:s, s:I, s:I, s:o, s:o, s:i}, s:{s:s, "
-        "s:s, s:s, s:I}}",
+        "{s:s, s:{s:s, s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:o, s:o, s:i}, "
+        "s:{s:s, s:s, s:s, s:I}}",
         "schema", DIP_REPORT_SCHEMA, "run", "name", run->settings->name, "dir",
         run->dir, "checkpoint", dip_path_base(run->checkpoint), "step",
-        (json_int_t)state.step, "version", dip_version(), "seed",
+        (json_int_t)state.step, "version", dip_version(), "similarity",
+        dip_similarity_name(run->settings->model.similarity), "seed",
         (json_int_t)run->settings->seed, "parameters",
         (json_int_t)dip_params_trained_numel(dip_model_params(run->model)),
         "seconds", dip_json_real(state.seconds), "cpu_seconds",

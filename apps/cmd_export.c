@@ -122,7 +122,8 @@ static json_t *describe_preprocessing(const dip_trained *run)
                            .context = s->context,
                            .fields = fields,
                            .field_count = s->field_count,
-                           .queries = queries};
+                           .queries = queries,
+                           .similarity = s->model.similarity};
     for (int f = 0; f < s->field_count; f++) {
         int text = s->field_text[f];
         fields[f] = (dip_preprocessing_text){

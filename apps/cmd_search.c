@@ -334,8 +334,10 @@ static dip_status search(const dip_embed_job *job, dip_embedded *e,
         goto out_free;
     }
     int64_t count = pack_gallery(&e->products[0], gallery, e->count, e->dim);
-    dip_embeddings queries = {query, 1, e->dim};
-    dip_embeddings products = {e->products[0].rows, count, e->dim};
+    dip_embeddings queries = {query, 1, e->dim,
+                              job->settings->model.similarity};
+    dip_embeddings products = {e->products[0].rows, count, e->dim,
+                               job->settings->model.similarity};
     st = dip_topk_search(hits, &queries, &products, NULL, a->top, err);
     if (st == DIP_OK) {
         results r = {job->corpus->catalog, e, gallery, hits,

@@ -201,16 +201,30 @@ const dip_matrix *dip_evaluate_zero_shot_input(const dip_embedded *e,
     return z->of_product ? &e->products[0] : &e->image;
 }
 
+/* What the templates of a class have in common: the direction of their sum, or
+ * their mean. */
+static void centre_rows(float *sums, int64_t count, int64_t dim,
+                        size_t templates, dip_similarity similarity)
+{
+    if (similarity == DIP_SIMILARITY_COSINE) {
+        normalise_rows(sums, count, dim);
+        return;
+    }
+    for (int64_t i = 0; i < count * dim; i++)
+        sums[i] /= (float)templates;
+}
+
 /* The class of the nearest text for each row. */
 static dip_status nearest_class(int32_t *predicted, const dip_matrix *input,
                                 const float *texts, int64_t classes,
-                                const dip_embedded *e, dip_err *err)
+                                const dip_embedded *e,
+                                dip_similarity similarity, dip_err *err)
 {
     dip_hit *hits = dip_calloc((size_t)e->count, sizeof *hits);
     if (hits == NULL)
         return dip_no_memory(err);
-    dip_embeddings queries = {input->rows, e->count, e->dim};
-    dip_embeddings gallery = {texts, classes, e->dim};
+    dip_embeddings queries = {input->rows, e->count, e->dim, similarity};
+    dip_embeddings gallery = {texts, classes, e->dim, similarity};
     dip_status st = dip_topk_search(hits, &queries, &gallery, NULL, 1, err);
     for (int64_t i = 0; i < e->count && st == DIP_OK; i++)
         predicted[i] = (int32_t)hits[i].row;
@@ -238,8 +252,10 @@ dip_status dip_evaluate_zero_shot(json_t **out, const dip_evaluation *ev,
     for (size_t t = 0; t < z->template_count && st == DIP_OK; t++)
         st = add_template(texts, ev, &set, z->templates[t], e->dim, err);
     if (st == DIP_OK) {
-        normalise_rows(texts, set.count, e->dim);
-        st = nearest_class(predicted, input, texts, set.count, e, err);
+        dip_similarity similarity = ev->job.settings->model.similarity;
+        centre_rows(texts, set.count, e->dim, z->template_count, similarity);
+        st = nearest_class(predicted, input, texts, set.count, e, similarity,
+                           err);
     }
     for (int64_t i = 0; i < e->count && st == DIP_OK; i++) {
         if (!input->present[i])

@@ -61,8 +61,8 @@ static dip_status make_side(match_side *m, const dip_evaluation *ev,
         m->categories[n++] = category_of(ev, category, e->row[i]);
     }
     m->split = (dip_matching_split){
-        .queries = {m->queries, n, e->dim},
-        .products = {m->products, n, e->dim},
+        .queries = {m->queries, n, e->dim, s->model.similarity},
+        .products = {m->products, n, e->dim, s->model.similarity},
         .query_group = m->groups,
         .product_group = m->groups,
         .query_category = m->categories,

@@ -258,8 +258,10 @@ static dip_status rank(dip_ranking *out, const task_data *d,
     options.n_cutoffs = (int)s->cutoff_count;
     for (size_t i = 0; i < s->cutoff_count; i++)
         options.cutoffs[i] = s->cutoffs[i];
-    dip_embeddings queries = {d->queries, d->query_count, dim};
-    dip_embeddings gallery = {products, d->gallery_count, dim};
+    dip_embeddings queries = {d->queries, d->query_count, dim,
+                              s->model.similarity};
+    dip_embeddings gallery = {products, d->gallery_count, dim,
+                              s->model.similarity};
     return dip_ranking_evaluate(out, &queries, &gallery, &d->relevance,
                                 &options, err);
 }

@@ -192,8 +192,14 @@ static const dip_option options[] = {
           "weighted_average: starting weight of a field."),
     INT("model.fusion.hidden", NULL, 1, 65536, "concat_mlp: hidden width."),
     FLOAT("model.fusion.dropout", "0", 0, 1, "concat_mlp."),
-    FLOAT("model.temperature", "0.07", .01, 1,
-          "Temperature of the contrastive loss at the start."),
+    ENUM("model.similarity", "cosine", "cosine|euclidean",
+         "How embeddings are compared: dot product of unit rows, or minus the "
+         "squared distance of rows that are not normalised, in training, "
+         "evaluation and search."),
+    FLOAT("model.temperature", NULL, .01, 100,
+          "What similarities are divided by in the contrastive loss, at the "
+          "start; by default 0.07 for cosine, which takes at most 1, and 1 for "
+          "euclidean."),
     BOOL("model.fixed_temperature", "false", "It is not trained."),
     ENUM("model.heads.*.input", "product",
          "product|image|text|image_features|text_features",

@@ -456,6 +456,7 @@ static void read_model(dip_settings *s)
     m->text_projection = (dip_projection_options){
         dip_config_int(c, "model.text_projection.hidden"),
         dip_config_float(c, "model.text_projection.dropout")};
+    m->similarity = (dip_similarity)dip_config_choice(c, "model.similarity");
     m->temperature = dip_config_float(c, "model.temperature");
     m->fixed_temperature = dip_config_bool(c, "model.fixed_temperature");
     memcpy(m->fields, s->fields, sizeof m->fields);

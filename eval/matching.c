@@ -169,13 +169,16 @@ void dip_matching_scores(double *out, const dip_pairs *pairs,
                          const dip_matching_split *split)
 {
     int64_t dim = split->queries.dim;
+    bool euclidean = split->queries.similarity == DIP_SIMILARITY_EUCLIDEAN;
 #pragma omp parallel for
     for (int64_t i = 0; i < pairs->count; i++) {
         const float *q = split->queries.data + pairs->items[i].query * dim;
         const float *p = split->products.data + pairs->items[i].product * dim;
         double sum = 0;
-        for (int64_t k = 0; k < dim; k++)
-            sum += (double)q[k] * (double)p[k];
+        for (int64_t k = 0; k < dim; k++) {
+            double a = (double)q[k], b = (double)p[k];
+            sum += euclidean ? -(a - b) * (a - b) : a * b;
+        }
         out[i] = sum;
     }
 }

@@ -53,7 +53,8 @@ dip_status dip_matching_pairs(dip_pairs *out, const dip_matching_split *split,
 
 void dip_pairs_free(dip_pairs *pairs);
 
-/* Dot products [count] of pairs, summed in double precision. */
+/* Scores [count] of pairs as eval/scores.h has them, summed in double
+ * precision. */
 void dip_matching_scores(double *out, const dip_pairs *pairs,
                          const dip_matching_split *split);
 

@@ -10,9 +10,11 @@
 #include "base/mem.h"
 #include "eval/dot.h"
 
-#define BLOCK  (4 * DIP_DOT_LANES) /* queries whose scores are held at once */
-#define CHUNK  (20 * DIP_DOT_ROWS) /* gallery rows that stay in the L2 cache */
-#define MAX_SQ 1e37 /* squared norms up to here cannot overflow a float sum */
+#define BLOCK (4 * DIP_DOT_LANES) /* queries whose scores are held at once */
+#define CHUNK (20 * DIP_DOT_ROWS) /* gallery rows that stay in the L2 cache */
+#define MAX_SQ                                                                 \
+    5e36 /* squared norms up to here overflow neither a dot product            \
+          * nor a squared distance */
 
 typedef struct {
     const dip_embeddings *queries;
@@ -68,8 +70,7 @@ dip_status dip_embeddings_check(const dip_embeddings *e, const char *what,
     int64_t k = first_not_finite(e->data + bad * e->dim, e->dim);
     if (k < 0)
         return dip_fail(err, DIP_ENUMERIC,
-                        "%s row %" PRId64 " is too long for a dot product",
-                        what, bad);
+                        "%s row %" PRId64 " is too long to compare", what, bad);
     return dip_fail(
         err, DIP_ENUMERIC, "%s row %" PRId64 " holds %s at dimension %" PRId64,
         what, bad, isnan(e->data[bad * e->dim + k]) ? "NaN" : "infinity", k);
@@ -154,6 +155,11 @@ static dip_status check_sides(const dip_embeddings *queries,
                         "queries have %" PRId64
                         " dimensions and the gallery has %" PRId64,
                         queries->dim, gallery->dim);
+    if (queries->similarity != gallery->similarity)
+        return dip_fail(err, DIP_ERANGE,
+                        "queries are compared by %s and the gallery by %s",
+                        dip_similarity_name(queries->similarity),
+                        dip_similarity_name(gallery->similarity));
     return DIP_OK;
 }
 
@@ -179,7 +185,8 @@ dip_status dip_scores_each(const dip_embeddings *queries,
     dip_status st = check_sides(queries, gallery, err);
     if (st != DIP_OK)
         return st;
-    scorer s = {queries, gallery, dip_dot_choose(), NULL, NULL};
+    scorer s = {queries, gallery, dip_dot_choose(queries->similarity), NULL,
+                NULL};
     st = scorer_alloc(&s, err);
     if (st != DIP_OK)
         goto out_free;

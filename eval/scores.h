@@ -1,18 +1,22 @@
 /* Scores of queries against a gallery, a block of queries at a time: the one
- * place where queries x gallery dot products are made. */
+ * place where queries x gallery scores are made. */
 #ifndef DIP_EVAL_SCORES_H
 #define DIP_EVAL_SCORES_H
 
 #include <stdint.h>
 
+#include "base/similarity.h"
 #include "base/status.h"
 
-/* Borrowed rows [rows, dim], fp32, row-major, each meant to be unit-norm so
- * that a dot product is the cosine. */
+/* Borrowed rows [rows, dim], fp32, row-major. By DIP_SIMILARITY_COSINE, which
+ * is 0, scores are dot products, and rows are meant to be unit-norm so that
+ * these are cosines; by DIP_SIMILARITY_EUCLIDEAN minus the squared distances of
+ * rows of any length. */
 typedef struct {
     const float *data;
     int64_t rows;
     int64_t dim;
+    dip_similarity similarity; /* the same on both sides */
 } dip_embeddings;
 
 /* Sees the scores [gallery rows] of one query; they live for the call only.
@@ -26,7 +30,7 @@ typedef void (*dip_scores_visit)(void *context, int worker, int64_t query,
 int dip_scores_workers(void);
 
 /* DIP_ENUMERIC when a row of `e` holds NaN, an infinity, or values so large
- * that a dot product could overflow; DIP_ERANGE for impossible sizes. The
+ * that a score could overflow; DIP_ERANGE for impossible sizes. The
  * message names the row, after `what`: "gallery row 7 ...". */
 dip_status dip_embeddings_check(const dip_embeddings *e, const char *what,
                                 dip_err *err) DIP_MUST_CHECK;

@@ -1,4 +1,4 @@
-/* Exact nearest neighbours by dot product. */
+/* Exact nearest neighbours, by the scores of eval/scores.h. */
 #ifndef DIP_EVAL_TOPK_H
 #define DIP_EVAL_TOPK_H
 

@@ -80,6 +80,6 @@ json_t *dip_preprocessing_json(const dip_preprocessing *p)
                      "text", text_json(p), "product_fields",
                      texts_json(p->fields, p->field_count), "queries",
                      texts_json(p->queries, p->query_count), "similarity",
-                     "dot product of unit rows", "temperature",
+                     dip_similarity_score(p->similarity), "temperature",
                      dip_json_real(p->temperature));
 }

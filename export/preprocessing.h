@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/similarity.h"
 #include "data/loader.h"
 #include "data/tokenizer.h"
 
@@ -25,6 +26,7 @@ typedef struct {
     int field_count;
     const dip_preprocessing_text *queries;
     int query_count;
+    dip_similarity similarity;
     double temperature; /* what similarities are divided by */
 } dip_preprocessing;
 

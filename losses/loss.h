@@ -34,8 +34,9 @@ typedef struct {
 } dip_loss_options;
 
 typedef struct {
-    const dip_tensor *queries;   /* [B, D], unit rows */
-    const dip_tensor *items;     /* [B, D], unit rows; row i belongs to i */
+    const dip_tensor *queries;   /* [B, D], unit rows or lifted ones
+                                    (losses/lift.h) */
+    const dip_tensor *items;     /* [B, D], likewise; row i belongs to i */
     const dip_tensor *scale;     /* one number, 1 / temperature */
     const dip_tensor *positives; /* BOOL [B, B]: item j is right for query i;
                                     true on the diagonal; NULL = only there */

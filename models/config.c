@@ -5,8 +5,7 @@
 #include "models/model.h"
 #include "models/options.h"
 
-#define DEFAULT_EMBED_DIM   512
-#define DEFAULT_TEMPERATURE 0.07 /* CLIP's */
+#define DEFAULT_EMBED_DIM 512
 
 static const char *const INPUT_NAMES[] = {
 #define INPUT_NAME(name, string, words) string,
@@ -104,12 +103,20 @@ static dip_status check_heads(const dip_model_config *c, dip_err *err)
     return st;
 }
 
+/* Default (CLIP's for cosines) and bounds. */
+static dip_status check_temperature(dip_model_config *c, dip_err *err)
+{
+    bool cosine = c->similarity == DIP_SIMILARITY_COSINE;
+    if (c->temperature == 0.0)
+        c->temperature = cosine ? 0.07 : 1.0;
+    return dip_option_real(c->temperature, 0.01, cosine ? 1.0 : 100.0,
+                           "temperature", err);
+}
+
 dip_status dip_model_config_check(dip_model_config *config, dip_err *err)
 {
     if (config->embed_dim == 0)
         config->embed_dim = DEFAULT_EMBED_DIM;
-    if (config->temperature == 0.0)
-        config->temperature = DEFAULT_TEMPERATURE;
     dip_status st = dip_image_options_check(&config->image, err);
     if (st == DIP_OK)
         st = dip_text_options_check(&config->text, err);
@@ -124,10 +131,10 @@ dip_status dip_model_config_check(dip_model_config *config, dip_err *err)
             check_projection(&config->text_projection, "text_projection.hidden",
                              "text_projection.dropout", err);
     if (st == DIP_OK)
-        st =
-            dip_option_real(config->temperature, 0.01, 1.0, "temperature", err);
+        st = check_temperature(config, err);
     if (st == DIP_OK)
         st = check_fields(config, err);
+    config->fusion.similarity = config->similarity;
     if (st == DIP_OK && config->field_count > 0)
         st = dip_fusion_options_check(&config->fusion, config->field_count,
                                       config->embed_dim, err);

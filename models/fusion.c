@@ -78,6 +78,7 @@ dip_status dip_fusion_create(dip_fusion **out,
         dip_fusion_kind_find(checked.kind)->build(&checked, fields, dim, maker);
     if (!fusion)
         return dip_no_memory(err);
+    fusion->similarity = checked.similarity;
     *out = fusion;
     return DIP_OK;
 }
@@ -86,6 +87,12 @@ void dip_fusion_free(dip_fusion *fusion)
 {
     if (fusion)
         fusion->kind->free(fusion);
+}
+
+dip_tensor *dip_fusion_rows(const dip_fusion *fusion, const dip_tensor *x)
+{
+    return fusion->similarity == DIP_SIMILARITY_COSINE ? dip_t_normalize(x, 1)
+                                                       : dip_tensor_alias(x);
 }
 
 dip_tensor *dip_fusion_forward(const dip_fusion *fusion,

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/similarity.h"
 #include "base/status.h"
 #include "models/layers.h"
 #include "tensor/tensor.h"
@@ -20,6 +21,7 @@ typedef struct {
     bool fixed;     /* weighted_average: the weights are not trained */
     int64_t hidden; /* concat_mlp: default 2 * embed_dim */
     double dropout; /* concat_mlp: of the hidden layer */
+    dip_similarity similarity; /* cosine: results are unit rows */
 } dip_fusion_options;
 
 typedef struct dip_fusion dip_fusion;
@@ -42,6 +44,7 @@ typedef struct {
 struct dip_fusion {
     const dip_fusion_kind *kind;
     int fields;
+    dip_similarity similarity; /* set by dip_fusion_create() */
 };
 
 int dip_fusion_kind_count(void);
@@ -59,9 +62,14 @@ dip_status dip_fusion_create(dip_fusion **out,
                              dip_err *err) DIP_MUST_CHECK;
 void dip_fusion_free(dip_fusion *fusion);
 
-/* fields[i] F32 [B, D] unit rows, in the order of the config; present BOOL
- * [B, fields]. Result F32 [B, D]: unit rows, zeros where no field is present.
- * What stands in an absent field has no influence. */
+/* What a forward function ends with: the rows of x [B, D] at unit length where
+ * they are compared by cosines, else as they are. */
+dip_tensor *dip_fusion_rows(const dip_fusion *fusion, const dip_tensor *x);
+
+/* fields[i] F32 [B, D] embeddings (unit rows for cosines), in the order of the
+ * config; present BOOL [B, fields]. Result F32 [B, D]: rows of the same kind,
+ * zeros where no field is present. What stands in an absent field has no
+ * influence. */
 dip_tensor *dip_fusion_forward(const dip_fusion *fusion,
                                dip_tensor *const *fields,
                                const dip_tensor *present, bool training);

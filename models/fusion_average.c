@@ -72,7 +72,7 @@ static dip_tensor *forward(const dip_fusion *fusion, dip_tensor *const *fields,
     /* One field is returned as it is, not divided by a length of almost 1. */
     dip_tensor *single =
         dip_t_eq(dip_t_sum(present, 1, true), dip_tensor_scalar(1.0, DIP_I64));
-    return dip_t_where(single, sum, dip_t_normalize(sum, 1));
+    return dip_t_where(single, sum, dip_fusion_rows(fusion, sum));
 }
 
 static void release(dip_fusion *fusion)

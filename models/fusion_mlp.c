@@ -55,7 +55,7 @@ static dip_tensor *forward(const dip_fusion *fusion, dip_tensor *const *fields,
         dip_t_cat((dip_tensor *[]){dip_t_flatten(all, 1, 2), bits}, 2, 1);
     x = dip_t_gelu(dip_linear_forward(&f->hidden, x));
     x = dip_linear_forward(&f->out, dip_t_dropout(x, f->dropout, training));
-    x = dip_t_normalize(dip_t_to_dtype(x, DIP_F32), 1);
+    x = dip_fusion_rows(fusion, dip_t_to_dtype(x, DIP_F32));
     dip_tensor *nothing =
         dip_t_logical_not(dip_t_gt_scalar(dip_t_sum(present, 1, true), 0.0));
     return dip_t_masked_fill(x, nothing, 0.0);

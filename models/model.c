@@ -28,6 +28,7 @@ struct dip_model {
     dip_text_tower *text;
     projection image_projection, text_projection;
     int64_t embed_dim;
+    dip_similarity similarity;
     char *fields[DIP_FUSION_FIELDS_MAX];
     int field_count;
     dip_fusion *fusion; /* NULL without fields */
@@ -136,6 +137,7 @@ dip_status dip_model_create(dip_model **out, const dip_model_config *config,
     if (!model)
         return dip_no_memory(err);
     model->embed_dim = checked.embed_dim;
+    model->similarity = checked.similarity;
     st = copy_names(model, &checked, err);
     if (st == DIP_OK)
         st = dip_params_create(&model->params, err);
@@ -182,6 +184,11 @@ dip_params *dip_model_params(dip_model *model)
 int64_t dip_model_embed_dim(const dip_model *model)
 {
     return model->embed_dim;
+}
+
+dip_similarity dip_model_similarity(const dip_model *model)
+{
+    return model->similarity;
 }
 
 int dip_model_field_count(const dip_model *model)
@@ -231,14 +238,21 @@ static dip_tensor *project(const projection *p, const dip_tensor *features,
     return dip_t_to_dtype(dip_linear_forward(&p->out, x), DIP_F32);
 }
 
+/* Rows as they are compared. */
+static dip_tensor *embed(const dip_model *model, const dip_tensor *x)
+{
+    return model->similarity == DIP_SIMILARITY_COSINE ? dip_t_normalize(x, 1)
+                                                      : dip_tensor_alias(x);
+}
+
 dip_encoded dip_model_encode_image(const dip_model *model,
                                    const dip_tensor *images, bool training)
 {
     dip_encoded out = {0};
     dip_scope_open();
     out.features = dip_image_tower_forward(model->image, images, training);
-    out.embedding = dip_t_normalize(
-        project(&model->image_projection, out.features, training), 1);
+    out.embedding =
+        embed(model, project(&model->image_projection, out.features, training));
     out.features = dip_tensor_return(out.features);
     out.embedding = dip_tensor_return(out.embedding);
     dip_scope_close();
@@ -256,7 +270,7 @@ dip_encoded dip_model_encode_text(const dip_model *model, const dip_tensor *ids,
      * direction from them. */
     dip_tensor *empty = dip_t_logical_not(dip_t_gt_scalar(lengths, 0.0));
     x = dip_t_masked_fill(x, dip_t_unsqueeze(empty, 1), 0.0);
-    out.embedding = dip_tensor_return(dip_t_normalize(x, 1));
+    out.embedding = dip_tensor_return(embed(model, x));
     out.features = dip_tensor_return(out.features);
     dip_scope_close();
     return out;
@@ -286,10 +300,12 @@ dip_tensor *dip_model_scale(const dip_model *model)
 
 void dip_model_constrain(dip_model *model)
 {
+    double most = log(SCALE_MAX);
+    double least = model->similarity == DIP_SIMILARITY_COSINE ? 0.0 : -most;
     dip_scope_open();
     bool grad = dip_tensor_set_grad_mode(false);
     dip_tensor_assign(model->logit_scale,
-                      dip_t_clamp(model->logit_scale, 0.0, log(SCALE_MAX)));
+                      dip_t_clamp(model->logit_scale, least, most));
     dip_tensor_set_grad_mode(grad);
     dip_scope_close();
 }

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/similarity.h"
 #include "base/status.h"
 #include "models/fusion.h"
 #include "models/tower.h"
@@ -22,8 +23,8 @@
 
 #define DIP_MODEL_HEADS_MAX 16
 
-/* What a head sees: name, words. Embeddings are the unit rows; features come
- * from the towers, before projection. */
+/* What a head sees: name, words. Embeddings are the rows that are compared;
+ * features come from the towers, before projection. */
 #define DIP_HEAD_INPUT_TABLE(X)                                                \
     X(PRODUCT, "product", "embedding of the fused product")                    \
     X(IMAGE, "image", "embedding of the photo")                                \
@@ -65,7 +66,10 @@ typedef struct {
      * fusion. */
     const char *fields[DIP_FUSION_FIELDS_MAX];
     int field_count;
-    double temperature; /* start of 1 / scale; 0 = .07; within [.01, 1] */
+    dip_similarity similarity;
+    /* Start of 1 / scale. Cosine: 0 = .07, within [.01, 1]; Euclidean: 0 = 1,
+     * within [.01, 100], since distances have no bound. */
+    double temperature;
     bool fixed_temperature;
     dip_head_options heads[DIP_MODEL_HEADS_MAX];
     int head_count;
@@ -90,6 +94,7 @@ void dip_model_free(dip_model *model);
 dip_params *dip_model_params(dip_model *model);
 
 int64_t dip_model_embed_dim(const dip_model *model);
+dip_similarity dip_model_similarity(const dip_model *model);
 int dip_model_field_count(const dip_model *model);
 const char *dip_model_field_name(const dip_model *model, int i);
 /* True for the field "image". */
@@ -101,7 +106,7 @@ int64_t dip_model_head_classes(const dip_model *model, int i);
 
 typedef struct {
     dip_tensor *features;  /* [B, F] of the tower */
-    dip_tensor *embedding; /* F32 [B, D], unit rows */
+    dip_tensor *embedding; /* F32 [B, D], for cosines unit rows */
 } dip_encoded;
 
 /* Inputs as dip_image_tower_forward() and dip_text_tower_forward() take them.
@@ -123,8 +128,8 @@ dip_tensor *dip_model_head_logits(const dip_model *model, int i,
 /* exp(logit_scale), F32 without dimensions: what similarities are multiplied
  * by. */
 dip_tensor *dip_model_scale(const dip_model *model);
-/* Puts logit_scale back into [0, ln 100] (CLIP, arXiv 2103.00020, section 2.5);
- * call it after each update. */
+/* Puts logit_scale back into [0, ln 100] (CLIP, arXiv 2103.00020, section 2.5),
+ * or into [-ln 100, ln 100] for distances; call it after each update. */
 void dip_model_constrain(dip_model *model);
 
 #endif

@@ -81,10 +81,10 @@ static dip_status check_each(const json_t *object, checker check, dip_err *err)
 static dip_status check_run(const json_t *run, dip_err *err)
 {
     static const member members[] = {
-        {"name", TEXT},       {"dir", TEXT},         {"checkpoint", TEXT},
-        {"step", COUNT},      {"version", TEXT},     {"seed", COUNT},
-        {"seconds", REAL},    {"cpu_seconds", REAL}, {"threads", COUNT},
-        {"parameters", COUNT}};
+        {"name", TEXT},     {"dir", TEXT},        {"checkpoint", TEXT},
+        {"step", COUNT},    {"version", TEXT},    {"similarity", TEXT},
+        {"seed", COUNT},    {"seconds", REAL},    {"cpu_seconds", REAL},
+        {"threads", COUNT}, {"parameters", COUNT}};
     return check_members(run, members, DIP_ARRAY_LEN(members), err);
 }
 

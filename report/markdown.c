@@ -100,6 +100,7 @@ static void add_head(dip_str *out, const json_t *report)
                  {"run", "checkpoint", "checkpoint"},
                  {"run", "step", "step"},
                  {"run", "version", "version"},
+                 {"run", "similarity", "similarity"},
                  {"run", "seed", "seed"},
                  {"run", "parameters", "trained parameters"},
                  {"run", "seconds", "seconds of training"},

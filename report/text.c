@@ -131,6 +131,8 @@ static void add_head(dip_str *out, const json_t *report, int width)
         dip_str_addf(&line, " (%" PRId64 " rows)",
                      (int64_t)json_integer_value(rows));
     dip_str_addf(&line, " of %s", get_text(report, "data", "path"));
+    if (json_object_get(json_object_get(report, "run"), "similarity") != NULL)
+        dip_str_addf(&line, ", by %s", get_text(report, "run", "similarity"));
     add_line(out, &line, width);
     dip_str_free(&line);
 }

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "losses/lift.h"
 
 enum { STREAM_FIELD_DROPOUT = 0x301 };
 
@@ -146,6 +147,10 @@ static dip_tensor *task_loss(const dip_retrieval *r,
         .valid = dip_t_logical_and(dip_encoded_present(encoded, task->query),
                                    product_present),
     };
+    if (dip_model_similarity(r->model) == DIP_SIMILARITY_EUCLIDEAN) {
+        input.queries = dip_lift_queries(input.queries);
+        input.items = dip_lift_items(input.items);
+    }
     return r->loss->fn(&input, &r->loss_options);
 }
 

@@ -202,8 +202,10 @@ static void test_golden_ranking_of_embeddings(void **state)
     json_t *golden;
     json_array_foreach (get(*state, "ranking"), i, golden) {
         ranking_case c = make_ranking_case(golden);
-        dip_embeddings queries = {c.query_data, c.queries, c.queries};
-        dip_embeddings gallery = {c.gallery_data, c.gallery, c.queries};
+        dip_embeddings queries = {c.query_data, c.queries, c.queries,
+                                  DIP_SIMILARITY_COSINE};
+        dip_embeddings gallery = {c.gallery_data, c.gallery, c.queries,
+                                  DIP_SIMILARITY_COSINE};
         dip_ranking ranking;
         dip_err err = {0};
         assert_int_equal(dip_ranking_evaluate(&ranking, &queries, &gallery,
@@ -241,8 +243,10 @@ static void test_golden_topk(void **state)
     int64_t *keys = longs(get(golden, "keys"));
     int64_t *rows = longs(get(golden, "rows"));
     double *scores = doubles(get(golden, "scores"));
-    dip_embeddings queries = {query_data, length(get(golden, "queries")), 3};
-    dip_embeddings gallery = {gallery_data, length(get(golden, "gallery")), 3};
+    dip_embeddings queries = {query_data, length(get(golden, "queries")), 3,
+                              DIP_SIMILARITY_COSINE};
+    dip_embeddings gallery = {gallery_data, length(get(golden, "gallery")), 3,
+                              DIP_SIMILARITY_COSINE};
     static const int64_t ks[] = {1, 7, 40, 50};
     for (size_t i = 0; i < 4; i++) {
         int64_t k = ks[i];
@@ -417,9 +421,10 @@ static split_case make_split(const json_t *golden)
                     floats(get(golden, "products")),
                     longs(get(golden, "group")),
                     {.product_group = product_group}};
-    c.split.queries =
-        (dip_embeddings){c.queries, length(get(golden, "group")), 4};
-    c.split.products = (dip_embeddings){c.products, 2, 4};
+    c.split.queries = (dip_embeddings){c.queries, length(get(golden, "group")),
+                                       4, DIP_SIMILARITY_COSINE};
+    c.split.products =
+        (dip_embeddings){c.products, 2, 4, DIP_SIMILARITY_COSINE};
     c.split.query_group = c.group;
     return c;
 }

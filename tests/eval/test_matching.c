@@ -42,8 +42,8 @@ static catalog *make_catalog(void)
     for (int i = 0; i < PRODUCTS * DIM; i++)
         c->product_data[i] = (float)dip_rng_normal(&rng);
     c->split = (dip_matching_split){
-        {c->query_data, QUERIES, DIM},
-        {c->product_data, PRODUCTS, DIM},
+        {c->query_data, QUERIES, DIM, DIP_SIMILARITY_COSINE},
+        {c->product_data, PRODUCTS, DIM, DIP_SIMILARITY_COSINE},
         c->query_group,
         c->product_group,
         c->query_category,
@@ -148,8 +148,12 @@ static void test_matching_negatives_are_uniform(void **state)
     static const int64_t product_category[M] = {0, 1, 0, 0, 1, 1, 0, 1, -1, 1};
     int64_t *zeros = calloc(N, sizeof *zeros);
     assert_non_null(zeros);
-    dip_matching_split split = {{NULL, N, 1},  {NULL, M, 1}, zeros,
-                                product_group, zeros,        product_category};
+    dip_matching_split split = {{NULL, N, 1, DIP_SIMILARITY_COSINE},
+                                {NULL, M, 1, DIP_SIMILARITY_COSINE},
+                                zeros,
+                                product_group,
+                                zeros,
+                                product_category};
     dip_pairs pairs;
     assert_int_equal(dip_matching_pairs(&pairs, &split, 9, NULL), DIP_OK);
     assert_int_equal(pairs.positives, N);
@@ -177,8 +181,12 @@ static void test_matching_falls_back_to_all_products(void **state)
     (void)state;
     static const int64_t query_group[] = {0}, category[] = {5};
     static const int64_t product_group[] = {0, 1}, product_category[] = {5, 6};
-    dip_matching_split split = {{NULL, 1, 1},  {NULL, 2, 1}, query_group,
-                                product_group, category,     product_category};
+    dip_matching_split split = {{NULL, 1, 1, DIP_SIMILARITY_COSINE},
+                                {NULL, 2, 1, DIP_SIMILARITY_COSINE},
+                                query_group,
+                                product_group,
+                                category,
+                                product_category};
     dip_pairs pairs;
     assert_int_equal(dip_matching_pairs(&pairs, &split, 1, NULL), DIP_OK);
     assert_int_equal(pairs.count, 2);
@@ -193,8 +201,12 @@ static void test_matching_refuses_splits_without_pairs(void **state)
     (void)state;
     static const float data[] = {1, 1};
     static const int64_t zero[] = {0, 0}, one[] = {1, 1}, missing[] = {-1, -1};
-    dip_matching_split split = {{data, 2, 1}, {data, 2, 1}, zero,
-                                one,          NULL,         NULL};
+    dip_matching_split split = {{data, 2, 1, DIP_SIMILARITY_COSINE},
+                                {data, 2, 1, DIP_SIMILARITY_COSINE},
+                                zero,
+                                one,
+                                NULL,
+                                NULL};
     dip_pairs pairs;
     dip_err err = {0};
     assert_int_equal(dip_matching_pairs(&pairs, &split, 1, &err), DIP_EDATA);

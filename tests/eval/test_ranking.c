@@ -88,8 +88,8 @@ static void evaluate_with_empty(dip_ranking *out, bool count_empty)
     int64_t offsets[] = {0, 1, 2}, rows[] = {0, 1};
     float grades[] = {1, 0};
     dip_relevance relevance = {2, 2, NULL, offsets, rows, grades};
-    dip_embeddings queries = {queries_data, 2, 2};
-    dip_embeddings gallery = {gallery_data, 2, 2};
+    dip_embeddings queries = {queries_data, 2, 2, DIP_SIMILARITY_COSINE};
+    dip_embeddings gallery = {gallery_data, 2, 2, DIP_SIMILARITY_COSINE};
     dip_ranking_options options = dip_ranking_defaults();
     options.count_empty = count_empty;
     assert_int_equal(dip_ranking_evaluate(out, &queries, &gallery, &relevance,
@@ -206,7 +206,8 @@ static void test_ranking_case_12_nan_scores(void **state)
     const float data[] = {1, NAN};
     int64_t offsets[] = {0, 1}, rows[] = {0};
     dip_relevance relevance = {1, 1, NULL, offsets, rows, NULL};
-    dip_embeddings queries = {data, 1, 1}, gallery = {data, 2, 1};
+    dip_embeddings queries = {data, 1, 1, DIP_SIMILARITY_COSINE},
+                   gallery = {data, 2, 1, DIP_SIMILARITY_COSINE};
     assert_int_equal(dip_ranking_evaluate(&r, &queries, &gallery, &relevance,
                                           &options, &err),
                      DIP_ENUMERIC);
@@ -244,7 +245,7 @@ static void test_ranking_leaves_the_own_row_out(void **state)
     static const int64_t keys[] = {0, 1, 0, 1};
     static const int64_t own[] = {0, 1, 2, 3};
     static const double ranks[] = {2, 3, 3, 2};
-    dip_embeddings rows = {data, 4, 2};
+    dip_embeddings rows = {data, 4, 2, DIP_SIMILARITY_COSINE};
     dip_relevance relevance;
     assert_int_equal(
         dip_relevance_by_keys(&relevance, keys, 4, keys, 4, 1, NULL), DIP_OK);
@@ -274,7 +275,8 @@ static void test_ranking_leaves_an_equal_own_row_out_of_ties(void **state)
     static const float data[] = {1, 1, 1};
     int64_t offsets[] = {0, 1}, rows[] = {1}, own[] = {0};
     dip_relevance relevance = {1, 1, NULL, offsets, rows, NULL};
-    dip_embeddings query = {data, 1, 1}, gallery = {data, 3, 1};
+    dip_embeddings query = {data, 1, 1, DIP_SIMILARITY_COSINE},
+                   gallery = {data, 3, 1, DIP_SIMILARITY_COSINE};
     dip_ranking_options options = dip_ranking_defaults();
     options.exclude = own;
     dip_ranking r;
@@ -304,7 +306,7 @@ static catalog make_catalog(int64_t classes)
         c.rows[i] = (float)dip_rng_below(&rng, 5) / 4;
     for (int i = 0; i < N; i++)
         c.keys[i] = (int64_t)dip_rng_below(&rng, (uint64_t)classes);
-    c.embeddings = (dip_embeddings){c.rows, N, DIM};
+    c.embeddings = (dip_embeddings){c.rows, N, DIM, DIP_SIMILARITY_COSINE};
     assert_int_equal(
         dip_relevance_by_keys(&c.relevance, c.keys, N, c.keys, N, 1, NULL),
         DIP_OK);
@@ -438,7 +440,8 @@ static void test_ranking_refuses_wrong_options(void **state)
     static const float data[] = {1, 0};
     int64_t offsets[] = {0, 1}, rows[] = {0}, far[] = {2};
     dip_relevance relevance = {1, 1, NULL, offsets, rows, NULL};
-    dip_embeddings one = {data, 1, 1}, two = {data, 2, 1};
+    dip_embeddings one = {data, 1, 1, DIP_SIMILARITY_COSINE},
+                   two = {data, 2, 1, DIP_SIMILARITY_COSINE};
     dip_ranking r;
     dip_err err = {0};
     dip_ranking_options options = {.cutoffs = {1, 0}, .n_cutoffs = 2};

@@ -69,8 +69,8 @@ static void test_scores_are_dot_products(void **state)
         int64_t dim = sizes[i][2];
         float *q = random_rows(i, sizes[i][0], dim);
         float *g = random_rows(100 + i, sizes[i][1], dim);
-        dip_embeddings queries = {q, sizes[i][0], dim};
-        dip_embeddings gallery = {g, sizes[i][1], dim};
+        dip_embeddings queries = {q, sizes[i][0], dim, DIP_SIMILARITY_COSINE};
+        dip_embeddings gallery = {g, sizes[i][1], dim, DIP_SIMILARITY_COSINE};
         float *got = all_scores(&queries, &gallery);
         for (int64_t at = 0; at < queries.rows * gallery.rows; at++) {
             double sum = 0;
@@ -85,7 +85,8 @@ static void test_scores_are_dot_products(void **state)
     }
 }
 
-static void check_tile(dip_dot_kernel kernel, const float *panel,
+static void check_tile(dip_dot_kernel kernel, dip_similarity similarity,
+                       const float *panel,
                        const float *const rows[DIP_DOT_ROWS], int64_t dim)
 {
     float tile[DIP_DOT_ROWS][DIP_DOT_LANES];
@@ -93,21 +94,22 @@ static void check_tile(dip_dot_kernel kernel, const float *panel,
     for (int m = 0; m < DIP_DOT_ROWS; m++) {
         for (int l = 0; l < DIP_DOT_LANES; l++) {
             double sum = 0;
-            for (int64_t k = 0; k < dim; k++)
-                sum +=
-                    (double)rows[m][k] * (double)panel[k * DIP_DOT_LANES + l];
+            for (int64_t k = 0; k < dim; k++) {
+                double a = (double)rows[m][k];
+                double b = (double)panel[k * DIP_DOT_LANES + l];
+                sum += similarity == DIP_SIMILARITY_COSINE ? a * b
+                                                           : -(a - b) * (a - b);
+            }
             assert_true(fabs((double)tile[m][l] - sum) < 1e-4);
         }
     }
 }
 
 /* All kernels of this CPU, not just the one that would be chosen. */
-static void test_scores_kernels_are_dot_products(void **state)
+static void test_scores_kernels_are_dot_products_or_distances(void **state)
 {
     (void)state;
     enum { DIM = 37 };
-    dip_dot_kernel kernels[DIP_DOT_KERNELS];
-    int n = dip_dot_kernels(kernels);
     float *g = random_rows(9, DIP_DOT_ROWS, DIM);
     float *q = random_rows(8, DIM, DIP_DOT_LANES);
     float *panel = aligned_alloc(64, sizeof(float) * DIM * DIP_DOT_LANES);
@@ -116,10 +118,15 @@ static void test_scores_kernels_are_dot_products(void **state)
     const float *rows[DIP_DOT_ROWS];
     for (int m = 0; m < DIP_DOT_ROWS; m++)
         rows[m] = g + (DIP_DOT_ROWS - 1 - m) * DIM;
-    assert_in_range(n, 1, DIP_DOT_KERNELS);
-    for (int i = 0; i < n; i++)
-        check_tile(kernels[i], panel, rows, DIM);
-    assert_ptr_equal(dip_dot_choose(), kernels[n - 1]);
+    for (int s = 0; s < DIP_SIMILARITY_COUNT; s++) {
+        dip_dot_kernel kernels[DIP_DOT_KERNELS];
+        dip_similarity similarity = (dip_similarity)s;
+        int n = dip_dot_kernels(kernels, similarity);
+        assert_in_range(n, 1, DIP_DOT_KERNELS);
+        for (int i = 0; i < n; i++)
+            check_tile(kernels[i], similarity, panel, rows, DIM);
+        assert_ptr_equal(dip_dot_choose(similarity), kernels[n - 1]);
+    }
     free(panel);
     free(q);
     free(g);
@@ -129,7 +136,8 @@ static void test_scores_do_not_depend_on_threads(void **state)
 {
     (void)state;
     float *q = random_rows(1, 70, 48), *g = random_rows(2, 500, 48);
-    dip_embeddings queries = {q, 70, 48}, gallery = {g, 500, 48};
+    dip_embeddings queries = {q, 70, 48, DIP_SIMILARITY_COSINE},
+                   gallery = {g, 500, 48, DIP_SIMILARITY_COSINE};
     int threads = omp_get_max_threads();
     omp_set_num_threads(1);
     float *one = all_scores(&queries, &gallery);
@@ -152,7 +160,8 @@ static void test_scores_of_equal_rows_are_equal(void **state)
         memcpy(q + i * 100, q, 100 * sizeof *q);
     for (int64_t i = 1; i < 333; i++)
         memcpy(g + i * 100, g, 100 * sizeof *g);
-    dip_embeddings queries = {q, 67, 100}, gallery = {g, 333, 100};
+    dip_embeddings queries = {q, 67, 100, DIP_SIMILARITY_COSINE},
+                   gallery = {g, 333, 100, DIP_SIMILARITY_COSINE};
     float *got = all_scores(&queries, &gallery);
     for (int64_t i = 0; i < 67 * 333; i++)
         assert_true(got[i] == got[0]);
@@ -176,7 +185,8 @@ static void test_scores_refuse_what_is_not_finite(void **state)
 {
     (void)state;
     float good[] = {1, 0, 0, 1}, bad[] = {1, 0, 0, 1, 0, 1};
-    dip_embeddings queries = {good, 2, 2}, gallery = {bad, 3, 2};
+    dip_embeddings queries = {good, 2, 2, DIP_SIMILARITY_COSINE},
+                   gallery = {bad, 3, 2, DIP_SIMILARITY_COSINE};
     bad[5] = NAN;
     assert_refused(&queries, &gallery, DIP_ENUMERIC,
                    "gallery row 2 holds NaN at dimension 1");
@@ -188,15 +198,17 @@ static void test_scores_refuse_what_is_not_finite(void **state)
     bad[2] = 1e30f;
     bad[5] = 0;
     assert_refused(&queries, &gallery, DIP_ENUMERIC,
-                   "gallery row 1 is too long for a dot product");
+                   "gallery row 1 is too long to compare");
 }
 
 static void test_scores_refuse_impossible_sizes(void **state)
 {
     (void)state;
     float data[6] = {0};
-    dip_embeddings two = {data, 2, 2}, three = {data, 2, 3};
-    dip_embeddings none = {data, 2, 0}, huge = {data, INT64_MAX, INT64_MAX};
+    dip_embeddings two = {data, 2, 2, DIP_SIMILARITY_COSINE},
+                   three = {data, 2, 3, DIP_SIMILARITY_COSINE};
+    dip_embeddings none = {data, 2, 0, DIP_SIMILARITY_COSINE},
+                   huge = {data, INT64_MAX, INT64_MAX, DIP_SIMILARITY_COSINE};
     assert_refused(&two, &three, DIP_ERANGE,
                    "queries have 2 dimensions and the gallery has 3");
     assert_refused(&none, &two, DIP_ERANGE, "impossible query size 2 x 0");
@@ -209,7 +221,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scores_are_dot_products),
-        cmocka_unit_test(test_scores_kernels_are_dot_products),
+        cmocka_unit_test(test_scores_kernels_are_dot_products_or_distances),
         cmocka_unit_test(test_scores_do_not_depend_on_threads),
         cmocka_unit_test(test_scores_of_equal_rows_are_equal),
         cmocka_unit_test(test_scores_refuse_what_is_not_finite),

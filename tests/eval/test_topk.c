@@ -16,7 +16,8 @@ static void test_topk_orders_ties_by_key_then_row(void **state)
     (void)state;
     static const float query[] = {1}, rows[] = {.5f, 1, .5f, .5f, 1, 0};
     static const int64_t keys[] = {9, 7, 2, 9, 3, 1};
-    dip_embeddings queries = {query, 1, 1}, gallery = {rows, 6, 1};
+    dip_embeddings queries = {query, 1, 1, DIP_SIMILARITY_COSINE},
+                   gallery = {rows, 6, 1, DIP_SIMILARITY_COSINE};
     static const int64_t by_key[] = {4, 1, 2, 0, 3};
     static const int64_t by_row[] = {1, 4, 0, 2, 3};
     dip_hit hits[5];
@@ -45,7 +46,8 @@ static void test_topk_leaves_nothing_better_out(void **state)
         query[i] = i % 2 ? -1 : 1;
     for (int i = 0; i < GALLERY; i++)
         rows[i] = (float)dip_rng_below(&rng, 200) / 8;
-    dip_embeddings queries = {query, QUERIES, 1}, gallery = {rows, GALLERY, 1};
+    dip_embeddings queries = {query, QUERIES, 1, DIP_SIMILARITY_COSINE},
+                   gallery = {rows, GALLERY, 1, DIP_SIMILARITY_COSINE};
     assert_int_equal(dip_topk_search(hits, &queries, &gallery, NULL, K, NULL),
                      DIP_OK);
     for (int q = 0; q < QUERIES; q++) {
@@ -71,7 +73,8 @@ static void test_topk_of_an_empty_gallery_is_empty(void **state)
 {
     (void)state;
     static const float query[] = {1, 2};
-    dip_embeddings queries = {query, 1, 2}, gallery = {NULL, 0, 2};
+    dip_embeddings queries = {query, 1, 2, DIP_SIMILARITY_COSINE},
+                   gallery = {NULL, 0, 2, DIP_SIMILARITY_COSINE};
     dip_hit hits[2];
     assert_int_equal(dip_topk_search(hits, &queries, &gallery, NULL, 2, NULL),
                      DIP_OK);
@@ -83,7 +86,8 @@ static void test_topk_refuses_nan_and_no_k(void **state)
 {
     (void)state;
     const float query[] = {1}, rows[] = {0, 1, NAN};
-    dip_embeddings queries = {query, 1, 1}, gallery = {rows, 3, 1};
+    dip_embeddings queries = {query, 1, 1, DIP_SIMILARITY_COSINE},
+                   gallery = {rows, 3, 1, DIP_SIMILARITY_COSINE};
     dip_hit hit;
     dip_err err = {0};
     assert_int_equal(dip_topk_search(&hit, &queries, &gallery, NULL, 1, &err),

@@ -244,6 +244,45 @@ static void test_model_scale_starts_and_stays_in_range(void **state)
     dip_model_free(model);
 }
 
+/* The same weights: cosines see the directions of what distances see. */
+static void test_model_of_distances_leaves_rows_as_they_are(void **state)
+{
+    (void)state;
+    dip_model_config c = small_config();
+    dip_model *cosine = make(&c);
+    c.similarity = DIP_SIMILARITY_EUCLIDEAN;
+    dip_model *euclidean = make(&c);
+    const unsigned char bits[] = {0, 1, 1, 0, 1, 0, 0, 0, 0};
+    dip_tensor *rows[2];
+    for (int i = 0; i < 2; i++) {
+        dip_model *model = i == 0 ? cosine : euclidean;
+        dip_encoded text =
+            dip_model_encode_text(model, ids(), lengths(), false);
+        dip_tensor *fields[] = {text.embedding, text.embedding, text.embedding};
+        rows[i] = dip_model_fuse(
+            model, fields, dip_tensor_from(bits, DIP_BOOL, SIZES(3, 3)), false);
+        assert_near(
+            dip_tensor_item(dip_t_norm_all(dip_t_select(text.embedding, 0, 2))),
+            0, 0);
+    }
+    dip_tensor *first = dip_t_narrow(rows[1], 0, 0, 2);
+    assert_rows(dip_t_normalize(first, 1), dip_t_narrow(rows[0], 0, 0, 2),
+                TOLERANCE);
+    assert_true(
+        fabs(dip_tensor_item(dip_t_norm_all(dip_t_select(first, 0, 0))) - 1) >
+        0.01);
+
+    dip_params *params = dip_model_params(euclidean);
+    dip_tensor *log_scale =
+        dip_params_tensor(params, dip_params_find(params, "logit_scale"));
+    assert_near(dip_tensor_item(dip_model_scale(euclidean)), 1.0, 0);
+    dip_tensor_assign(log_scale, dip_tensor_scalar(-7.0, DIP_F32));
+    dip_model_constrain(euclidean);
+    assert_near(dip_tensor_item(dip_model_scale(euclidean)), 0.01, 1e-6);
+    dip_model_free(euclidean);
+    dip_model_free(cosine);
+}
+
 static void test_model_without_fields_cannot_fuse(void **state)
 {
     (void)state;
@@ -329,6 +368,8 @@ static void test_model_refuses_wrong_heads_and_fields(void **state)
     (void)state;
     REFUSED(c.embed_dim = -4, "embed_dim: -4 is not in 1..65536");
     REFUSED(c.temperature = 2.0, "temperature: 2 is not in 0.01..1");
+    REFUSED((c.similarity = DIP_SIMILARITY_EUCLIDEAN, c.temperature = 200.0),
+            "temperature: 200 is not in 0.01..100");
     REFUSED(c.fields[2] = "title", "fields: 'title' stands twice");
     REFUSED(c.fields[1] = "", "fields: number 2 has no name");
     REFUSED(c.heads[1].name = "kind", "heads: 'kind' stands twice");
@@ -481,6 +522,7 @@ int main(void)
         MODEL_TEST(test_model_leaves_the_generator_as_it_was),
         MODEL_TEST(test_model_empty_text_has_no_direction),
         MODEL_TEST(test_model_scale_starts_and_stays_in_range),
+        MODEL_TEST(test_model_of_distances_leaves_rows_as_they_are),
         MODEL_TEST(test_model_without_fields_cannot_fuse),
         MODEL_TEST(test_model_refuses_wrong_image_options),
         MODEL_TEST(test_model_refuses_wrong_text_options),
