@@ -100,6 +100,9 @@ dip_tensor *dip_make_embedding(const dip_maker *maker, int64_t rows,
 /* The learned token [W] once for each row of x [B, T, W]: [B, 1, W]. */
 dip_tensor *dip_token_like(const dip_tensor *token, const dip_tensor *x);
 
+/* The places of x [B, C, H, W], row by row: [B, H * W, C]. */
+dip_tensor *dip_grid_tokens(const dip_tensor *x);
+
 /* BOOL [B, T]: token t of row b is text, not padding; for ids [B, T]. */
 dip_tensor *dip_token_mask(const dip_tensor *ids, const dip_tensor *lengths);
 /* x [B, T, W] at the last token of each row, [B, W]; any row where the length

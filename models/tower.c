@@ -152,6 +152,8 @@ dip_status dip_image_tower_create(dip_image_tower **out,
         dip_image_kind_find(checked.kind)->build(&checked, maker);
     if (!tower)
         return dip_no_memory(err);
+    if (tower->token_features == 0)
+        tower->token_features = tower->features;
     *out = tower;
     return DIP_OK;
 }
@@ -169,6 +171,8 @@ dip_status dip_text_tower_create(dip_text_tower **out,
         dip_text_kind_find(checked.kind)->build(&checked, maker);
     if (!tower)
         return dip_no_memory(err);
+    if (tower->token_features == 0)
+        tower->token_features = tower->features;
     *out = tower;
     return DIP_OK;
 }
@@ -185,12 +189,53 @@ void dip_text_tower_free(dip_text_tower *tower)
         tower->kind->free(tower);
 }
 
+/* The forward pass; *rows (may be NULL) gets the tokens or, of a tower that has
+ * none, its features as one. Both are returned from the open scope. */
+static dip_tensor *forward_image(const dip_image_tower *tower,
+                                 const dip_tensor *images, dip_tensor **rows,
+                                 bool training)
+{
+    dip_scope_open();
+    dip_tensor *features = tower->kind->forward(tower, images, rows, training);
+    if (rows)
+        *rows = dip_tensor_return(*rows ? *rows : dip_t_unsqueeze(features, 1));
+    features = dip_tensor_return(features);
+    dip_scope_close();
+    return features;
+}
+
 dip_tensor *dip_image_tower_forward(const dip_image_tower *tower,
                                     const dip_tensor *images, bool training)
 {
+    return forward_image(tower, images, NULL, training);
+}
+
+dip_tensor *dip_image_tower_forward_tokens(const dip_image_tower *tower,
+                                           const dip_tensor *images,
+                                           dip_tokens *tokens, bool training)
+{
+    *tokens = (dip_tokens){0};
+    return forward_image(tower, images, &tokens->rows, training);
+}
+
+static dip_tensor *forward_text(const dip_text_tower *tower,
+                                const dip_tensor *ids,
+                                const dip_tensor *lengths, dip_tokens *tokens,
+                                bool training)
+{
     dip_scope_open();
-    dip_tensor *features =
-        dip_tensor_return(tower->kind->forward(tower, images, training));
+    dip_tensor *rows = NULL;
+    dip_tensor *features = tower->kind->forward(
+        tower, ids, lengths, tokens ? &rows : NULL, training);
+    dip_tensor *some = dip_t_unsqueeze(dip_t_gt_scalar(lengths, 0.0), 1);
+    features = dip_t_masked_fill(features, dip_t_logical_not(some), 0.0);
+    if (tokens) {
+        tokens->mask =
+            dip_tensor_return(rows ? dip_token_mask(ids, lengths) : some);
+        tokens->rows =
+            dip_tensor_return(rows ? rows : dip_t_unsqueeze(features, 1));
+    }
+    features = dip_tensor_return(features);
     dip_scope_close();
     return features;
 }
@@ -199,11 +244,14 @@ dip_tensor *dip_text_tower_forward(const dip_text_tower *tower,
                                    const dip_tensor *ids,
                                    const dip_tensor *lengths, bool training)
 {
-    dip_scope_open();
-    dip_tensor *features = tower->kind->forward(tower, ids, lengths, training);
-    dip_tensor *empty = dip_t_logical_not(dip_t_gt_scalar(lengths, 0.0));
-    features = dip_t_masked_fill(features, dip_t_unsqueeze(empty, 1), 0.0);
-    features = dip_tensor_return(features);
-    dip_scope_close();
-    return features;
+    return forward_text(tower, ids, lengths, NULL, training);
+}
+
+dip_tensor *dip_text_tower_forward_tokens(const dip_text_tower *tower,
+                                          const dip_tensor *ids,
+                                          const dip_tensor *lengths,
+                                          dip_tokens *tokens, bool training)
+{
+    *tokens = (dip_tokens){0};
+    return forward_text(tower, ids, lengths, tokens, training);
 }

@@ -7,7 +7,18 @@
  *
  * Forward functions follow the rules of tensor/tensor.h: the result is in the
  * open scope, failures stick. No size of the batch is read outside of training,
- * so that every tower can be traced with a free batch dimension. */
+ * so that every tower can be traced with a free batch dimension.
+ *
+ * Tokens. Beside its pooled features a tower may give what it has for each
+ * place: the cells of an image's grid or its patches, the words of a text. Some
+ * fusions attend to them. A kind's forward function gets `tokens`, which is
+ * NULL when nobody asks; otherwise it may set *tokens, which was NULL:
+ *   image: [B, N, token_features], every one of which counts;
+ *   text:  [B, T, token_features], token t at the place of ids[:, t]. Padding
+ *          is masked by the caller, so what stands there does not matter.
+ * Pooled features are the same, up to rounding, whether tokens are asked for or
+ * not. A kind that has none leaves *tokens alone; its features are then taken
+ * as the only token. */
 #ifndef DIP_MODELS_TOWER_H
 #define DIP_MODELS_TOWER_H
 
@@ -71,7 +82,8 @@ typedef struct {
     dip_image_tower *(*build)(const dip_image_options *options,
                               const dip_maker *maker);
     dip_tensor *(*forward)(const dip_image_tower *tower,
-                           const dip_tensor *images, bool training);
+                           const dip_tensor *images, dip_tensor **tokens,
+                           bool training);
     void (*free)(dip_image_tower *tower);
 } dip_image_kind;
 
@@ -83,19 +95,22 @@ typedef struct {
     dip_text_tower *(*build)(const dip_text_options *options,
                              const dip_maker *maker);
     dip_tensor *(*forward)(const dip_text_tower *tower, const dip_tensor *ids,
-                           const dip_tensor *lengths, bool training);
+                           const dip_tensor *lengths, dip_tensor **tokens,
+                           bool training);
     void (*free)(dip_text_tower *tower);
 } dip_text_kind;
 
 /* What every tower begins with. */
 struct dip_image_tower {
     const dip_image_kind *kind;
-    int64_t features; /* F */
+    int64_t features;       /* F */
+    int64_t token_features; /* of each token; build may leave 0: as features */
 };
 
 struct dip_text_tower {
     const dip_text_kind *kind;
     int64_t features;
+    int64_t token_features;
 };
 
 /* The tables, for docs and tests; NULL for an unknown name. */
@@ -137,5 +152,20 @@ dip_tensor *dip_image_tower_forward(const dip_image_tower *tower,
 dip_tensor *dip_text_tower_forward(const dip_text_tower *tower,
                                    const dip_tensor *ids,
                                    const dip_tensor *lengths, bool training);
+
+/* What a tower gives for each place. */
+typedef struct {
+    dip_tensor *rows; /* [B, N, token_features], any dtype that is floating */
+    dip_tensor *mask; /* BOOL [B, N]: which are there; NULL = all of them */
+} dip_tokens;
+
+/* The same with *tokens beside the features. A text of length 0 has none. */
+dip_tensor *dip_image_tower_forward_tokens(const dip_image_tower *tower,
+                                           const dip_tensor *images,
+                                           dip_tokens *tokens, bool training);
+dip_tensor *dip_text_tower_forward_tokens(const dip_text_tower *tower,
+                                          const dip_tensor *ids,
+                                          const dip_tensor *lengths,
+                                          dip_tokens *tokens, bool training);
 
 #endif

@@ -48,10 +48,13 @@ static dip_text_tower *build(const dip_text_options *o, const dip_maker *maker)
 }
 
 static dip_tensor *forward(const dip_text_tower *tower, const dip_tensor *ids,
-                           const dip_tensor *lengths, bool training)
+                           const dip_tensor *lengths, dip_tensor **tokens,
+                           bool training)
 {
     const bag *net = (const bag *)tower;
     dip_tensor *x = dip_t_embedding(net->embedding, ids, 0);
+    if (tokens)
+        *tokens = x;
     x = dip_pool_mean(x, dip_token_mask(ids, lengths));
     for (int64_t i = 0; i < net->depth; i++) {
         x = dip_t_gelu(dip_linear_forward(&net->layers[i], x));

@@ -76,12 +76,15 @@ static dip_tensor *forward_stage(const stage *s, const dip_tensor *x,
 }
 
 static dip_tensor *forward(const dip_image_tower *tower,
-                           const dip_tensor *images, bool training)
+                           const dip_tensor *images, dip_tensor **tokens,
+                           bool training)
 {
     const cnn *net = (const cnn *)tower;
     dip_tensor *x = dip_tensor_alias(images);
     for (int i = 0; i < net->stage_count; i++)
         x = forward_stage(&net->stages[i], x, training);
+    if (tokens)
+        *tokens = dip_grid_tokens(x);
     x = dip_t_flatten(dip_t_adaptive_avg_pool2d(x, 1, 1), 1, -1);
     return dip_t_dropout(x, net->dropout, training);
 }

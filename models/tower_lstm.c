@@ -145,12 +145,15 @@ static dip_tensor *pool_last_states(const lstm *net, const dip_tensor *x,
 }
 
 static dip_tensor *forward(const dip_text_tower *tower, const dip_tensor *ids,
-                           const dip_tensor *lengths, bool training)
+                           const dip_tensor *lengths, dip_tensor **tokens,
+                           bool training)
 {
     const lstm *net = (const lstm *)tower;
     dip_tensor *order = reversal(ids, lengths);
     dip_tensor *x = dip_t_embedding(net->embedding, ids, 0);
     x = run_layers(net, x, order, training);
+    if (tokens)
+        *tokens = x;
     if (dip_option_is(net->pooling, "last"))
         return pool_last_states(net, x, lengths);
     dip_tensor *mask = dip_token_mask(ids, lengths);

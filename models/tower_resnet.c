@@ -191,7 +191,8 @@ static dip_tensor *forward_block(const block *b, const dip_tensor *x,
 }
 
 static dip_tensor *forward(const dip_image_tower *tower,
-                           const dip_tensor *images, bool training)
+                           const dip_tensor *images, dip_tensor **tokens,
+                           bool training)
 {
     const resnet *net = (const resnet *)tower;
     dip_tensor *x = conv_bn(&net->stem, &net->stem_bn, images, true, training);
@@ -199,6 +200,8 @@ static dip_tensor *forward(const dip_image_tower *tower,
         x = dip_t_max_pool2d(x, 3, 2, 1);
     for (int64_t i = 0; i < net->block_count; i++)
         x = forward_block(&net->blocks[i], x, training);
+    if (tokens)
+        *tokens = dip_grid_tokens(x);
     return dip_t_flatten(dip_t_adaptive_avg_pool2d(x, 1, 1), 1, -1);
 }
 

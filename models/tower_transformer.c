@@ -182,7 +182,8 @@ static dip_tensor *pooled_token(const transformer *net, const dip_tensor *x,
 }
 
 static dip_tensor *forward(const dip_text_tower *tower, const dip_tensor *ids,
-                           const dip_tensor *lengths, bool training)
+                           const dip_tensor *lengths, dip_tensor **tokens,
+                           bool training)
 {
     const transformer *net = (const transformer *)tower;
     dip_tensor *mask = attended(net, ids, lengths);
@@ -190,7 +191,7 @@ static dip_tensor *forward(const dip_text_tower *tower, const dip_tensor *ids,
     bool causal = !body;
     dip_tensor *x = embed(net, ids);
     x = dip_encoder_body(net->encoder, x, body, causal, training);
-    dip_tensor *token = pooled_token(net, x, lengths);
+    dip_tensor *token = tokens ? NULL : pooled_token(net, x, lengths);
     if (token)
         x = dip_encoder_last(net->encoder, x, token, mask, false, training);
     else
@@ -198,7 +199,11 @@ static dip_tensor *forward(const dip_text_tower *tower, const dip_tensor *ids,
     x = dip_layer_norm_forward(&net->ln_final, x);
     if (token)
         return dip_t_squeeze(x, 1);
-    return dip_pool_mean(x, dip_token_mask(ids, lengths));
+    if (tokens)
+        *tokens = dip_t_narrow(x, 1, 0, dip_tensor_size(ids, 1));
+    if (net->pool == POOL_MEAN)
+        return dip_pool_mean(x, dip_token_mask(ids, lengths));
+    return dip_t_squeeze(pooled_token(net, x, lengths), 1);
 }
 
 const dip_text_kind dip_text_transformer = {

@@ -142,7 +142,7 @@ static dip_tensor *embed(const vit *net, const dip_tensor *images)
 {
     dip_scope_open();
     dip_tensor *x = dip_conv_forward(&net->patches, images);
-    x = dip_t_transpose(dip_t_flatten(x, 2, 3), 1, 2);
+    x = dip_grid_tokens(x);
     dip_tensor *cls = dip_token_like(net->class_embedding, x);
     x = dip_t_cat((dip_tensor *[]){cls, x}, 2, 1);
     x = dip_t_add(x, net->positional_embedding);
@@ -152,17 +152,22 @@ static dip_tensor *embed(const vit *net, const dip_tensor *images)
 }
 
 static dip_tensor *forward(const dip_image_tower *tower,
-                           const dip_tensor *images, bool training)
+                           const dip_tensor *images, dip_tensor **tokens,
+                           bool training)
 {
     const vit *net = (const vit *)tower;
     dip_tensor *x = embed(net, images);
     x = dip_encoder_body(net->encoder, x, NULL, false, training);
-    dip_tensor *cls = net->mean ? NULL : dip_t_narrow(x, 1, 0, 1);
+    bool all = net->mean || tokens;
+    dip_tensor *cls = all ? NULL : dip_t_narrow(x, 1, 0, 1);
     x = dip_encoder_last(net->encoder, x, cls, NULL, false, training);
     x = dip_layer_norm_forward(&net->ln_post, x);
-    if (net->mean)
-        return dip_t_mean(dip_t_narrow(x, 1, 1, net->tokens - 1), 1, false);
-    return dip_t_squeeze(x, 1);
+    if (!all)
+        return dip_t_squeeze(x, 1);
+    dip_tensor *patches = dip_t_narrow(x, 1, 1, net->tokens - 1);
+    if (tokens)
+        *tokens = patches;
+    return net->mean ? dip_t_mean(patches, 1, false) : dip_t_select(x, 1, 0);
 }
 
 const dip_image_kind dip_image_vit = {

@@ -100,6 +100,9 @@ static void check_image_case(const char *name, const dip_image_options *o,
     dip_tensor *images = golden_get(file, "in", "images");
     dip_tensor *out = dip_image_tower_forward(t.image, images, false);
     assert_rows(out, golden_get(file, "out", "eval"), TOLERANCE);
+    dip_tokens tokens;
+    assert_rows(dip_image_tower_forward_tokens(t.image, images, &tokens, false),
+                golden_get(file, "out", "eval"), TOLERANCE);
     if (train) {
         out = dip_image_tower_forward(t.image, images, true);
         assert_rows(out, golden_get(file, "out", "train"), TOLERANCE);
@@ -119,6 +122,11 @@ static void check_text_case(const char *name, const dip_text_options *o)
         dip_text_tower_forward(t.text, golden_get(file, "in", "ids"),
                                golden_get(file, "in", "lengths"), false);
     assert_rows(out, golden_get(file, "out", "eval"), TOLERANCE);
+    dip_tokens tokens;
+    assert_rows(dip_text_tower_forward_tokens(
+                    t.text, golden_get(file, "in", "ids"),
+                    golden_get(file, "in", "lengths"), &tokens, false),
+                golden_get(file, "out", "eval"), TOLERANCE);
     backward(out, file);
     compare_rest(&t, file, 3);
     dip_safetensors_close(file);
@@ -335,6 +343,84 @@ static void test_tower_every_text_kind_trains(void **state)
             dip_t_sum_all(dip_t_mul(out, pattern(SIZES(4, t.text->features)))));
         assert_gradients(t.params, "");
         assert_no_error();
+        end(&t);
+    }
+}
+
+static void assert_tokens(const dip_tokens *tokens, int64_t rows, int64_t width)
+{
+    assert_int_equal(dip_tensor_ndim(tokens->rows), 3);
+    assert_int_equal(dip_tensor_size(tokens->rows, 0), rows);
+    assert_int_equal(dip_tensor_size(tokens->rows, 2), width);
+    if (tokens->mask)
+        assert_int_equal(dip_tensor_size(tokens->mask, 1),
+                         dip_tensor_size(tokens->rows, 1));
+}
+
+/* Tokens come beside the features that come without them, and are computed of
+ * the same parameters; an empty text has none. */
+static void test_tower_every_kind_gives_tokens(void **state)
+{
+    (void)state;
+    dip_tokens tokens;
+    dip_tensor *images = pattern(SIZES(5, 3, 32, 32));
+    for (int i = 0; i < dip_image_kind_count(); i++) {
+        dip_image_options o = small_image(dip_image_kind_at(i)->name);
+        tower t = make_image(&o, 1);
+        assert_rows(
+            dip_image_tower_forward_tokens(t.image, images, &tokens, false),
+            dip_image_tower_forward(t.image, images, false), TOLERANCE);
+        assert_tokens(&tokens, 5, t.image->token_features);
+        dip_tensor_backward(dip_t_mean_all(tokens.rows));
+        assert_no_error();
+        end(&t);
+    }
+    for (int i = 0; i < dip_text_kind_count(); i++) {
+        dip_text_options o = small_text(dip_text_kind_at(i)->name);
+        tower t = make_text(&o, 1);
+        assert_rows(dip_text_tower_forward_tokens(t.text, ids(), lengths(),
+                                                  &tokens, false),
+                    dip_text_tower_forward(t.text, ids(), lengths(), false),
+                    TOLERANCE);
+        assert_tokens(&tokens, 4, t.text->token_features);
+        assert_near(
+            dip_tensor_item(dip_t_sum_all(dip_t_select(tokens.mask, 0, 2))), 0,
+            0);
+        dip_tensor_backward(dip_t_mean_all(tokens.rows));
+        assert_no_error();
+        end(&t);
+    }
+}
+
+/* The features of towers that pool by a mean, which stand against their peers
+ * above, are the mean of their tokens; so the tokens are what is pooled. */
+static void test_tower_tokens_are_what_is_pooled(void **state)
+{
+    (void)state;
+    static const char *const IMAGES[] = {"cnn", "resnet", "vit"};
+    static const char *const TEXTS[] = {"bag", "lstm", "transformer"};
+    static const int64_t COUNTS[] = {4, 16, 16};
+    dip_tensor *images = pattern(SIZES(5, 3, 32, 32));
+    dip_tokens tokens;
+    for (size_t i = 0; i < DIP_ARRAY_LEN(IMAGES); i++) {
+        dip_image_options o = small_image(IMAGES[i]);
+        o.pooling = strcmp(IMAGES[i], "vit") == 0 ? "mean" : NULL;
+        tower t = make_image(&o, 1);
+        dip_tensor *features =
+            dip_image_tower_forward_tokens(t.image, images, &tokens, false);
+        assert_int_equal(dip_tensor_size(tokens.rows, 1), COUNTS[i]);
+        assert_rows(dip_t_mean(tokens.rows, 1, false), features, TOLERANCE);
+        end(&t);
+    }
+    for (size_t i = 0; i < DIP_ARRAY_LEN(TEXTS); i++) {
+        dip_text_options o = small_text(TEXTS[i]);
+        o.pooling = strcmp(TEXTS[i], "bag") == 0 ? NULL : "mean";
+        tower t = make_text(&o, 1);
+        dip_tensor *features = dip_text_tower_forward_tokens(
+            t.text, ids(), lengths(), &tokens, false);
+        assert_int_equal(dip_tensor_size(tokens.rows, 1), 6);
+        assert_rows(dip_pool_mean(tokens.rows, tokens.mask), features,
+                    TOLERANCE);
         end(&t);
     }
 }
@@ -580,6 +666,8 @@ int main(void)
         MODEL_TEST(test_tower_presets_have_the_peers_names_and_shapes),
         MODEL_TEST(test_tower_every_image_kind_trains),
         MODEL_TEST(test_tower_every_text_kind_trains),
+        MODEL_TEST(test_tower_every_kind_gives_tokens),
+        MODEL_TEST(test_tower_tokens_are_what_is_pooled),
         MODEL_TEST(test_tower_text_rows_stand_alone),
         MODEL_TEST(test_tower_image_rows_stand_alone_in_eval),
         MODEL_TEST(
