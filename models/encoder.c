@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "models/options.h"
 
 typedef struct {
     dip_layer_norm ln_1, ln_2;
@@ -12,10 +13,69 @@ typedef struct {
     double drop_path;
 } block;
 
+typedef dip_tensor *(*activation)(const dip_tensor *x);
+
 struct dip_encoder {
     dip_encoder_options options;
+    activation activate;
     block *blocks;
 };
+
+static const char *const ACTIVATIONS[] = {"gelu", "quick_gelu", "gelu_tanh",
+                                          NULL};
+
+/* Of the same order. */
+static const activation ACTIVATE[] = {dip_t_gelu, dip_t_quick_gelu,
+                                      dip_t_gelu_tanh};
+
+static void fill_defaults(dip_encoder_options *o)
+{
+    if (o->width == 0)
+        o->width = 512;
+    if (o->depth == 0)
+        o->depth = 12;
+    if (o->heads == 0)
+        o->heads = o->width < 64 ? 1 : o->width / 64;
+    if (o->mlp_ratio == 0.0)
+        o->mlp_ratio = 4.0;
+    if (o->norm_eps == 0.0)
+        o->norm_eps = 1e-5;
+}
+
+static dip_status check_options(dip_encoder_options *o, dip_err *err)
+{
+    dip_status st = dip_option_int(o->width, 1, 8192, "width", err);
+    if (st == DIP_OK)
+        st = dip_option_int(o->depth, 1, 128, "depth", err);
+    if (st == DIP_OK)
+        st = dip_option_int(o->heads, 1, 1024, "heads", err);
+    if (st == DIP_OK && o->width % o->heads != 0)
+        st =
+            dip_fail(err, DIP_ECONFIG, "heads: %lld does not divide width %lld",
+                     (long long)o->heads, (long long)o->width);
+    if (st == DIP_OK)
+        st = dip_option_real(o->mlp_ratio, 0.25, 16.0, "mlp_ratio", err);
+    if (st == DIP_OK)
+        st = dip_option_share(o->dropout, "dropout", err);
+    if (st == DIP_OK)
+        st = dip_option_share(o->drop_path, "drop_path", err);
+    if (st == DIP_OK)
+        st = dip_option_real(o->norm_eps, 1e-12, 0.1, "norm_eps", err);
+    if (st == DIP_OK)
+        st = dip_option_choice(&o->activation, ACTIVATIONS, "activation", err);
+    return st;
+}
+
+dip_status dip_encoder_check(dip_encoder_options *options, const char *prefix,
+                             dip_err *err)
+{
+    dip_err inner = {0};
+    fill_defaults(options);
+    dip_status st = check_options(options, &inner);
+    if (st != DIP_OK)
+        return dip_fail(err, st, "%s.%s", prefix, inner.msg);
+    return DIP_OK;
+}
 
 /* torch.nn.MultiheadAttention and torch.nn.Linear as they start. */
 static void start_torch(block *b, const dip_maker *attn, const dip_maker *out,
@@ -56,8 +116,8 @@ static void build_block(block *b, const dip_encoder_options *o,
     dip_maker attn = dip_maker_in(maker, "attn");
     dip_maker out = dip_maker_in(&attn, "out_proj");
     dip_maker mlp = dip_maker_in(maker, "mlp");
-    b->ln_1 = dip_make_layer_norm(maker, "ln_1", width);
-    b->ln_2 = dip_make_layer_norm(maker, "ln_2", width);
+    b->ln_1 = dip_make_layer_norm_eps(maker, "ln_1", width, o->norm_eps);
+    b->ln_2 = dip_make_layer_norm_eps(maker, "ln_2", width, o->norm_eps);
     b->in_bias = dip_make_full(&attn, "in_proj_bias", DIP_PARAM_NO_DECAY, 0.0,
                                1, (int64_t[]){3 * width});
     b->out.bias =
@@ -75,6 +135,10 @@ dip_encoder *dip_encoder_build(const dip_encoder_options *options,
     if (!encoder)
         return NULL;
     encoder->options = *options;
+    encoder->options.activation = NULL; /* the caller's */
+    for (int i = 0; ACTIVATIONS[i]; i++)
+        if (dip_option_is(options->activation, ACTIVATIONS[i]))
+            encoder->activate = ACTIVATE[i];
     encoder->blocks =
         dip_calloc((size_t)options->depth, sizeof *encoder->blocks);
     if (!encoder->blocks) {
@@ -135,11 +199,12 @@ static dip_tensor *add_branch(const dip_tensor *x, const dip_tensor *branch,
     return dip_t_add(x, dip_drop_path(kept, b->drop_path, training));
 }
 
-static dip_tensor *forward_block(const dip_encoder_options *o, const block *b,
+static dip_tensor *forward_block(const dip_encoder *encoder, const block *b,
                                  const dip_tensor *x, const dip_tensor *token,
                                  const dip_tensor *mask, bool causal,
                                  bool training)
 {
+    const dip_encoder_options *o = &encoder->options;
     dip_scope_open();
     dip_tensor *qkv[3] = {0};
     dip_tensor *normed = dip_layer_norm_forward(&b->ln_1, x);
@@ -156,7 +221,7 @@ static dip_tensor *forward_block(const dip_encoder_options *o, const block *b,
 
     dip_tensor *hidden =
         dip_linear_forward(&b->fc, dip_layer_norm_forward(&b->ln_2, y));
-    hidden = o->quick_gelu ? dip_t_quick_gelu(hidden) : dip_t_gelu(hidden);
+    hidden = encoder->activate(hidden);
     y = add_branch(y, dip_linear_forward(&b->proj, hidden), o, b, training);
     y = dip_tensor_return(y);
     dip_scope_close();
@@ -168,8 +233,8 @@ dip_tensor *dip_encoder_body(const dip_encoder *encoder, const dip_tensor *x,
 {
     dip_tensor *y = dip_tensor_alias(x);
     for (int64_t i = 0; i + 1 < encoder->options.depth; i++)
-        y = forward_block(&encoder->options, &encoder->blocks[i], y, NULL, mask,
-                          causal, training);
+        y = forward_block(encoder, &encoder->blocks[i], y, NULL, mask, causal,
+                          training);
     return y;
 }
 
@@ -178,6 +243,5 @@ dip_tensor *dip_encoder_last(const dip_encoder *encoder, const dip_tensor *x,
                              bool causal, bool training)
 {
     const block *last = &encoder->blocks[encoder->options.depth - 1];
-    return forward_block(&encoder->options, last, x, token, mask, causal,
-                         training);
+    return forward_block(encoder, last, x, token, mask, causal, training);
 }

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/status.h"
 #include "models/layers.h"
 #include "tensor/tensor.h"
 
@@ -16,17 +17,26 @@ typedef enum {
 } dip_encoder_start;
 
 typedef struct {
-    int64_t width, depth, heads;
-    double mlp_ratio;
-    double dropout;   /* after both branches */
-    double drop_path; /* of the last block; rises linearly from 0 */
-    bool quick_gelu;
+    int64_t width, depth;   /* 512 and 12 by default */
+    int64_t heads;          /* default width / 64, at least 1 */
+    double mlp_ratio;       /* default 4 */
+    double dropout;         /* after both branches */
+    double drop_path;       /* of the last block; rises linearly from 0 */
+    double norm_eps;        /* default 1e-5 */
+    const char *activation; /* gelu, quick_gelu, gelu_tanh; borrowed until it is
+                               built */
     dip_encoder_start start;
 } dip_encoder_options;
 
+/* Replaces zero and NULL by the defaults and refuses the impossible:
+ * DIP_ECONFIG names the option, behind `prefix` ("text"). */
+dip_status dip_encoder_check(dip_encoder_options *options, const char *prefix,
+                             dip_err *err) DIP_MUST_CHECK;
+
 typedef struct dip_encoder dip_encoder;
 
-/* Adds the parameters under `maker`; NULL when memory is out. */
+/* Adds the parameters of checked options under `maker`; NULL when memory is
+ * out. */
 dip_encoder *dip_encoder_build(const dip_encoder_options *options,
                                const dip_maker *maker);
 void dip_encoder_free(dip_encoder *encoder);

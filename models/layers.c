@@ -142,18 +142,25 @@ dip_tensor *dip_linear_forward(const dip_linear *layer, const dip_tensor *x)
 dip_layer_norm dip_make_layer_norm(const dip_maker *maker, const char *name,
                                    int64_t width)
 {
+    return dip_make_layer_norm_eps(maker, name, width, NORM_EPS);
+}
+
+dip_layer_norm dip_make_layer_norm_eps(const dip_maker *maker, const char *name,
+                                       int64_t width, double eps)
+{
     dip_maker m = dip_maker_in(maker, "%s", name);
     return (dip_layer_norm){
         .weight =
             dip_make_full(&m, "weight", DIP_PARAM_NO_DECAY, 1.0, 1, &width),
         .bias = dip_make_full(&m, "bias", DIP_PARAM_NO_DECAY, 0.0, 1, &width),
+        .eps = eps,
     };
 }
 
 dip_tensor *dip_layer_norm_forward(const dip_layer_norm *layer,
                                    const dip_tensor *x)
 {
-    return dip_t_layer_norm(x, layer->weight, layer->bias, NORM_EPS);
+    return dip_t_layer_norm(x, layer->weight, layer->bias, layer->eps);
 }
 
 dip_batch_norm dip_make_batch_norm(const dip_maker *maker, const char *name,
@@ -254,11 +261,25 @@ dip_tensor *dip_grid_tokens(const dip_tensor *x)
     return dip_t_transpose(dip_t_flatten(x, 2, 3), 1, 2);
 }
 
+dip_tensor *dip_token_places(const dip_tensor *x)
+{
+    dip_tensor *row = dip_t_zeros_like(dip_t_narrow(x, 0, 0, 1));
+    dip_tensor *ones =
+        dip_t_to_dtype(dip_t_logical_not(row), DIP_I64); /* of a bool, too */
+    dip_arg args[] = {
+        {.kind = DIP_ARG_TENSOR, .as.tensor = ones},
+        {.kind = DIP_ARG_INT, .as.i = 1},
+    };
+    dip_tensor *count = NULL;
+    dip_tensor_call(&count, 1, "aten::cumsum", "", args, 2);
+    return dip_t_sub(count, ones);
+}
+
 dip_tensor *dip_token_mask(const dip_tensor *ids, const dip_tensor *lengths)
 {
-    dip_tensor *place = dip_t_to_device(
-        dip_tensor_arange(dip_tensor_size(ids, 1)), dip_tensor_device(ids));
-    return dip_t_gt_scalar(dip_t_sub(dip_t_unsqueeze(lengths, 1), place), 0.0);
+    dip_tensor *left =
+        dip_t_sub(dip_t_unsqueeze(lengths, 1), dip_token_places(ids));
+    return dip_t_gt_scalar(left, 0.0);
 }
 
 dip_tensor *dip_pool_last(const dip_tensor *x, const dip_tensor *lengths)

@@ -54,10 +54,14 @@ dip_tensor *dip_linear_forward(const dip_linear *layer, const dip_tensor *x);
 
 typedef struct {
     dip_tensor *weight, *bias;
+    double eps;
 } dip_layer_norm;
 
+/* With torch's epsilon, 1e-5. */
 dip_layer_norm dip_make_layer_norm(const dip_maker *maker, const char *name,
                                    int64_t width);
+dip_layer_norm dip_make_layer_norm_eps(const dip_maker *maker, const char *name,
+                                       int64_t width, double eps);
 dip_tensor *dip_layer_norm_forward(const dip_layer_norm *layer,
                                    const dip_tensor *x);
 
@@ -103,6 +107,9 @@ dip_tensor *dip_token_like(const dip_tensor *token, const dip_tensor *x);
 /* The places of x [B, C, H, W], row by row: [B, H * W, C]. */
 dip_tensor *dip_grid_tokens(const dip_tensor *x);
 
+/* The places 0, 1, 2 ... of the tokens of x [B, T], int64 [1, T]; unlike those
+ * of dip_tensor_arange() no constant of a trace. */
+dip_tensor *dip_token_places(const dip_tensor *x);
 /* BOOL [B, T]: token t of row b is text, not padding; for ids [B, T]. */
 dip_tensor *dip_token_mask(const dip_tensor *ids, const dip_tensor *lengths);
 /* x [B, T, W] at the last token of each row, [B, W]; any row where the length

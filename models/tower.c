@@ -45,6 +45,7 @@ static const dip_field TEXT_FIELDS[] = {
     TEXT_FIELD(heads, INT),          TEXT_FIELD(mlp_ratio, REAL),
     TEXT_FIELD(dropout, REAL),       TEXT_FIELD(pooling, STRING),
     TEXT_FIELD(bidirectional, BOOL), TEXT_FIELD(activation, STRING),
+    TEXT_FIELD(norm_eps, REAL),
 };
 
 int dip_image_kind_count(void)

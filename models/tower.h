@@ -50,7 +50,7 @@ typedef struct {
     double dropout;          /* cnn: before the features; vit: after the two
                                 branches of a block */
     const char *pooling;     /* vit: cls, mean */
-    const char *activation;  /* vit: gelu, quick_gelu */
+    const char *activation;  /* vit: gelu, quick_gelu, gelu_tanh */
 } dip_image_options;
 
 typedef struct {
@@ -66,7 +66,8 @@ typedef struct {
     const char *pooling;    /* lstm: mean, max, last; transformer: last, mean,
                                cls (a learned token behind the text) */
     bool bidirectional;     /* lstm: two directions; transformer: not causal */
-    const char *activation; /* transformer: gelu, quick_gelu */
+    const char *activation; /* transformer: gelu, quick_gelu, gelu_tanh */
+    double norm_eps;        /* transformer: default 1e-5; SigLIP has 1e-6 */
 } dip_text_options;
 
 typedef struct dip_image_tower dip_image_tower;

@@ -95,8 +95,7 @@ static dip_text_tower *build(const dip_text_options *o, const dip_maker *maker)
 /* Indices [B, T] that reverse each row within its length; padding stays. */
 static dip_tensor *reversal(const dip_tensor *ids, const dip_tensor *lengths)
 {
-    dip_tensor *place = dip_t_to_device(
-        dip_tensor_arange(dip_tensor_size(ids, 1)), dip_tensor_device(ids));
+    dip_tensor *place = dip_token_places(ids);
     dip_tensor *left = dip_t_sub(dip_t_unsqueeze(lengths, 1), place);
     dip_tensor *mirrored = dip_t_sub(left, dip_tensor_scalar(1.0, DIP_I64));
     return dip_t_where(dip_t_gt_scalar(left, 0.0), mirrored, place);

@@ -20,51 +20,37 @@ typedef struct {
     bool causal;
 } transformer;
 
-static const char *const OPTIONS[] = {"width",         "depth",      "heads",
-                                      "mlp_ratio",     "dropout",    "pooling",
-                                      "bidirectional", "activation", NULL};
+static const char *const OPTIONS[] = {
+    "width",   "depth",         "heads",      "mlp_ratio", "dropout",
+    "pooling", "bidirectional", "activation", "norm_eps",  NULL};
 static const char *const POOLINGS[] = {"last", "mean", "cls", NULL};
-static const char *const ACTIVATIONS[] = {"gelu", "quick_gelu", NULL};
 
-static void fill_defaults(dip_text_options *o)
+static dip_encoder_options encoder_options(const dip_text_options *o)
 {
-    if (o->width == 0)
-        o->width = 512;
-    if (o->depth == 0)
-        o->depth = 12;
-    if (o->heads == 0)
-        o->heads = o->width < 64 ? 1 : o->width / 64;
-    if (o->mlp_ratio == 0.0)
-        o->mlp_ratio = 4.0;
-}
-
-static dip_status check_sizes(const dip_text_options *o, dip_err *err)
-{
-    dip_status st = dip_option_int(o->width, 1, 8192, "text.width", err);
-    if (st == DIP_OK)
-        st = dip_option_int(o->depth, 1, 128, "text.depth", err);
-    if (st == DIP_OK)
-        st = dip_option_int(o->heads, 1, 1024, "text.heads", err);
-    if (st == DIP_OK && o->width % o->heads != 0)
-        st = dip_fail(err, DIP_ECONFIG,
-                      "text.heads: %lld does not divide width %lld",
-                      (long long)o->heads, (long long)o->width);
-    return st;
+    return (dip_encoder_options){
+        .width = o->width,
+        .depth = o->depth,
+        .heads = o->heads,
+        .mlp_ratio = o->mlp_ratio,
+        .dropout = o->dropout,
+        .norm_eps = o->norm_eps,
+        .activation = o->activation,
+        .start = DIP_START_CLIP,
+    };
 }
 
 static dip_status check(dip_text_options *o, dip_err *err)
 {
-    fill_defaults(o);
-    dip_status st = check_sizes(o, err);
-    if (st == DIP_OK)
-        st = dip_option_real(o->mlp_ratio, 0.25, 16.0, "text.mlp_ratio", err);
-    if (st == DIP_OK)
-        st = dip_option_share(o->dropout, "text.dropout", err);
+    dip_encoder_options encoder = encoder_options(o);
+    dip_status st = dip_encoder_check(&encoder, "text", err);
+    o->width = encoder.width;
+    o->depth = encoder.depth;
+    o->heads = encoder.heads;
+    o->mlp_ratio = encoder.mlp_ratio;
+    o->norm_eps = encoder.norm_eps;
+    o->activation = encoder.activation;
     if (st == DIP_OK)
         st = dip_option_choice(&o->pooling, POOLINGS, "text.pooling", err);
-    if (st == DIP_OK)
-        st = dip_option_choice(&o->activation, ACTIVATIONS, "text.activation",
-                               err);
     return st;
 }
 
@@ -104,17 +90,10 @@ static dip_text_tower *build(const dip_text_options *o, const dip_maker *maker)
                 : dip_option_is(o->pooling, "cls") ? POOL_CLS
                                                    : POOL_LAST;
     build_embeddings(net, o, maker);
-    dip_encoder_options encoder = {
-        .width = o->width,
-        .depth = o->depth,
-        .heads = o->heads,
-        .mlp_ratio = o->mlp_ratio,
-        .dropout = o->dropout,
-        .quick_gelu = dip_option_is(o->activation, "quick_gelu"),
-        .start = DIP_START_CLIP,
-    };
+    dip_encoder_options encoder = encoder_options(o);
     net->encoder = dip_encoder_build(&encoder, maker);
-    net->ln_final = dip_make_layer_norm(maker, "ln_final", o->width);
+    net->ln_final =
+        dip_make_layer_norm_eps(maker, "ln_final", o->width, o->norm_eps);
     if (!net->encoder) {
         release(&net->base);
         return NULL;
@@ -127,7 +106,7 @@ static dip_text_tower *build(const dip_text_options *o, const dip_maker *maker)
 static dip_tensor *embed(const transformer *net, const dip_tensor *ids)
 {
     dip_tensor *places =
-        dip_t_narrow(net->positional_embedding, 0, 0, dip_tensor_size(ids, 1));
+        dip_t_embedding(net->positional_embedding, dip_token_places(ids), -1);
     dip_tensor *x =
         dip_t_add(dip_t_embedding(net->token_embedding, ids, -1), places);
     if (!net->cls_emb)
@@ -137,7 +116,7 @@ static dip_tensor *embed(const transformer *net, const dip_tensor *ids)
     return dip_t_cat((dip_tensor *[]){x, cls}, 2, 1);
 }
 
-/* Which tokens may be attended to, BOOL [B, 1, 1, T]. A text without tokens
+/* Which tokens may be attended to, BOOL [B, T]. A text without tokens
  * attends to one padding token, so that its softmax is defined. */
 static dip_tensor *attended(const transformer *net, const dip_tensor *ids,
                             const dip_tensor *lengths)
@@ -148,22 +127,27 @@ static dip_tensor *attended(const transformer *net, const dip_tensor *ids,
         dip_tensor *cls = dip_t_narrow(mask, 1, 0, 1); /* always true */
         mask = dip_t_cat((dip_tensor *[]){mask, cls}, 2, 1);
     }
+    return mask;
+}
+
+/* For all queries and heads: BOOL [B, 1, 1, T]. */
+static dip_tensor *for_all(const dip_tensor *mask)
+{
     return dip_t_unsqueeze(dip_t_unsqueeze(mask, 1), 1);
 }
 
 /* What the tokens of all blocks but a pooled last one attend to; NULL when
  * being causal says it all: a text never sees the padding behind it. A class
  * token behind the padding would, so it needs both masks in one. */
-static dip_tensor *body_mask(const transformer *net, dip_tensor *mask)
+static dip_tensor *body_mask(const transformer *net, const dip_tensor *mask)
 {
     if (!net->causal)
-        return mask;
+        return for_all(mask);
     if (!net->cls_emb)
         return NULL;
-    dip_tensor *place = dip_t_to_device(
-        dip_tensor_arange(dip_tensor_size(mask, 3)), dip_tensor_device(mask));
-    dip_tensor *distance = dip_t_sub(dip_t_unsqueeze(place, 1), place);
-    return dip_t_logical_and(mask, dip_t_gt_scalar(distance, -1.0));
+    dip_tensor *place = dip_token_places(mask); /* [1, T] */
+    dip_tensor *ahead = dip_t_sub(dip_t_transpose(place, 0, 1), place);
+    return dip_t_logical_and(for_all(mask), dip_t_gt_scalar(ahead, -1.0));
 }
 
 /* The token that the last block is computed for; NULL = all. */
@@ -193,14 +177,16 @@ static dip_tensor *forward(const dip_text_tower *tower, const dip_tensor *ids,
     x = dip_encoder_body(net->encoder, x, body, causal, training);
     dip_tensor *token = tokens ? NULL : pooled_token(net, x, lengths);
     if (token)
-        x = dip_encoder_last(net->encoder, x, token, mask, false, training);
+        x = dip_encoder_last(net->encoder, x, token, for_all(mask), false,
+                             training);
     else
         x = dip_encoder_last(net->encoder, x, NULL, body, causal, training);
     x = dip_layer_norm_forward(&net->ln_final, x);
     if (token)
         return dip_t_squeeze(x, 1);
     if (tokens)
-        *tokens = dip_t_narrow(x, 1, 0, dip_tensor_size(ids, 1));
+        *tokens =
+            net->cls_emb ? dip_t_narrow(x, 1, 0, dip_tensor_size(ids, 1)) : x;
     if (net->pool == POOL_MEAN)
         return dip_pool_mean(x, dip_token_mask(ids, lengths));
     return dip_t_squeeze(pooled_token(net, x, lengths), 1);

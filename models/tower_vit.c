@@ -23,59 +23,48 @@ static const char *const OPTIONS[] = {
     "patch",   "width",     "depth",   "heads",      "mlp_ratio",
     "dropout", "drop_path", "pooling", "activation", NULL};
 static const char *const POOLINGS[] = {"cls", "mean", NULL};
-static const char *const ACTIVATIONS[] = {"gelu", "quick_gelu", NULL};
 
-static void fill_defaults(dip_image_options *o)
+static dip_encoder_options encoder_options(const dip_image_options *o)
+{
+    return (dip_encoder_options){
+        .width = o->width,
+        .depth = o->depth,
+        .heads = o->heads,
+        .mlp_ratio = o->mlp_ratio,
+        .dropout = o->dropout,
+        .drop_path = o->drop_path,
+        .norm_eps = 1e-5,
+        .activation = o->activation,
+        .start = DIP_START_TORCH,
+    };
+}
+
+static dip_status check_patch(dip_image_options *o, dip_err *err)
 {
     if (o->patch == 0)
         o->patch = 16;
-    if (o->width == 0)
-        o->width = 768;
-    if (o->depth == 0)
-        o->depth = 12;
-    if (o->heads == 0)
-        o->heads = o->width < 64 ? 1 : o->width / 64;
-    if (o->mlp_ratio == 0.0)
-        o->mlp_ratio = 4.0;
-}
-
-static dip_status check_sizes(const dip_image_options *o, dip_err *err)
-{
     dip_status st = dip_option_int(o->patch, 1, 1024, "image.patch", err);
-    if (st == DIP_OK)
-        st = dip_option_int(o->width, 1, 8192, "image.width", err);
-    if (st == DIP_OK)
-        st = dip_option_int(o->depth, 1, 128, "image.depth", err);
-    if (st == DIP_OK)
-        st = dip_option_int(o->heads, 1, 1024, "image.heads", err);
-    if (st != DIP_OK)
-        return st;
-    if (o->image_size % o->patch != 0)
+    if (st == DIP_OK && o->image_size % o->patch != 0)
         return dip_fail(err, DIP_ECONFIG,
                         "image.patch: %lld does not divide image_size %lld",
                         (long long)o->patch, (long long)o->image_size);
-    if (o->width % o->heads != 0)
-        return dip_fail(err, DIP_ECONFIG,
-                        "image.heads: %lld does not divide width %lld",
-                        (long long)o->heads, (long long)o->width);
-    return DIP_OK;
+    return st;
 }
 
 static dip_status check(dip_image_options *o, dip_err *err)
 {
-    fill_defaults(o);
-    dip_status st = check_sizes(o, err);
+    if (o->width == 0)
+        o->width = 768;
+    dip_encoder_options encoder = encoder_options(o);
+    dip_status st = dip_encoder_check(&encoder, "image", err);
+    o->depth = encoder.depth;
+    o->heads = encoder.heads;
+    o->mlp_ratio = encoder.mlp_ratio;
+    o->activation = encoder.activation;
     if (st == DIP_OK)
-        st = dip_option_real(o->mlp_ratio, 0.25, 16.0, "image.mlp_ratio", err);
-    if (st == DIP_OK)
-        st = dip_option_share(o->dropout, "image.dropout", err);
-    if (st == DIP_OK)
-        st = dip_option_share(o->drop_path, "image.drop_path", err);
+        st = check_patch(o, err);
     if (st == DIP_OK)
         st = dip_option_choice(&o->pooling, POOLINGS, "image.pooling", err);
-    if (st == DIP_OK)
-        st = dip_option_choice(&o->activation, ACTIVATIONS, "image.activation",
-                               err);
     return st;
 }
 
@@ -118,16 +107,7 @@ static dip_image_tower *build(const dip_image_options *o,
         dip_make_normal(maker, "positional_embedding", DIP_PARAM_NO_DECAY, std,
                         2, (int64_t[]){net->tokens, o->width});
     net->ln_pre = dip_make_layer_norm(maker, "ln_pre", o->width);
-    dip_encoder_options encoder = {
-        .width = o->width,
-        .depth = o->depth,
-        .heads = o->heads,
-        .mlp_ratio = o->mlp_ratio,
-        .dropout = o->dropout,
-        .drop_path = o->drop_path,
-        .quick_gelu = dip_option_is(o->activation, "quick_gelu"),
-        .start = DIP_START_TORCH,
-    };
+    dip_encoder_options encoder = encoder_options(o);
     net->encoder = dip_encoder_build(&encoder, maker);
     net->ln_post = dip_make_layer_norm(maker, "ln_post", o->width);
     if (!net->encoder) {

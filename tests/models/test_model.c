@@ -360,7 +360,8 @@ static void test_model_refuses_wrong_text_options(void **state)
             "text.pooling: 'max' is none of last, mean, cls");
     REFUSED(c.text.kind = "lstm", "text.heads: not an option of 'lstm'");
     REFUSED(c.text.activation = "relu",
-            "text.activation: 'relu' is none of gelu, quick_gelu");
+            "text.activation: 'relu' is none of gelu, quick_gelu, "
+            "gelu_tanh");
 }
 
 static void test_model_refuses_wrong_heads_and_fields(void **state)
