@@ -246,6 +246,14 @@ static const dip_option options[] = {
     INT("train.warmup_steps", "0", 0, BIG, "Updates of linear warm-up."),
     FLOAT("train.min_lr_ratio", "0", 0, 1, "Last learning rate / peak."),
     FLOAT("train.clip_grad_norm", "1", 0, 1e9, "0: no clipping."),
+    FLOAT("train.ema.decay", "0", 0, .9999999,
+          "Share of the moving average of the weights that an update leaves, "
+          "such as 0.999; 0: none is kept. Validation, best checkpoint, eval "
+          "and export take the averaged weights; `train.ema.decay=0` behind "
+          "eval takes the others."),
+    BOOL("train.ema.warmup", "true",
+         "The decay climbs to its value as 1 - n^(-2/3) at update n, so that "
+         "the average suits short runs, too."),
     FLOAT("train.field_dropout", "0", 0, .99,
           "Probability to hide a field from the fusion, never all of them."),
     ENUM("train.precision", "auto", "auto|fp32|bf16",

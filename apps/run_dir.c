@@ -374,10 +374,14 @@ static dip_status load_weights(dip_trained *run, const char *which,
     if (st == DIP_ENOTFOUND && strcmp(which, "best") == 0)
         st = dip_checkpoint_find(&run->checkpoint, dir, "latest", err);
     free(dir);
-    if (st == DIP_OK)
-        st = dip_checkpoint_read(run->checkpoint, dip_model_params(run->model),
-                                 NULL, err);
-    return st;
+    if (st != DIP_OK)
+        return st;
+    dip_checkpoint_parts parts = {0};
+    if (run->settings->loop.ema.decay > 0)
+        parts.averages = dip_model_params(run->model);
+    else
+        parts.params = dip_model_params(run->model);
+    return dip_checkpoint_read(run->checkpoint, &parts, err);
 }
 
 static dip_status prepare_model(dip_trained *run, const char *which,

@@ -26,7 +26,8 @@ typedef struct {
 } dip_trained;
 
 /* Loads `dir` with the weights of checkpoints/<which> ("best"; "latest" when
- * there is none). The caller ends *out with dip_trained_free(). */
+ * there is none): the averaged ones when the settings, overrides included, say
+ * that averages are kept. The caller ends *out with dip_trained_free(). */
 dip_status dip_trained_load(dip_trained **out, const char *dir,
                             const char *which, const char *const *overrides,
                             size_t override_count, dip_err *err) DIP_MUST_CHECK;

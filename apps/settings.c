@@ -507,6 +507,9 @@ static void read_train(dip_settings *s)
     s->field_dropout = dip_config_float(c, "train.field_dropout");
     s->loop.accumulate = dip_config_int(c, "train.accumulate");
     s->loop.clip_grad_norm = dip_config_float(c, "train.clip_grad_norm");
+    s->loop.ema =
+        (dip_ema_options){.decay = dip_config_float(c, "train.ema.decay"),
+                          .warmup = dip_config_bool(c, "train.ema.warmup")};
     s->loop.validate_every = dip_config_int(c, "train.validate_every");
     s->loop.checkpoint_every = dip_config_int(c, "train.checkpoint_every");
     s->loop.patience = dip_config_int(c, "train.patience");

@@ -18,18 +18,32 @@
 #define STATE_LIMIT  ((size_t)1 << 20)
 #define STEP_PREFIX  "step-"
 
+/* The two files of weights, and where state.json has their digests. */
+typedef struct {
+    const char *file, *key;
+} weights_file;
+
+static const weights_file MODEL = {"model.safetensors", "model_sha256"};
+static const weights_file AVERAGES = {"ema.safetensors", "ema_sha256"};
+
 /* ---- writing ---- */
 
-static dip_status write_params(const char *dir, const dip_params *params,
-                               char digest[DIP_DIGEST_SIZE], dip_err *err)
+/* Adds the digest of what was written to `digests`. */
+static dip_status write_params(const char *dir, const weights_file *weights,
+                               const dip_params *params, json_t *digests,
+                               dip_err *err)
 {
-    char *path = dip_path_join(dir, "model.safetensors");
+    char digest[DIP_DIGEST_SIZE];
+    char *path = dip_path_join(dir, weights->file);
     if (path == NULL)
         return dip_no_memory(err);
     dip_status st = dip_weights_save(params, path, NULL, 0, err);
     if (st == DIP_OK)
         st = dip_digest_file(digest, path, err);
     free(path);
+    if (st == DIP_OK &&
+        json_object_set_new(digests, weights->key, json_string(digest)) != 0)
+        st = dip_no_memory(err);
     return st;
 }
 
@@ -56,24 +70,23 @@ out_free:
 /* Numbers that must come back exactly stand as integers or, where a double
  * decides (the best metric), as the text of all its digits. */
 static dip_status write_state(const char *dir, const dip_train_state *state,
-                              const char *digest, dip_err *err)
+                              json_t *digests, dip_err *err)
 {
     char best[40], seed[24];
     (void)snprintf(best, sizeof best, "%.17g", state->best);
     (void)snprintf(seed, sizeof seed, "%llu", (unsigned long long)state->seed);
     json_t *json = json_pack(
-        "{s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:s, s:i, s:b, s:s, s:I, s:I, "
-        "s:s}",
+        "{s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:s, s:i, s:b, s:s, s:I, s:I}",
         "schema", STATE_SCHEMA, "step", (json_int_t)state->step, "epoch",
         (json_int_t)state->epoch, "batch", (json_int_t)state->batch, "samples",
         (json_int_t)state->samples, "seconds", dip_json_real(state->seconds),
         "cpu_seconds", dip_json_real(state->cpu_seconds), "seed", seed,
         "threads", state->threads, "has_best", (int)state->has_best, "best",
         best, "best_step", (json_int_t)state->best_step, "without_gain",
-        (json_int_t)state->without_gain, "model_sha256", digest);
+        (json_int_t)state->without_gain);
     char *path = dip_path_join(dir, "state.json");
     dip_status st = DIP_OK;
-    if (json == NULL || path == NULL)
+    if (json == NULL || path == NULL || json_object_update(json, digests) != 0)
         st = dip_no_memory(err);
     else
         st = dip_json_write(path, json, DIP_JSON_AS_BUILT, err);
@@ -83,15 +96,19 @@ static dip_status write_state(const char *dir, const dip_train_state *state,
 }
 
 static dip_status fill(const char *dir, const dip_train_state *state,
-                       const dip_params *params, const dip_optimizer *optimizer,
-                       dip_err *err)
+                       const dip_checkpoint_parts *parts, dip_err *err)
 {
-    char digest[DIP_DIGEST_SIZE];
-    dip_status st = write_params(dir, params, digest, err);
+    json_t *digests = json_object();
+    if (digests == NULL)
+        return dip_no_memory(err);
+    dip_status st = write_params(dir, &MODEL, parts->params, digests, err);
+    if (st == DIP_OK && parts->averages != NULL)
+        st = write_params(dir, &AVERAGES, parts->averages, digests, err);
     if (st == DIP_OK)
-        st = write_optimizer(dir, optimizer, err);
+        st = write_optimizer(dir, parts->optimizer, err);
     if (st == DIP_OK)
-        st = write_state(dir, state, digest, err);
+        st = write_state(dir, state, digests, err);
+    json_decref(digests);
     return st;
 }
 
@@ -148,14 +165,13 @@ static dip_status point_link(const dip_checkpoints *c, const char *link,
 }
 
 static dip_status write_new(const char *path, const dip_train_state *state,
-                            const dip_params *params,
-                            const dip_optimizer *optimizer, dip_err *err)
+                            const dip_checkpoint_parts *parts, dip_err *err)
 {
     dip_dir_writer *writer;
     dip_status st = dip_dir_writer_open(&writer, path, err);
     if (st != DIP_OK)
         return st;
-    st = fill(dip_dir_writer_path(writer), state, params, optimizer, err);
+    st = fill(dip_dir_writer_path(writer), state, parts, err);
     if (st == DIP_OK)
         st = dip_dir_writer_commit(writer, err);
     dip_dir_writer_close(writer);
@@ -164,8 +180,7 @@ static dip_status write_new(const char *path, const dip_train_state *state,
 
 dip_status dip_checkpoint_write(const dip_checkpoints *c,
                                 const dip_train_state *state,
-                                const dip_params *params,
-                                const dip_optimizer *optimizer, bool best,
+                                const dip_checkpoint_parts *parts, bool best,
                                 dip_err *err)
 {
     char name[40];
@@ -178,7 +193,7 @@ dip_status dip_checkpoint_write(const dip_checkpoints *c,
      * the record of the best metric: it is written anew. */
     dip_status st = dip_tree_remove(path, err);
     if (st == DIP_OK)
-        st = write_new(path, state, params, optimizer, err);
+        st = write_new(path, state, parts, err);
     free(path);
     if (st == DIP_OK)
         st = point_link(c, "latest", name, err);
@@ -301,7 +316,8 @@ dip_status dip_checkpoint_read_state(dip_train_state *state, const char *path,
     return st;
 }
 
-static dip_status check_digest(const char *checkpoint, const char *weights,
+static dip_status check_digest(const char *checkpoint,
+                               const weights_file *weights, const char *path,
                                dip_err *err)
 {
     json_t *json = NULL;
@@ -310,28 +326,33 @@ static dip_status check_digest(const char *checkpoint, const char *weights,
     char *file = dip_path_join(checkpoint, "state.json");
     dip_status st =
         file != NULL ? load_state_json(&json, file, err) : dip_no_memory(err);
+    if (st == DIP_OK && weights == &AVERAGES &&
+        json_object_get(json, weights->key) == NULL)
+        st = dip_fail(err, DIP_ENOTFOUND,
+                      "checkpoint '%s' has no averaged weights", checkpoint);
     if (st == DIP_OK)
-        st = dip_json_get_string(&expected, json, "model_sha256", file, err);
+        st = dip_json_get_string(&expected, json, weights->key, file, err);
     if (st == DIP_OK)
-        st = dip_digest_file(digest, weights, err);
+        st = dip_digest_file(digest, path, err);
     if (st == DIP_OK && strcmp(digest, expected) != 0)
         st = dip_fail(err, DIP_EFORMAT,
-                      "weights are not those of state.json: '%s'", weights);
+                      "weights are not those of state.json: '%s'", path);
     json_decref(json);
     free(file);
     return st;
 }
 
-static dip_status read_weights(const char *path, dip_params *params,
+static dip_status read_weights(const char *checkpoint,
+                               const weights_file *weights, dip_params *params,
                                dip_err *err)
 {
-    char *file = dip_path_join(path, "model.safetensors");
-    if (file == NULL)
+    char *path = dip_path_join(checkpoint, weights->file);
+    if (path == NULL)
         return dip_no_memory(err);
-    dip_status st = check_digest(path, file, err);
+    dip_status st = check_digest(checkpoint, weights, path, err);
     if (st == DIP_OK)
-        st = dip_weights_load(params, "", file, err);
-    free(file);
+        st = dip_weights_load(params, "", path, err);
+    free(path);
     return st;
 }
 
@@ -353,11 +374,15 @@ static dip_status read_optimizer(const char *path, dip_optimizer *optimizer,
     return st;
 }
 
-dip_status dip_checkpoint_read(const char *path, dip_params *params,
-                               dip_optimizer *optimizer, dip_err *err)
+dip_status dip_checkpoint_read(const char *path,
+                               const dip_checkpoint_parts *parts, dip_err *err)
 {
-    dip_status st = read_weights(path, params, err);
-    if (st == DIP_OK && optimizer != NULL)
-        st = read_optimizer(path, optimizer, err);
+    dip_status st = DIP_OK;
+    if (parts->params != NULL)
+        st = read_weights(path, &MODEL, parts->params, err);
+    if (st == DIP_OK && parts->averages != NULL)
+        st = read_weights(path, &AVERAGES, parts->averages, err);
+    if (st == DIP_OK && parts->optimizer != NULL)
+        st = read_optimizer(path, parts->optimizer, err);
     return st;
 }

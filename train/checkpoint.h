@@ -1,13 +1,15 @@
 /* Checkpoints of a run directory:
  *
  *   checkpoints/step-00000500/model.safetensors
+ *                             ema.safetensors (averaged weights, where a
+ *                                              run keeps them)
  *                             optimizer.safetensors
  *                             state.json
  *   checkpoints/latest -> step-00000500, checkpoints/best -> …
  *
  * A checkpoint is written under a temporary name, synced and renamed; the links
  * are replaced after it. state.json holds all else that an exact resume needs
- * and the SHA-256 of the weights. */
+ * and the SHA-256 of the weights and their averages. */
 #ifndef DIP_TRAIN_CHECKPOINT_H
 #define DIP_TRAIN_CHECKPOINT_H
 
@@ -39,12 +41,18 @@ typedef struct {
     int64_t keep_last; /* older ones are removed, but those of the links */
 } dip_checkpoints;
 
+/* What a checkpoint holds beside the state; all borrowed. */
+typedef struct {
+    dip_params *params;
+    dip_params *averages;     /* of the weights, by the same names; or NULL */
+    dip_optimizer *optimizer; /* NULL, to read: only the weights are wanted */
+} dip_checkpoint_parts;
+
 /* Writes the checkpoint of state->step and points "latest" at it, and "best"
  * when `best`. */
 dip_status dip_checkpoint_write(const dip_checkpoints *checkpoints,
                                 const dip_train_state *state,
-                                const dip_params *params,
-                                const dip_optimizer *optimizer, bool best,
+                                const dip_checkpoint_parts *parts, bool best,
                                 dip_err *err) DIP_MUST_CHECK;
 
 /* The folder behind a link ("latest", "best") or of a step's name. The caller
@@ -55,10 +63,11 @@ dip_status dip_checkpoint_find(char **path, const char *dir, const char *name,
 /* Reads state.json of the checkpoint `path` and checks it. */
 dip_status dip_checkpoint_read_state(dip_train_state *state, const char *path,
                                      dip_err *err) DIP_MUST_CHECK;
-/* Reads weights (and the optimizer's state unless NULL). The weights must have
- * the digest that state.json names. */
-dip_status dip_checkpoint_read(const char *path, dip_params *params,
-                               dip_optimizer *optimizer,
+/* Reads all parts that are not NULL. Weights and averages must have the digests
+ * that state.json names; averages that are wanted and not there are
+ * DIP_ENOTFOUND. */
+dip_status dip_checkpoint_read(const char *path,
+                               const dip_checkpoint_parts *parts,
                                dip_err *err) DIP_MUST_CHECK;
 
 #endif

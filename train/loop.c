@@ -16,6 +16,7 @@ struct dip_loop {
     const dip_checkpoints *checkpoints;
     dip_params *params;
     dip_optimizer *optimizer;
+    dip_ema *ema; /* NULL: no averages */
     dip_train_state state;
     double wall, cpu; /* clocks when the state's seconds were last brought up */
     int64_t checkpointed; /* the step of the newest checkpoint, or -1 */
@@ -36,6 +37,14 @@ static void bring_up_clocks(dip_loop *loop)
     loop->state.cpu_seconds += cpu - loop->cpu;
     loop->wall = wall;
     loop->cpu = cpu;
+}
+
+static dip_checkpoint_parts parts_of(const dip_loop *loop)
+{
+    return (dip_checkpoint_parts){
+        .params = loop->params,
+        .averages = loop->ema != NULL ? dip_ema_params(loop->ema) : NULL,
+        .optimizer = loop->optimizer};
 }
 
 static dip_status restore(dip_loop *loop, const char *path, dip_err *err)
@@ -64,7 +73,8 @@ static dip_status restore(dip_loop *loop, const char *path, dip_err *err)
                         path, (long long)loop->state.batch + 1,
                         (long long)loop->options.batches_per_epoch);
     loop->checkpointed = loop->state.step;
-    return dip_checkpoint_read(path, loop->params, loop->optimizer, err);
+    dip_checkpoint_parts parts = parts_of(loop);
+    return dip_checkpoint_read(path, &parts, err);
 }
 
 dip_status dip_loop_create(dip_loop **out, const dip_loop_options *options,
@@ -91,6 +101,8 @@ dip_status dip_loop_create(dip_loop **out, const dip_loop_options *options,
     if (st == DIP_OK)
         st = dip_optimizer_create(&loop->optimizer, params, &options->optimizer,
                                   err);
+    if (st == DIP_OK && options->ema.decay > 0)
+        st = dip_ema_create(&loop->ema, params, &options->ema, err);
     if (st == DIP_OK && resume != NULL)
         st = restore(loop, resume, err);
     if (st != DIP_OK) {
@@ -105,6 +117,7 @@ void dip_loop_free(dip_loop *loop)
 {
     if (loop == NULL)
         return;
+    dip_ema_free(loop->ema);
     dip_optimizer_free(loop->optimizer);
     free(loop);
 }
@@ -187,7 +200,11 @@ static dip_status timed_update(dip_loop *loop, dip_err *err)
     report.seconds = loop->state.seconds;
     report.step_seconds = loop->state.seconds - start;
     report.wait_seconds = loop->hooks.waited(loop->hooks.user) - waited;
-    return loop->hooks.report(loop->hooks.user, &report, err);
+    st = loop->hooks.report(loop->hooks.user, &report, err);
+    /* Last, since the report may set bounds to weights. */
+    if (st == DIP_OK && loop->ema != NULL)
+        st = dip_ema_update(loop->ema, report.step, err);
+    return st;
 }
 
 /* The last update may have gone wrong although its loss was finite. */
@@ -216,8 +233,26 @@ static dip_status checkpoint(dip_loop *loop, bool best, dip_err *err)
         return st;
     bring_up_clocks(loop);
     loop->checkpointed = loop->state.step;
-    return dip_checkpoint_write(loop->checkpoints, &loop->state, loop->params,
-                                loop->optimizer, best, err);
+    dip_checkpoint_parts parts = parts_of(loop);
+    return dip_checkpoint_write(loop->checkpoints, &loop->state, &parts, best,
+                                err);
+}
+
+/* The metric of the weights that a user of the run gets: their averages where
+ * such are kept. */
+static dip_status measure(dip_loop *loop, double *metric, dip_err *err)
+{
+    dip_status st = loop->ema != NULL ? dip_ema_swap(loop->ema, err) : DIP_OK;
+    if (st != DIP_OK)
+        return st;
+    bool before = dip_tensor_set_grad_mode(false);
+    st = loop->hooks.validate(loop->hooks.user, loop->state.step, metric, err);
+    (void)dip_tensor_set_grad_mode(before);
+    if (loop->ema != NULL) {
+        dip_status back = dip_ema_swap(loop->ema, st == DIP_OK ? err : NULL);
+        st = st != DIP_OK ? st : back;
+    }
+    return st;
 }
 
 /* Evaluates, remembers the best, and checkpoints. */
@@ -227,10 +262,7 @@ static dip_status validate(dip_loop *loop, dip_err *err)
     double metric = (double)state->step; /* without a metric later is better */
     bool higher = true;
     if (loop->hooks.validate != NULL) {
-        bool before = dip_tensor_set_grad_mode(false);
-        dip_status st =
-            loop->hooks.validate(loop->hooks.user, state->step, &metric, err);
-        (void)dip_tensor_set_grad_mode(before);
+        dip_status st = measure(loop, &metric, err);
         if (st == DIP_ENUMERIC)
             return dip_fail_context(err, "validation after step %lld",
                                     (long long)state->step);

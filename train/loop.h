@@ -14,6 +14,7 @@
 #include "base/status.h"
 #include "tensor/params.h"
 #include "train/checkpoint.h"
+#include "train/ema.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"
 
@@ -23,9 +24,10 @@ typedef struct {
     int64_t batches_per_epoch; /* of micro-batches, at least 1 */
     int64_t accumulate;        /* micro-batches an update, at least 1 */
     double clip_grad_norm;     /* 0: off */
-    int64_t validate_every;    /* updates; 0: only at the end */
-    int64_t checkpoint_every;  /* updates; 0: with each validation */
-    int64_t patience; /* validations without a gain; 0: no early stop */
+    dip_ema_options ema;
+    int64_t validate_every;   /* updates; 0: only at the end */
+    int64_t checkpoint_every; /* updates; 0: with each validation */
+    int64_t patience;         /* validations without a gain; 0: no early stop */
     bool higher_is_better;
     bool bf16;
     bool channels_last;
@@ -56,7 +58,8 @@ typedef struct {
     /* Seconds spent in waiting for data since the start. */
     double (*waited)(void *user);
     /* Evaluates; *metric decides which checkpoint is best. Gradients are off
-     * meanwhile. NULL: the last checkpoint is the best. */
+     * meanwhile, and the parameters hold their averages where such are kept.
+     * NULL: the last checkpoint is the best. */
     dip_status (*validate)(void *user, int64_t step, double *metric,
                            dip_err *err);
     /* After each update. */

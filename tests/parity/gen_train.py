@@ -1,5 +1,5 @@
-"""Golden learning rates and optimizer trajectories for tests/train, computed by
-torch 2.13.0.
+"""Golden learning rates, optimizer trajectories and averaged weights for
+tests/train, computed by torch 2.13.0 and timm 1.0.31.
 
     python tests/parity/gen_train.py tests/golden/train
 
@@ -8,6 +8,10 @@ total, F64. optimizer.safetensors holds the starting values (weight, bias), the
 gradients of five updates (grad.<update>.weight, ...), the rates (lr) and for
 each case <case>.<update>.weight and .bias after it, and <case>.norm: the norm of
 the gradients before clipping.
+ema.safetensors holds the weights after each of EMA_UPDATES updates
+(weights.<update>.weight, .mean, mean being a buffer) and for each of EMA the
+averages of timm's ModelEmaV3 after it (<case>.<update>.weight, .mean); those of
+swa_utils.AveragedModel stand under "swa".
 """
 
 import sys
@@ -16,8 +20,10 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
+from timm.utils import ModelEmaV3
 from torch.optim import SGD, AdamW
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 PEAK = 0.02
 # name: shape, rate of the last update / peak, warm-up, total
@@ -30,6 +36,9 @@ SCHEDULES = {
     "constant": ("constant", 0.0, 6, 11),
 }
 UPDATES = 5
+# name: decay, warm-up
+EMA = {"plain": (0.9, False), "warm": (0.6, True)}
+EMA_UPDATES = 6
 
 
 def rates(make, count):
@@ -101,6 +110,38 @@ def optimizers():
     return out
 
 
+class Weights(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.randn(3, 4))
+        self.register_buffer("mean", torch.randn(3))
+
+
+def averages():
+    torch.manual_seed(6)
+    model = Weights()
+    peers = {case: ModelEmaV3(model, decay=decay, use_warmup=warm,
+                              warmup_gamma=1.0, warmup_power=2 / 3,
+                              exclude_buffers=True)
+             for case, (decay, warm) in EMA.items()}
+    swa = AveragedModel(model,
+                        multi_avg_fn=get_ema_multi_avg_fn(EMA["plain"][0]))
+    out = {}
+    for update in range(EMA_UPDATES):
+        with torch.no_grad():
+            model.weight.add_(torch.randn(3, 4))
+            model.mean.copy_(torch.randn(3))
+        swa.update_parameters(model)
+        states = {"weights": model, "swa": swa.module}
+        for case, peer in peers.items():
+            peer.update(model, step=update + 1)
+            states[case] = peer.module
+        for case, module in states.items():
+            for name, value in module.state_dict().items():
+                out[f"{case}.{update}.{name}"] = value.clone()
+    return out
+
+
 def main():
     warnings.simplefilter("ignore")
     folder = Path(sys.argv[1])
@@ -108,6 +149,7 @@ def main():
     save_file({name: schedule(*case) for name, case in SCHEDULES.items()},
               folder / "schedule.safetensors")
     save_file(optimizers(), folder / "optimizer.safetensors")
+    save_file(averages(), folder / "ema.safetensors")
 
 
 if __name__ == "__main__":

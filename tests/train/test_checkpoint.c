@@ -22,6 +22,17 @@ static const dip_train_state a_state = {.step = 12,
                                         .best_step = 8,
                                         .without_gain = 1};
 
+#define PARTS(s)                                                               \
+    &(dip_checkpoint_parts)                                                    \
+    {                                                                          \
+        .params = (s).params, .optimizer = (s).optimizer                       \
+    }
+#define WEIGHTS(s)                                                             \
+    &(dip_checkpoint_parts)                                                    \
+    {                                                                          \
+        .params = (s).params                                                   \
+    }
+
 static void write_step(const small_params *s, int64_t step, int64_t keep_last,
                        bool best)
 {
@@ -29,8 +40,8 @@ static void write_step(const small_params *s, int64_t step, int64_t keep_last,
     const dip_checkpoints checkpoints = {s->dir, keep_last};
     dip_train_state state = a_state;
     state.step = step;
-    if (dip_checkpoint_write(&checkpoints, &state, s->params, s->optimizer,
-                             best, &err) != DIP_OK)
+    if (dip_checkpoint_write(&checkpoints, &state, PARTS(*s), best, &err) !=
+        DIP_OK)
         fail_msg("%s", err.msg);
 }
 
@@ -82,8 +93,7 @@ static void test_checkpoint_brings_back_all_that_it_holds(void **state)
     assert_true(got.best == a_state.best); /* to the last bit */
     assert_int_equal(got.best_step, a_state.best_step);
     assert_int_equal(got.without_gain, a_state.without_gain);
-    assert_int_equal(dip_checkpoint_read(path, s.params, s.optimizer, &err),
-                     DIP_OK);
+    assert_int_equal(dip_checkpoint_read(path, PARTS(s), &err), DIP_OK);
     assert_true(distance(s.weight, weight) <= 0);
     assert_tensor(s.mean, 3, 3);
     assert_true(distance(dip_optimizer_state(s.optimizer, 0).tensor, moment) <=
@@ -101,7 +111,7 @@ static void test_checkpoint_reads_weights_alone(void **state)
     write_step(&s, 1, 3, false);
     small_params_set(&s, 9);
     char *path = found(&s, "step-00000001");
-    assert_int_equal(dip_checkpoint_read(path, s.params, NULL, &err), DIP_OK);
+    assert_int_equal(dip_checkpoint_read(path, WEIGHTS(s), &err), DIP_OK);
     assert_tensor(s.bias, -1, -1);
     free(path);
     small_params_end(&s);
@@ -171,7 +181,7 @@ static void test_checkpoint_of_a_step_is_written_anew(void **state)
     write_step(&s, 4, 3, false);
     small_params_set(&s, 9);
     char *path = found(&s, "latest");
-    assert_int_equal(dip_checkpoint_read(path, s.params, NULL, &err), DIP_OK);
+    assert_int_equal(dip_checkpoint_read(path, WEIGHTS(s), &err), DIP_OK);
     assert_tensor(s.bias, 8, 8);
     free(path);
     small_params_end(&s);
@@ -203,8 +213,8 @@ static void test_checkpoint_that_fails_leaves_the_old_one(void **state)
     next.step = 10;
     assert_true(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
     limit_file_size(64, &before);
-    dip_status st = dip_checkpoint_write(&checkpoints, &next, s.params,
-                                         s.optimizer, true, &err);
+    dip_status st =
+        dip_checkpoint_write(&checkpoints, &next, PARTS(s), true, &err);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     assert_int_equal(st, DIP_EIO);
     assert_non_null(strstr(err.msg, "File too large"));
@@ -214,8 +224,7 @@ static void test_checkpoint_that_fails_leaves_the_old_one(void **state)
     assert_int_equal(count, 3); /* nothing half-written beside the old */
     dip_dir_list_free(names, count);
     char *path = found(&s, "latest");
-    assert_int_equal(dip_checkpoint_read(path, s.params, s.optimizer, &err),
-                     DIP_OK);
+    assert_int_equal(dip_checkpoint_read(path, PARTS(s), &err), DIP_OK);
     free(path);
     small_params_end(&s);
 }
@@ -314,13 +323,74 @@ static void test_checkpoint_refuses_weights_that_were_changed(void **state)
     assert_int_equal(fseek(file, -1, SEEK_END), 0);
     assert_int_equal(fputc(0x41, file), 0x41);
     assert_int_equal(fclose(file), 0);
-    assert_int_equal(dip_checkpoint_read(path, s.params, NULL, &err),
-                     DIP_EFORMAT);
+    assert_int_equal(dip_checkpoint_read(path, WEIGHTS(s), &err), DIP_EFORMAT);
     (void)snprintf(wanted, sizeof wanted,
                    "weights are not those of state.json: '%s'", weights);
     assert_string_equal(err.msg, wanted);
     assert_tensor(s.bias, 9, 9);
     free(weights);
+    free(path);
+    small_params_end(&s);
+}
+
+/* Any second set of parameters of the same names will do for averages. */
+static void test_checkpoint_keeps_averages_beside_the_weights(void **state)
+{
+    (void)state;
+    small_params s, other;
+    dip_err err = {0};
+    char wanted[200];
+    small_params_begin(&s);
+    small_params_begin(&other);
+    small_params_set(&s, 1);
+    small_params_set(&other, 2);
+    const dip_checkpoints checkpoints = {s.dir, 3};
+    const dip_checkpoint_parts all = {s.params, other.params, s.optimizer};
+    dip_train_state next = a_state;
+    next.step = 7;
+    assert_int_equal(
+        dip_checkpoint_write(&checkpoints, &next, &all, false, &err), DIP_OK);
+    small_params_set(&s, 9);
+    small_params_set(&other, 9);
+    char *path = found(&s, "latest");
+    const dip_checkpoint_parts averages = {.averages = other.params};
+    assert_int_equal(dip_checkpoint_read(path, &averages, &err), DIP_OK);
+    assert_tensor(other.bias, 2, 2);
+    assert_tensor(s.bias, 9, 9);
+    assert_int_equal(dip_checkpoint_read(path, &all, &err), DIP_OK);
+    assert_tensor(s.bias, 1, 1);
+    assert_tensor(s.mean, 1, 1);
+
+    char *file = dip_path_join(path, "ema.safetensors");
+    FILE *stream = fopen(file, "r+b");
+    assert_non_null(stream);
+    assert_int_equal(fseek(stream, -1, SEEK_END), 0);
+    assert_int_equal(fputc(0x41, stream), 0x41);
+    assert_int_equal(fclose(stream), 0);
+    assert_int_equal(dip_checkpoint_read(path, &averages, &err), DIP_EFORMAT);
+    (void)snprintf(wanted, sizeof wanted,
+                   "weights are not those of state.json: '%s'", file);
+    assert_string_equal(err.msg, wanted);
+    free(file);
+    free(path);
+    small_params_end(&other);
+    small_params_end(&s);
+}
+
+static void test_checkpoint_without_averages_says_so(void **state)
+{
+    (void)state;
+    small_params s;
+    dip_err err = {0};
+    char wanted[160];
+    small_params_begin(&s);
+    write_step(&s, 2, 3, false);
+    char *path = found(&s, "latest");
+    const dip_checkpoint_parts averages = {.averages = s.params};
+    assert_int_equal(dip_checkpoint_read(path, &averages, &err), DIP_ENOTFOUND);
+    (void)snprintf(wanted, sizeof wanted,
+                   "checkpoint '%s' has no averaged weights", path);
+    assert_string_equal(err.msg, wanted);
     free(path);
     small_params_end(&s);
 }
@@ -342,7 +412,7 @@ static void test_checkpoint_names_the_file_that_is_missing(void **state)
         char *path = found(&s, "latest");
         char *file = dip_path_join(path, files[i].name), wanted[200];
         assert_int_equal(unlink(file), 0);
-        assert_int_equal(dip_checkpoint_read(path, s.params, s.optimizer, &err),
+        assert_int_equal(dip_checkpoint_read(path, PARTS(s), &err),
                          files[i].status);
         (void)snprintf(wanted, sizeof wanted,
                        "cannot open '%s': No such file or directory", file);
@@ -367,8 +437,7 @@ test_checkpoint_names_the_file_of_a_missing_optimizer_state(void **state)
     const dip_named_tensor other = {.name = "exp_avg.other", .tensor = s.bias};
     assert_int_equal(dip_safetensors_write(file, &other, 1, NULL, 0, &err),
                      DIP_OK);
-    assert_int_equal(dip_checkpoint_read(path, s.params, s.optimizer, &err),
-                     DIP_EDATA);
+    assert_int_equal(dip_checkpoint_read(path, PARTS(s), &err), DIP_EDATA);
     (void)snprintf(wanted, sizeof wanted,
                    "'%s': no optimizer state 'exp_avg.weight'", file);
     assert_string_equal(err.msg, wanted);
@@ -406,6 +475,8 @@ int main(void)
         CASE(test_checkpoint_that_is_not_there_is_named),
         CASE(test_checkpoint_names_the_fault_of_its_state),
         CASE(test_checkpoint_refuses_weights_that_were_changed),
+        CASE(test_checkpoint_keeps_averages_beside_the_weights),
+        CASE(test_checkpoint_without_averages_says_so),
         CASE(test_checkpoint_names_the_file_that_is_missing),
         CASE(test_checkpoint_names_the_file_of_a_missing_optimizer_state),
     };

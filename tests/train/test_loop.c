@@ -25,6 +25,7 @@ typedef struct {
     double dropout;            /* of the features */
     const double *metrics;     /* what validations find; NULL: no validation */
     dip_status verdict;        /* of a validation */
+    float seen[FEATURES];      /* weights that the last validation saw */
     int64_t nan_at, signal_at; /* calls of loss() from 1; 0: never */
     int64_t calls, validations, seeks;
     int64_t sought_epoch, sought_batch;
@@ -96,6 +97,7 @@ static dip_status validate(void *user, int64_t step, double *metric,
 {
     regression *r = user;
     (void)step;
+    dip_tensor_read(r->weight, DIP_F32, r->seen, sizeof r->seen);
     *metric = r->metrics[r->validations++];
     if (r->verdict != DIP_OK)
         return dip_fail(err, r->verdict, "what was wrong");
@@ -291,6 +293,37 @@ static void test_loop_stops_early_and_keeps_the_best(void **state)
     end(&r);
 }
 
+/* A validation sees the averaged weights; training goes on with its own. */
+static void test_loop_validates_the_averaged_weights(void **state)
+{
+    (void)state;
+    static const double metrics[] = {1};
+    regression with, without;
+    float own[FEATURES], saved[FEATURES];
+    begin(&with);
+    begin(&without);
+    with.metrics = without.metrics = metrics;
+    with.options.ema = (dip_ema_options){.9, false};
+    with.options.validate_every = without.options.validate_every = 100;
+    run_well(&with, NULL, NULL);
+    run_well(&without, NULL, NULL);
+    dip_tensor_read(with.weight, DIP_F32, own, sizeof own);
+    assert_memory_equal(own, without.seen, sizeof own);
+    assert_memory_not_equal(own, with.seen, sizeof own);
+    char *path = latest(&with);
+    char *file = dip_path_join(path, "ema.safetensors");
+    dip_safetensors *averages = golden_open(file);
+    dip_tensor_read(dip_safetensors_tensor(
+                        averages, dip_safetensors_find(averages, "weight")),
+                    DIP_F32, saved, sizeof saved);
+    assert_memory_equal(saved, with.seen, sizeof saved);
+    dip_safetensors_close(averages);
+    free(file);
+    free(path);
+    end(&with);
+    end(&without);
+}
+
 static void test_loop_knows_metrics_that_should_be_low(void **state)
 {
     (void)state;
@@ -412,6 +445,24 @@ test_loop_never_checkpoints_weights_that_are_not_finite(void **state)
 
 /* ---- stopping and going on ----------------------------------------------- */
 
+/* The newest checkpoints of two runs hold the same bytes under this name. */
+static void assert_same_file(const regression *a, const regression *b,
+                             const char *name)
+{
+    const regression *runs[] = {a, b};
+    char digests[2][DIP_DIGEST_SIZE];
+    dip_err err = {0};
+    for (int i = 0; i < 2; i++) {
+        char *path = latest(runs[i]);
+        char *file = dip_path_join(path, name);
+        if (dip_digest_file(digests[i], file, &err) != DIP_OK)
+            fail_msg("%s", err.msg);
+        free(file);
+        free(path);
+    }
+    assert_string_equal(digests[0], digests[1]);
+}
+
 /* With dropout on and two batches to an update, a run that was stopped in the
  * middle of an epoch ends as one that was not: same losses, same bytes. */
 static void test_loop_goes_on_as_if_it_had_not_stopped(void **state)
@@ -420,11 +471,11 @@ static void test_loop_goes_on_as_if_it_had_not_stopped(void **state)
     regression whole, cut;
     dip_train_state a, b;
     dip_err err;
-    char digests[2][DIP_DIGEST_SIZE];
     begin(&whole);
     begin(&cut);
     whole.dropout = cut.dropout = .5;
     whole.options.accumulate = cut.options.accumulate = 2;
+    whole.options.ema = cut.options.ema = (dip_ema_options){.8, true};
     run_well(&whole, NULL, &a);
     cut.options.stop_at = 5;
     assert_int_equal(run(&cut, NULL, NULL, &err), DIP_EINTERRUPT);
@@ -442,15 +493,9 @@ static void test_loop_goes_on_as_if_it_had_not_stopped(void **state)
         assert_true(cut.reports[i].loss == whole.reports[i].loss);
     assert_int_equal(a.samples, b.samples);
     free(path);
-    const regression *runs[] = {&whole, &cut};
-    for (int i = 0; i < 2; i++) {
-        path = latest(runs[i]);
-        char *file = dip_path_join(path, "model.safetensors");
-        assert_int_equal(dip_digest_file(digests[i], file, &err), DIP_OK);
-        free(file);
-        free(path);
-    }
-    assert_string_equal(digests[0], digests[1]);
+    assert_same_file(&whole, &cut, "model.safetensors");
+    assert_same_file(&whole, &cut, "optimizer.safetensors");
+    assert_same_file(&whole, &cut, "ema.safetensors");
     end(&whole);
     end(&cut);
 }
@@ -559,6 +604,7 @@ int main(void)
         CASE(test_loop_reports_steps_epochs_rows_and_rates),
         CASE(test_loop_accumulates_small_batches_to_a_large_one),
         CASE(test_loop_stops_early_and_keeps_the_best),
+        CASE(test_loop_validates_the_averaged_weights),
         CASE(test_loop_knows_metrics_that_should_be_low),
         CASE(test_loop_without_a_best_metric_has_no_best),
         CASE(test_loop_without_validation_takes_the_last_for_best),
