@@ -63,6 +63,36 @@ expect "accumulated go on" 0 accumulate name=sumcut --resume
 same "accumulated losses" "$(losses sum)" "$(losses sumcut)"
 same "accumulated weights" "$(weights sum)" "$(weights sumcut)"
 
+# Averaged weights come back, too, and are what eval and export take.
+average() {
+    train train.ema.decay=0.9 "$@"
+}
+averages() {
+    sha256sum <"runs/$1/checkpoints/latest/ema.safetensors"
+}
+# The metrics of a run, of its averaged weights or by an override of the others.
+metrics() {
+    "$program" eval runs/ema --quiet --out report.json "$@" >/dev/null 2>&1 &&
+        python3 -c 'import json; print(json.load(open("report.json"))["retrieval"])'
+}
+expect "averaged run" 0 average name=ema
+expect "averaged stop" 8 average name=emacut --stop-at "$middle"
+expect "averaged go on" 0 average name=emacut --resume
+same "averages of a resumed run" "$(averages ema)" "$(averages emacut)"
+same "weights beside averages" "$(weights whole)" "$(weights ema)"
+if [ -n "$(metrics)" ] && [ "$(metrics)" != "$(metrics train.ema.decay=0)" ]; then
+    ok
+else
+    bad "eval does not tell averages from weights"
+fi
+check "no averages" 4 \
+    "diptych eval: checkpoint 'runs/whole/checkpoints/best' has no averaged weights" \
+    "$program" eval runs/whole train.ema.decay=0.9
+check "averages of other bytes" 4 \
+    "diptych eval: weights are not those of state.json: 'runs/emacut/checkpoints/best/ema.safetensors'" \
+    sh -c "cp runs/whole/checkpoints/latest/model.safetensors \
+        runs/emacut/checkpoints/best/ema.safetensors && '$program' eval runs/emacut"
+
 # A signal finishes the step, writes a checkpoint and has a code of its own.
 "$program" train "$config" --quiet name=signal train.epochs=500 >/dev/null 2>&1 &
 process=$!
