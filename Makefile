@@ -165,6 +165,8 @@ $(filter-out $(FUZZ_PLAIN),$(FUZZ_BIN)): $(BUILD)/%: $(BUILD)/%.c.o $(BUILD)/tes
 fuzz-run: $(FUZZ_BIN)
 	@tools/run-fuzz $(FUZZ_BIN)
 
+PEERS ?= .deps/peer
+
 # Unit tests of all modules, the command line, configs.
 ifeq ($(READY),yes)
 ## programs: build/diptych and the programs behind it (the default)
@@ -201,6 +203,13 @@ fuzz:
 	    SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined \
 	    -fsanitize-coverage=trace-pc"
 
+## parity: against the peers of PEERS=.deps/peer, which is made where it lacks
+## parity CHECK="steps ema": these tests/parity/check_*.py only
+.PHONY: parity
+parity: programs
+	@[ -x $(PEERS)/bin/python ] || bench/peer-setup $(PEERS)
+	@tests/parity/run $(PEERS) $(BUILD) $(CHECK)
+
 ## demo: import, train, evaluate, export, search on Debian's Fashion-MNIST
 ## demo DATA=synth: the same on drawn products, without that package
 .PHONY: demo
@@ -213,8 +222,8 @@ bench: programs $(BENCH_BIN)
 	@bench/run $(BUILD)
 
 else
-.PHONY: programs test test-unit test-cli asan fuzz demo bench
-programs test test-unit test-cli asan fuzz demo bench:
+.PHONY: programs test test-unit test-cli asan fuzz parity demo bench
+programs test test-unit test-cli asan fuzz parity demo bench:
 	@tools/deps
 	@$(MAKE) --no-print-directory $@ READY=yes
 endif

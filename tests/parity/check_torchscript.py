@@ -1,17 +1,22 @@
 """Runs an exported TorchScript bundle in Python, as a serving team would.
 
-    python tests/parity/check_torchscript.py BUNDLE
+    python tests/parity/check_torchscript.py [BUNDLE]
 
-Checks the digests of manifest.json, then loads every artefact with
-torch.jit.load() and compares it with the embeddings in samples.safetensors, for
-all sample rows together and for each alone. Ends with 1 if a row differs by
-more than the manifest's tolerance. Peers: torch 2.13.0, safetensors.
+Without a bundle it makes one: the least model of tests/cli after a few updates
+on drawn products. Checks the digests of manifest.json, then loads every artefact
+with torch.jit.load() and compares it with the embeddings in samples.safetensors,
+for all sample rows together and for each alone. Ends with 1 if a row differs by
+more than the manifest's tolerance. Programs are found through DIPTYCH_BUILD
+(build). Peers: torch 2.13.0, safetensors.
 """
 
 import hashlib
 import json
+import os
 import pathlib
+import subprocess
 import sys
+import tempfile
 
 import torch
 from safetensors.torch import load_file
@@ -57,9 +62,23 @@ def cut_texts(module, inputs, wanted):
     return distance(module(inputs[0][:, :longest], inputs[1]), wanted)
 
 
+def make_bundle(folder):
+    root = pathlib.Path(__file__).resolve().parents[2]
+    program = root / os.environ.get("DIPTYCH_BUILD", "build") / "diptych"
+    env = os.environ | {"XDG_CACHE_HOME": str(folder / "cache")}
+
+    def run(*words):
+        subprocess.run([program, *words], cwd=folder, env=env, check=True,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+    run("synth", "--quiet", "--rows", "300", "--size", "32", "--out", "a.h5")
+    run("train", root / "tests/cli/tiny.yaml", "--quiet", "train.epochs=1")
+    run("export", "runs/tiny", "--format", "torchscript", "--out", "bundle")
+    return folder / "bundle"
+
+
 @torch.inference_mode()
-def main():
-    bundle = pathlib.Path(sys.argv[1])
+def check(bundle):
     manifest = json.loads((bundle / "manifest.json").read_text())
     samples = load_file(bundle / "samples.safetensors")
     tolerance = manifest["verification"]["tolerance"]
@@ -77,6 +96,13 @@ def main():
         failed |= not worst <= tolerance
         print(f"{artefact['file']:24} {worst:.1e}")
     return 1 if failed else 0
+
+
+def main():
+    if len(sys.argv) > 1:
+        return check(pathlib.Path(sys.argv[1]))
+    with tempfile.TemporaryDirectory() as name:
+        return check(make_bundle(pathlib.Path(name)))
 
 
 if __name__ == "__main__":
