@@ -95,9 +95,9 @@ int dip_part_input_count(const dip_part *part)
 static dip_tensor *fuse(const dip_part *part, const dip_model *model,
                         dip_tensor *const *inputs)
 {
-    dip_tensor *fields[DIP_FUSION_FIELDS_MAX] = {0};
+    dip_encoded fields[DIP_FUSION_FIELDS_MAX] = {0};
     for (int f = 0; f < part->samples->field_count; f++)
-        fields[f] = dip_t_select(inputs[0], 1, f);
+        fields[f].embedding = dip_t_select(inputs[0], 1, f);
     return dip_model_fuse(model, fields, inputs[1], false);
 }
 

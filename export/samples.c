@@ -162,30 +162,30 @@ static void scatter(float *out, int64_t stride, const dip_tensor *rows,
                         out + i * stride * dim, (size_t)dim * sizeof *out);
 }
 
-static dip_tensor *encode_photos(const dip_samples *s, const dip_model *model,
+static dip_encoded encode_photos(const dip_samples *s, const dip_model *model,
                                  int64_t at, int64_t size)
 {
     int64_t side = s->image_size;
     dip_tensor *images =
         dip_tensor_borrow(s->images + at * 3 * side * side, DIP_F32, 4,
                           (int64_t[]){size, 3, side, side});
-    return dip_model_encode_image(model, images, false).embedding;
+    return dip_model_encode_image_field(model, images, false);
 }
 
-static dip_tensor *encode_texts(const dip_samples *s, const dip_model *model,
+static dip_encoded encode_texts(const dip_samples *s, const dip_model *model,
                                 int64_t *ids, int64_t *lengths, int64_t at,
                                 int64_t size)
 {
     dip_tensor *id = dip_tensor_borrow(ids + at * s->context, DIP_I64, 2,
                                        (int64_t[]){size, s->context});
     dip_tensor *length = dip_tensor_borrow(lengths + at, DIP_I64, 1, &size);
-    return dip_model_encode_text(model, id, length, false).embedding;
+    return dip_model_encode_text_field(model, id, length, false);
 }
 
 static void encode_fields(dip_samples *s, const dip_model *model, int64_t at,
                           int64_t size)
 {
-    dip_tensor *fields[DIP_FUSION_FIELDS_MAX] = {0};
+    dip_encoded fields[DIP_FUSION_FIELDS_MAX] = {0};
     int64_t count = s->field_count;
     for (int f = 0; f < count; f++) {
         int t = s->field_text[f];
@@ -193,8 +193,8 @@ static void encode_fields(dip_samples *s, const dip_model *model, int64_t at,
             t == DIP_SAMPLES_IMAGE
                 ? encode_photos(s, model, at, size)
                 : encode_texts(s, model, s->ids[t], s->lengths[t], at, size);
-        scatter(s->field_rows + (at * count + f) * s->dim, count, fields[f],
-                size, s->dim);
+        scatter(s->field_rows + (at * count + f) * s->dim, count,
+                fields[f].embedding, size, s->dim);
         for (int64_t i = at; i < at + size; i++)
             s->field_present[i * count + f] = t == DIP_SAMPLES_IMAGE
                                                   ? s->has_image[i] != 0
@@ -212,10 +212,11 @@ static void encode_block(dip_samples *s, const dip_model *model, int64_t at,
     dip_scope_open();
     if (s->images != NULL)
         scatter(s->image_rows + at * s->dim, 1,
-                encode_photos(s, model, at, size), size, s->dim);
+                encode_photos(s, model, at, size).embedding, size, s->dim);
     if (s->text_count > 0)
         scatter(s->text_rows + at * s->dim, 1,
-                encode_texts(s, model, s->text_ids, s->text_lengths, at, size),
+                encode_texts(s, model, s->text_ids, s->text_lengths, at, size)
+                    .embedding,
                 size, s->dim);
     if (s->field_count > 0)
         encode_fields(s, model, at, size);

@@ -113,6 +113,24 @@ static dip_status check_temperature(dip_model_config *c, dip_err *err)
                            "temperature", err);
 }
 
+dip_fusion_fields dip_model_config_fields(const dip_model_config *config)
+{
+    dip_fusion_fields fields = {.count = config->field_count,
+                                .dim = config->embed_dim};
+    for (int i = 0; i < config->field_count; i++)
+        fields.modality[i] = dip_option_is(config->fields[i], "image")
+                                 ? DIP_MODALITY_IMAGE
+                                 : DIP_MODALITY_TEXT;
+    return fields;
+}
+
+static dip_status check_fusion(dip_model_config *c, dip_err *err)
+{
+    dip_fusion_fields fields = dip_model_config_fields(c);
+    c->fusion.similarity = c->similarity;
+    return dip_fusion_options_check(&c->fusion, &fields, err);
+}
+
 dip_status dip_model_config_check(dip_model_config *config, dip_err *err)
 {
     if (config->embed_dim == 0)
@@ -134,10 +152,8 @@ dip_status dip_model_config_check(dip_model_config *config, dip_err *err)
         st = check_temperature(config, err);
     if (st == DIP_OK)
         st = check_fields(config, err);
-    config->fusion.similarity = config->similarity;
     if (st == DIP_OK && config->field_count > 0)
-        st = dip_fusion_options_check(&config->fusion, config->field_count,
-                                      config->embed_dim, err);
+        st = check_fusion(config, err);
     if (st == DIP_OK)
         st = check_heads(config, err);
     return st;

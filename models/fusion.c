@@ -47,38 +47,59 @@ static dip_status fail_kind(const char *name, dip_err *err)
     return DIP_ECONFIG;
 }
 
-dip_status dip_fusion_options_check(dip_fusion_options *options, int fields,
-                                    int64_t dim, dip_err *err)
+dip_status dip_fusion_options_check(dip_fusion_options *options,
+                                    const dip_fusion_fields *fields,
+                                    dip_err *err)
 {
     if (!options->kind)
         options->kind = KINDS[0]->name;
     const dip_fusion_kind *kind = dip_fusion_kind_find(options->kind);
     if (!kind)
         return fail_kind(options->kind, err);
-    dip_status st =
-        dip_option_int(fields, 1, DIP_FUSION_FIELDS_MAX, "fusion.fields", err);
+    dip_status st = dip_option_int(fields->count, 1, DIP_FUSION_FIELDS_MAX,
+                                   "fusion.fields", err);
     if (st == DIP_OK)
         st = dip_options_unread(options, FIELDS, DIP_ARRAY_LEN(FIELDS),
                                 kind->options, "fusion", kind->name, err);
     if (st == DIP_OK)
-        st = kind->check(options, fields, dim, err);
+        st = kind->check(options, fields, err);
     return st;
 }
 
+/* One projection for each modality that has tokens and a field. */
+static void build_token_projections(dip_fusion *fusion, const dip_maker *maker)
+{
+    static const char *const NAMES[DIP_MODALITY_COUNT] = {
+        "image_tokens", "text_tokens", "attribute_tokens"};
+    const dip_fusion_fields *fields = &fusion->fields;
+    for (int f = 0; f < fields->count; f++) {
+        dip_modality m = fields->modality[f];
+        dip_linear *projection = &fusion->token_projections[m];
+        if (fields->token_features[m] > 0 && !projection->weight)
+            *projection = dip_make_linear(
+                maker, NAMES[m], fields->token_features[m], fields->dim, true);
+    }
+}
+
 dip_status dip_fusion_create(dip_fusion **out,
-                             const dip_fusion_options *options, int fields,
-                             int64_t dim, const dip_maker *maker, dip_err *err)
+                             const dip_fusion_options *options,
+                             const dip_fusion_fields *fields,
+                             const dip_maker *maker, dip_err *err)
 {
     *out = NULL;
     dip_fusion_options checked = *options;
-    dip_status st = dip_fusion_options_check(&checked, fields, dim, err);
+    dip_status st = dip_fusion_options_check(&checked, fields, err);
     if (st != DIP_OK)
         return st;
-    dip_fusion *fusion =
-        dip_fusion_kind_find(checked.kind)->build(&checked, fields, dim, maker);
+    const dip_fusion_kind *kind = dip_fusion_kind_find(checked.kind);
+    dip_fusion *fusion = kind->build(&checked, fields, maker);
     if (!fusion)
         return dip_no_memory(err);
+    fusion->kind = kind;
+    fusion->fields = *fields;
     fusion->similarity = checked.similarity;
+    if (kind->reads_tokens)
+        build_token_projections(fusion, maker);
     *out = fusion;
     return DIP_OK;
 }
@@ -91,17 +112,72 @@ void dip_fusion_free(dip_fusion *fusion)
 
 dip_tensor *dip_fusion_rows(const dip_fusion *fusion, const dip_tensor *x)
 {
-    return fusion->similarity == DIP_SIMILARITY_COSINE ? dip_t_normalize(x, 1)
-                                                       : dip_tensor_alias(x);
+    dip_tensor *rows = dip_t_to_dtype(x, DIP_F32);
+    return fusion->similarity == DIP_SIMILARITY_COSINE
+               ? dip_t_normalize(rows, 1)
+               : rows;
+}
+
+/* x [B, N, W] with zeros where `mask` BOOL [B, N] says so. */
+static dip_tensor *clear(const dip_tensor *x, const dip_tensor *mask)
+{
+    return dip_t_masked_fill(x, dip_t_unsqueeze(dip_t_logical_not(mask), 2),
+                             0.0);
+}
+
+/* The tokens of field `f`, cleared before and after the projection, whose bias
+ * would fill them again. */
+static void take_tokens(dip_fusion_input *in, const dip_fusion *fusion,
+                        const dip_encoded *field, int f)
+{
+    const dip_linear *projection =
+        &fusion->token_projections[fusion->fields.modality[f]];
+    dip_tensor *here = dip_t_narrow(in->present, 1, f, 1);
+    if (!field->tokens.rows || !projection->weight) {
+        in->tokens[f] = dip_t_narrow(in->embeddings, 1, f, 1);
+        in->masks[f] = here;
+        return;
+    }
+    in->masks[f] =
+        field->tokens.mask
+            ? dip_t_logical_and(field->tokens.mask, here)
+            : dip_t_expand_as(here, dip_t_select(field->tokens.rows, 2, 0));
+    dip_tensor *x = clear(field->tokens.rows, in->masks[f]);
+    x = dip_t_to_dtype(dip_linear_forward(projection, x), DIP_F32);
+    in->tokens[f] = clear(x, in->masks[f]);
+}
+
+/* [B, 1]: any field, or any of its tokens, is there. */
+static dip_tensor *any_present(const dip_fusion *fusion,
+                               const dip_fusion_input *in)
+{
+    dip_tensor *masks[DIP_FUSION_FIELDS_MAX];
+    if (!fusion->kind->reads_tokens)
+        return dip_t_amax(in->present, 1, true);
+    for (int f = 0; f < fusion->fields.count; f++)
+        masks[f] = in->masks[f];
+    return dip_t_amax(dip_t_cat(masks, fusion->fields.count, 1), 1, true);
 }
 
 dip_tensor *dip_fusion_forward(const dip_fusion *fusion,
-                               dip_tensor *const *fields,
+                               const dip_encoded *fields,
                                const dip_tensor *present, bool training)
 {
     dip_scope_open();
-    dip_tensor *out = dip_tensor_return(
-        fusion->kind->forward(fusion, fields, present, training));
+    dip_tensor *embeddings[DIP_FUSION_FIELDS_MAX];
+    int count = fusion->fields.count;
+    for (int f = 0; f < count; f++)
+        embeddings[f] = fields[f].embedding;
+    dip_fusion_input in = {
+        .embeddings = clear(dip_t_stack(embeddings, count, 1), present),
+        .present = dip_tensor_alias(present),
+        .training = training,
+    };
+    for (int f = 0; f < count && fusion->kind->reads_tokens; f++)
+        take_tokens(&in, fusion, &fields[f], f);
+    dip_tensor *none = dip_t_logical_not(any_present(fusion, &in));
+    dip_tensor *out = fusion->kind->forward(fusion, &in);
+    out = dip_tensor_return(dip_t_masked_fill(out, none, 0.0));
     dip_scope_close();
     return out;
 }

@@ -1,6 +1,11 @@
-/* Fusion: the embeddings of a product's fields into one.
+/* Fusion: a product's fields, each encoded alone, into one embedding.
  *
- * A kind is one file and one row in the table of fusion.c. */
+ * A kind is one file and one row in the table of fusion.c. Most kinds read the
+ * embeddings of the fields; some read the tokens of the towers.
+ *
+ * What stands in an absent field or token is replaced by zeros before anything
+ * is computed of it, and masked where zeros would count: it has no influence on
+ * values or gradients, even if it is no number. */
 #ifndef DIP_MODELS_FUSION_H
 #define DIP_MODELS_FUSION_H
 
@@ -10,12 +15,13 @@
 #include "base/similarity.h"
 #include "base/status.h"
 #include "models/layers.h"
+#include "models/tower.h"
 #include "tensor/tensor.h"
 
 #define DIP_FUSION_FIELDS_MAX 16
 
 typedef struct {
-    const char *kind; /* weighted_average (default), concat_mlp */
+    const char *kind; /* weighted_average (default), or a name of the table */
     /* weighted_average: start of the weights, positive; all 0 = equal */
     double weights[DIP_FUSION_FIELDS_MAX];
     bool fixed;     /* weighted_average: the weights are not trained */
@@ -24,27 +30,69 @@ typedef struct {
     dip_similarity similarity; /* cosine: results are unit rows */
 } dip_fusion_options;
 
+typedef enum {
+    DIP_MODALITY_IMAGE,
+    DIP_MODALITY_TEXT,
+    DIP_MODALITY_ATTRIBUTE, /* a label or a number */
+    DIP_MODALITY_COUNT
+} dip_modality;
+
+/* The fields of the model, in the order of the config. */
+typedef struct {
+    int count;
+    dip_modality modality[DIP_FUSION_FIELDS_MAX];
+    int64_t dim; /* D: of embeddings and of the result */
+    /* Width of the tokens that the tower of a modality gives; 0: it has no
+     * tower, and the embedding is the only token. Not needed for checks. */
+    int64_t token_features[DIP_MODALITY_COUNT];
+} dip_fusion_fields;
+
+/* One field of B products, encoded. */
+typedef struct {
+    dip_tensor *features;  /* [B, F] of the tower; not read here */
+    dip_tensor *embedding; /* F32 [B, D], for cosines unit rows */
+    dip_tokens tokens;     /* of the tower; rows NULL: the embedding is one */
+} dip_encoded;
+
+/* What the forward function of a kind gets: fields and tokens by place, zeros
+ * where they are absent. */
+typedef struct {
+    dip_tensor *embeddings; /* F32 [B, fields, D] */
+    dip_tensor *present;    /* BOOL [B, fields] */
+    /* Of kinds that read tokens only: projected to D numbers, per field. */
+    dip_tensor *tokens[DIP_FUSION_FIELDS_MAX]; /* F32 [B, N, D] */
+    dip_tensor *masks[DIP_FUSION_FIELDS_MAX];  /* BOOL [B, N] */
+    bool training;
+} dip_fusion_input;
+
 typedef struct dip_fusion dip_fusion;
 
 typedef struct {
     const char *name;
     const char *summary;
     const char *const *options; /* those it reads, NULL-terminated */
-    dip_status (*check)(dip_fusion_options *options, int fields, int64_t dim,
-                        dip_err *err);
+    bool reads_tokens;
+    dip_status (*check)(dip_fusion_options *options,
+                        const dip_fusion_fields *fields, dip_err *err);
     /* NULL only when memory is out. */
-    dip_fusion *(*build)(const dip_fusion_options *options, int fields,
-                         int64_t dim, const dip_maker *maker);
-    dip_tensor *(*forward)(const dip_fusion *fusion, dip_tensor *const *fields,
-                           const dip_tensor *present, bool training);
+    dip_fusion *(*build)(const dip_fusion_options *options,
+                         const dip_fusion_fields *fields,
+                         const dip_maker *maker);
+    /* [B, D] by dip_fusion_rows(); rows of products without any field may hold
+     * any finite numbers. */
+    dip_tensor *(*forward)(const dip_fusion *fusion,
+                           const dip_fusion_input *in);
     void (*free)(dip_fusion *fusion);
 } dip_fusion_kind;
 
-/* What every fusion begins with. */
+/* What every fusion begins with; all set by dip_fusion_create(). */
 struct dip_fusion {
     const dip_fusion_kind *kind;
-    int fields;
-    dip_similarity similarity; /* set by dip_fusion_create() */
+    dip_fusion_fields fields;
+    dip_similarity similarity;
+    /* Of kinds that read tokens: image_tokens, text_tokens; weight NULL where a
+     * modality has none. */
+    dip_linear token_projections[DIP_MODALITY_COUNT];
 };
 
 int dip_fusion_kind_count(void);
@@ -52,26 +100,28 @@ const dip_fusion_kind *dip_fusion_kind_at(int i);
 const dip_fusion_kind *dip_fusion_kind_find(const char *name);
 
 /* Fills in defaults. DIP_ECONFIG names the option, with the prefix "fusion". */
-dip_status dip_fusion_options_check(dip_fusion_options *options, int fields,
-                                    int64_t dim, dip_err *err) DIP_MUST_CHECK;
+dip_status dip_fusion_options_check(dip_fusion_options *options,
+                                    const dip_fusion_fields *fields,
+                                    dip_err *err) DIP_MUST_CHECK;
 
-/* For `fields` fields of `dim` numbers; ownership as in models/tower.h. */
+/* Ownership as in models/tower.h. */
 dip_status dip_fusion_create(dip_fusion **out,
-                             const dip_fusion_options *options, int fields,
-                             int64_t dim, const dip_maker *maker,
+                             const dip_fusion_options *options,
+                             const dip_fusion_fields *fields,
+                             const dip_maker *maker,
                              dip_err *err) DIP_MUST_CHECK;
 void dip_fusion_free(dip_fusion *fusion);
 
-/* What a forward function ends with: the rows of x [B, D] at unit length where
- * they are compared by cosines, else as they are. */
+/* What a forward function ends with: the rows of x [B, D] in F32, at unit
+ * length where they are compared by cosines. */
 dip_tensor *dip_fusion_rows(const dip_fusion *fusion, const dip_tensor *x);
 
-/* fields[i] F32 [B, D] embeddings (unit rows for cosines), in the order of the
- * config; present BOOL [B, fields]. Result F32 [B, D]: rows of the same kind,
- * zeros where no field is present. What stands in an absent field has no
- * influence. */
+/* Fields in the order of the config; present BOOL [B, fields]. Result F32
+ * [B, D]: rows of the same kind as the embeddings, zeros where no field is
+ * present. A field of which no token is present counts as absent to kinds that
+ * read tokens. */
 dip_tensor *dip_fusion_forward(const dip_fusion *fusion,
-                               dip_tensor *const *fields,
+                               const dip_encoded *fields,
                                const dip_tensor *present, bool training);
 
 #endif

@@ -112,8 +112,12 @@ static dip_status build_parts(dip_model *model, const dip_model_config *c,
                         model->text->features, c->embed_dim);
     if (c->field_count > 0) {
         dip_maker fusion = dip_maker_in(root, "fusion");
-        st = dip_fusion_create(&model->fusion, &c->fusion, c->field_count,
-                               c->embed_dim, &fusion, err);
+        dip_fusion_fields fields = dip_model_config_fields(c);
+        fields.token_features[DIP_MODALITY_IMAGE] =
+            model->image->token_features;
+        fields.token_features[DIP_MODALITY_TEXT] = model->text->token_features;
+        st = dip_fusion_create(&model->fusion, &c->fusion, &fields, &fusion,
+                               err);
     }
     if (st != DIP_OK)
         return st;
@@ -245,26 +249,53 @@ static dip_tensor *embed(const dip_model *model, const dip_tensor *x)
                                                       : dip_tensor_alias(x);
 }
 
-dip_encoded dip_model_encode_image(const dip_model *model,
-                                   const dip_tensor *images, bool training)
+bool dip_model_fuses_tokens(const dip_model *model)
+{
+    return model->fusion && model->fusion->kind->reads_tokens;
+}
+
+static dip_encoded encode_image(const dip_model *model,
+                                const dip_tensor *images, bool tokens,
+                                bool training)
 {
     dip_encoded out = {0};
     dip_scope_open();
-    out.features = dip_image_tower_forward(model->image, images, training);
-    out.embedding =
-        embed(model, project(&model->image_projection, out.features, training));
+    out.features =
+        tokens ? dip_image_tower_forward_tokens(model->image, images,
+                                                &out.tokens, training)
+               : dip_image_tower_forward(model->image, images, training);
+    out.embedding = dip_tensor_return(embed(
+        model, project(&model->image_projection, out.features, training)));
     out.features = dip_tensor_return(out.features);
-    out.embedding = dip_tensor_return(out.embedding);
+    if (tokens)
+        out.tokens.rows = dip_tensor_return(out.tokens.rows);
     dip_scope_close();
     return out;
 }
 
-dip_encoded dip_model_encode_text(const dip_model *model, const dip_tensor *ids,
-                                  const dip_tensor *lengths, bool training)
+dip_encoded dip_model_encode_image(const dip_model *model,
+                                   const dip_tensor *images, bool training)
+{
+    return encode_image(model, images, false, training);
+}
+
+dip_encoded dip_model_encode_image_field(const dip_model *model,
+                                         const dip_tensor *images,
+                                         bool training)
+{
+    return encode_image(model, images, dip_model_fuses_tokens(model), training);
+}
+
+static dip_encoded encode_text(const dip_model *model, const dip_tensor *ids,
+                               const dip_tensor *lengths, bool tokens,
+                               bool training)
 {
     dip_encoded out = {0};
     dip_scope_open();
-    out.features = dip_text_tower_forward(model->text, ids, lengths, training);
+    out.features =
+        tokens ? dip_text_tower_forward_tokens(model->text, ids, lengths,
+                                               &out.tokens, training)
+               : dip_text_tower_forward(model->text, ids, lengths, training);
     dip_tensor *x = project(&model->text_projection, out.features, training);
     /* The hidden layer of an MLP has biases: an empty text must not get a
      * direction from them. */
@@ -272,11 +303,30 @@ dip_encoded dip_model_encode_text(const dip_model *model, const dip_tensor *ids,
     x = dip_t_masked_fill(x, dip_t_unsqueeze(empty, 1), 0.0);
     out.embedding = dip_tensor_return(embed(model, x));
     out.features = dip_tensor_return(out.features);
+    if (tokens) {
+        out.tokens.rows = dip_tensor_return(out.tokens.rows);
+        out.tokens.mask = dip_tensor_return(out.tokens.mask);
+    }
     dip_scope_close();
     return out;
 }
 
-dip_tensor *dip_model_fuse(const dip_model *model, dip_tensor *const *fields,
+dip_encoded dip_model_encode_text(const dip_model *model, const dip_tensor *ids,
+                                  const dip_tensor *lengths, bool training)
+{
+    return encode_text(model, ids, lengths, false, training);
+}
+
+dip_encoded dip_model_encode_text_field(const dip_model *model,
+                                        const dip_tensor *ids,
+                                        const dip_tensor *lengths,
+                                        bool training)
+{
+    return encode_text(model, ids, lengths, dip_model_fuses_tokens(model),
+                       training);
+}
+
+dip_tensor *dip_model_fuse(const dip_model *model, const dip_encoded *fields,
                            const dip_tensor *present, bool training)
 {
     if (!model->fusion) {

@@ -81,6 +81,9 @@ typedef struct {
 dip_status dip_model_config_check(dip_model_config *config,
                                   dip_err *err) DIP_MUST_CHECK;
 
+/* What a fusion is told of the fields; the widths of tokens are left 0. */
+dip_fusion_fields dip_model_config_fields(const dip_model_config *config);
+
 typedef struct dip_model dip_model;
 
 /* Builds the model on the CPU; `config` is checked first. The state of
@@ -104,11 +107,6 @@ const char *dip_model_head_name(const dip_model *model, int i);
 dip_head_input dip_model_head_input(const dip_model *model, int i);
 int64_t dip_model_head_classes(const dip_model *model, int i);
 
-typedef struct {
-    dip_tensor *features;  /* [B, F] of the tower */
-    dip_tensor *embedding; /* F32 [B, D], for cosines unit rows */
-} dip_encoded;
-
 /* Inputs as dip_image_tower_forward() and dip_text_tower_forward() take them.
  * A text of length 0 has zeros for features and embedding. */
 dip_encoded dip_model_encode_image(const dip_model *model,
@@ -116,9 +114,21 @@ dip_encoded dip_model_encode_image(const dip_model *model,
 dip_encoded dip_model_encode_text(const dip_model *model, const dip_tensor *ids,
                                   const dip_tensor *lengths, bool training);
 
+/* The same of a field of products: with the tokens, where the model's fusion
+ * reads any. The towers do more work for them. */
+dip_encoded dip_model_encode_image_field(const dip_model *model,
+                                         const dip_tensor *images,
+                                         bool training);
+dip_encoded dip_model_encode_text_field(const dip_model *model,
+                                        const dip_tensor *ids,
+                                        const dip_tensor *lengths,
+                                        bool training);
+/* Whether dip_model_fuse() needs tokens beside the embeddings. */
+bool dip_model_fuses_tokens(const dip_model *model);
+
 /* As dip_fusion_forward(); `fields` in the order of the config. An error when
  * the model has no fields. */
-dip_tensor *dip_model_fuse(const dip_model *model, dip_tensor *const *fields,
+dip_tensor *dip_model_fuse(const dip_model *model, const dip_encoded *fields,
                            const dip_tensor *present, bool training);
 
 /* F32 [B, classes] for the input that head `i` asks for. */

@@ -18,7 +18,7 @@ static void encode_image(dip_encoded_batch *out, const dip_model *model,
         images = dip_t_channels_last(images);
     dip_tensor *present = dip_tensor_borrow(batch->present, DIP_U8, 1, sizes);
     out->image_present = nonzero(present, options->device);
-    out->image = dip_model_encode_image(model, images, options->training);
+    out->image = dip_model_encode_image_field(model, images, options->training);
 }
 
 static int64_t longest(const dip_batch *batch, const bool *wanted, int count)
@@ -31,6 +31,20 @@ static int64_t longest(const dip_batch *batch, const bool *wanted, int count)
         }
     }
     return most;
+}
+
+/* Rows [start, start + size) of what is encoded. */
+static dip_encoded rows_of(const dip_encoded *all, int64_t start, int64_t size)
+{
+    dip_encoded part = {
+        .features = dip_t_narrow(all->features, 0, start, size),
+        .embedding = dip_t_narrow(all->embedding, 0, start, size),
+    };
+    if (all->tokens.rows) {
+        part.tokens.rows = dip_t_narrow(all->tokens.rows, 0, start, size);
+        part.tokens.mask = dip_t_narrow(all->tokens.mask, 0, start, size);
+    }
+    return part;
 }
 
 static void encode_texts(dip_encoded_batch *out, const dip_model *model,
@@ -58,13 +72,10 @@ static void encode_texts(dip_encoded_batch *out, const dip_model *model,
     dip_tensor *length =
         dip_t_to_device(dip_t_cat(lengths, count, 0), options->device);
     dip_encoded joint =
-        dip_model_encode_text(model, id, length, options->training);
+        dip_model_encode_text_field(model, id, length, options->training);
     for (int i = 0; i < count; i++) {
         int64_t start = i * batch->size;
-        out->texts[source[i]] = (dip_encoded){
-            .features = dip_t_narrow(joint.features, 0, start, batch->size),
-            .embedding = dip_t_narrow(joint.embedding, 0, start, batch->size),
-        };
+        out->texts[source[i]] = rows_of(&joint, start, batch->size);
     }
 }
 
@@ -79,10 +90,14 @@ dip_encoded_batch dip_encode_batch(const dip_model *model,
     return out;
 }
 
+dip_encoded dip_encoded_source(const dip_encoded_batch *encoded, int source)
+{
+    return source == DIP_SOURCE_IMAGE ? encoded->image : encoded->texts[source];
+}
+
 dip_tensor *dip_encoded_embedding(const dip_encoded_batch *encoded, int source)
 {
-    return source == DIP_SOURCE_IMAGE ? encoded->image.embedding
-                                      : encoded->texts[source].embedding;
+    return dip_encoded_source(encoded, source).embedding;
 }
 
 dip_tensor *dip_encoded_present(const dip_encoded_batch *encoded, int source)

@@ -34,13 +34,16 @@ typedef struct {
 } dip_encode_options;
 
 /* Follows tensor/tensor.h: results in the open scope, failures stick. The
- * texts go through the tower together, cut to the longest of the batch. */
+ * texts go through the tower together, cut to the longest of the batch. Tokens
+ * come along where the model's fusion reads them; they live as long as the
+ * batch, never for a whole split. */
 dip_encoded_batch dip_encode_batch(const dip_model *model,
                                    const dip_batch *batch, int text_count,
                                    const dip_encode_options *options);
 
-/* The embedding and the presence of a source (an index or
+/* All, the embedding, and the presence of a source (an index or
  * DIP_SOURCE_IMAGE). */
+dip_encoded dip_encoded_source(const dip_encoded_batch *encoded, int source);
 dip_tensor *dip_encoded_embedding(const dip_encoded_batch *encoded, int source);
 dip_tensor *dip_encoded_present(const dip_encoded_batch *encoded, int source);
 

@@ -22,7 +22,7 @@ dip_tensor *dip_retrieval_product(const dip_model *model,
                                   const dip_tensor *keep, dip_tensor **present,
                                   bool training)
 {
-    dip_tensor *embeddings[DIP_FUSION_FIELDS_MAX];
+    dip_encoded parts[DIP_FUSION_FIELDS_MAX] = {0};
     dip_tensor *masks[DIP_FUSION_FIELDS_MAX];
     dip_tensor *some = NULL;
     int count = dip_model_field_count(model);
@@ -33,14 +33,14 @@ dip_tensor *dip_retrieval_product(const dip_model *model,
     dip_tensor *absent = NULL;
     for (int f = 0; f < count; f++) {
         if (fields[f]) {
-            embeddings[f] = dip_encoded_embedding(encoded, field_text[f]);
+            parts[f] = dip_encoded_source(encoded, field_text[f]);
             masks[f] = dip_encoded_present(encoded, field_text[f]);
             if (keep != NULL)
                 masks[f] = dip_t_logical_and(masks[f], column(keep, f));
             continue;
         }
-        /* Any unit rows will do where nothing is present. */
-        embeddings[f] = dip_t_detach(some);
+        /* Any rows will do where nothing is present. */
+        parts[f].embedding = dip_t_detach(some);
         if (absent == NULL)
             absent = dip_t_ne_scalar(
                 dip_t_mul_scalar(dip_t_select(dip_t_detach(some), 1, 0), 0), 0);
@@ -49,7 +49,7 @@ dip_tensor *dip_retrieval_product(const dip_model *model,
     dip_tensor *mask = dip_t_stack(masks, count, 1);
     if (present != NULL)
         *present = dip_t_amax(mask, 1, false);
-    return dip_model_fuse(model, embeddings, mask, training);
+    return dip_model_fuse(model, parts, mask, training);
 }
 
 static bool is_there(const dip_batch *batch, int source, int64_t i)

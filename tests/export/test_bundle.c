@@ -241,8 +241,9 @@ static void test_bundle_holds_samples_of_the_model(void **state)
                 TOLERANCE);
     assert_rows(dip_model_encode_text(s.model, t[2], t[3], false).embedding,
                 t[6], TOLERANCE);
-    dip_tensor *fields[] = {dip_t_select(t[4], 1, 0), dip_t_select(t[4], 1, 1),
-                            dip_t_select(t[4], 1, 2)};
+    dip_encoded fields[3] = {0};
+    for (int f = 0; f < 3; f++)
+        fields[f].embedding = dip_t_select(t[4], 1, f);
     assert_rows(dip_model_fuse(s.model, fields, t[5], false), t[7], TOLERANCE);
     dip_safetensors_close(file);
     free(path);

@@ -109,8 +109,9 @@ static void compare_products(const place *p, const dip_model *model)
     dip_tensor *rows = dip_t_normalize(pattern(SIZES(5, 3, 8)), 2);
     dip_tensor *inputs[] = {rows,
                             dip_tensor_from(present, DIP_BOOL, SIZES(5, 3))};
-    dip_tensor *fields[] = {dip_t_select(rows, 1, 0), dip_t_select(rows, 1, 1),
-                            dip_t_select(rows, 1, 2)};
+    dip_encoded fields[3] = {0};
+    for (int f = 0; f < 3; f++)
+        fields[f].embedding = dip_t_select(rows, 1, f);
     dip_tensor *live = dip_model_fuse(model, fields, inputs[1], false);
     assert_rows(run(p, "fusion.pt", inputs, 2), live, TOLERANCE);
     assert_rows(run(p, "head_0_of_product.pt", &live, 1),

@@ -18,6 +18,13 @@ typedef struct {
     dip_fusion *fusion;
 } made;
 
+static const dip_fusion_fields LAYOUT = {
+    .count = FIELDS,
+    .modality = {DIP_MODALITY_IMAGE, DIP_MODALITY_TEXT, DIP_MODALITY_ATTRIBUTE},
+    .dim = DIM,
+    .token_features = {5, 4, 0},
+};
+
 static made make(const char *kind)
 {
     made m = {0};
@@ -25,8 +32,7 @@ static made make(const char *kind)
     dip_fusion_options o = {.kind = kind};
     assert_ok(dip_params_create(&m.params, &err), &err);
     dip_maker maker = {.params = m.params, .seed = 9};
-    assert_ok(dip_fusion_create(&m.fusion, &o, FIELDS, DIM, &maker, &err),
-              &err);
+    assert_ok(dip_fusion_create(&m.fusion, &o, &LAYOUT, &maker, &err), &err);
     return m;
 }
 
@@ -45,9 +51,10 @@ static void check_golden(const char *kind, int gradients)
     assert_ok(dip_weights_load(m.params, "", path, &err), &err);
     (void)snprintf(path, sizeof path, GOLDEN "%s.safetensors", kind);
     dip_safetensors *file = golden_open(path);
-    dip_tensor *fields[FIELDS] = {golden_get(file, "in", "field0"),
-                                  golden_get(file, "in", "field1"),
-                                  golden_get(file, "in", "field2")};
+    const dip_encoded fields[FIELDS] = {
+        {.embedding = golden_get(file, "in", "field0")},
+        {.embedding = golden_get(file, "in", "field1")},
+        {.embedding = golden_get(file, "in", "field2")}};
     dip_tensor *out = dip_fusion_forward(
         m.fusion, fields, golden_get(file, "in", "present"), false);
     assert_rows(out, golden_get(file, "out", "eval"), TOLERANCE);
@@ -77,11 +84,11 @@ static dip_tensor *presence(const unsigned char *bits)
     return dip_tensor_from(bits, DIP_BOOL, SIZES(4, FIELDS));
 }
 
-static void unit_fields(dip_tensor *fields[FIELDS])
+static void unit_fields(dip_encoded fields[FIELDS])
 {
     dip_tensor *all = dip_t_normalize(pattern(SIZES(FIELDS, 4, DIM)), 2);
     for (int i = 0; i < FIELDS; i++)
-        fields[i] = dip_t_select(all, 0, i);
+        fields[i] = (dip_encoded){.embedding = dip_t_select(all, 0, i)};
 }
 
 static void test_fusion_every_kind_gives_unit_rows_or_zeros(void **state)
@@ -93,7 +100,7 @@ static void test_fusion_every_kind_gives_unit_rows_or_zeros(void **state)
         const dip_fusion_kind *kind = dip_fusion_kind_at(k);
         assert_ptr_equal(dip_fusion_kind_find(kind->name), kind);
         made m = make(kind->name);
-        dip_tensor *fields[FIELDS];
+        dip_encoded fields[FIELDS];
         unit_fields(fields);
         dip_tensor *out =
             dip_fusion_forward(m.fusion, fields, presence(BITS), true);
@@ -116,11 +123,12 @@ static void test_fusion_absent_fields_have_no_influence(void **state)
     static const unsigned char BITS[] = {1, 0, 1, 1, 0, 1, 1, 0, 1, 1, 0, 1};
     for (int k = 0; k < dip_fusion_kind_count(); k++) {
         made m = make(dip_fusion_kind_at(k)->name);
-        dip_tensor *fields[FIELDS];
+        dip_encoded fields[FIELDS];
         unit_fields(fields);
         dip_tensor *clean =
             dip_fusion_forward(m.fusion, fields, presence(BITS), false);
-        fields[1] = dip_tensor_full((double)NAN, DIP_F32, SIZES(4, DIM));
+        fields[1].embedding =
+            dip_tensor_full((double)NAN, DIP_F32, SIZES(4, DIM));
         dip_tensor *out =
             dip_fusion_forward(m.fusion, fields, presence(BITS), false);
         assert_rows(out, clean, 0);
@@ -138,14 +146,14 @@ static void test_fusion_average_of_one_field_is_that_field(void **state)
     (void)state;
     static const unsigned char BITS[] = {0, 1, 0, 1, 0, 0, 0, 0, 1, 0, 1, 0};
     made m = make("weighted_average");
-    dip_tensor *fields[FIELDS];
+    dip_encoded fields[FIELDS];
     unit_fields(fields);
     dip_tensor *out =
         dip_fusion_forward(m.fusion, fields, presence(BITS), false);
     const int from[] = {1, 0, 2, 1};
     for (int i = 0; i < 4; i++)
         assert_near(relative(dip_t_select(out, 0, i),
-                             dip_t_select(fields[from[i]], 0, i)),
+                             dip_t_select(fields[from[i]].embedding, 0, i)),
                     0, 0);
     end(&m);
 }
@@ -159,12 +167,14 @@ static void test_fusion_fixed_weights_are_buffers_and_count(void **state)
     dip_fusion_options o = {.weights = {0.9, 0.1}, .fixed = true};
     assert_ok(dip_params_create(&params, &err), &err);
     dip_maker maker = {.params = params};
-    assert_ok(dip_fusion_create(&fusion, &o, 2, 2, &maker, &err), &err);
+    const dip_fusion_fields two = {.count = 2, .dim = 2};
+    assert_ok(dip_fusion_create(&fusion, &o, &two, &maker, &err), &err);
     assert_int_equal(dip_params_trained_numel(params), 0);
     const float x[] = {1, 0}, y[] = {0, 1};
     const unsigned char both[] = {1, 1};
-    dip_tensor *fields[] = {dip_tensor_from(x, DIP_F32, SIZES(1, 2)),
-                            dip_tensor_from(y, DIP_F32, SIZES(1, 2))};
+    const dip_encoded fields[] = {
+        {.embedding = dip_tensor_from(x, DIP_F32, SIZES(1, 2))},
+        {.embedding = dip_tensor_from(y, DIP_F32, SIZES(1, 2))}};
     dip_tensor *out = dip_fusion_forward(
         fusion, fields, dip_tensor_from(both, DIP_BOOL, SIZES(1, 2)), false);
     float got[2] = {0};
@@ -178,8 +188,7 @@ static void test_fusion_fixed_weights_are_buffers_and_count(void **state)
 static void assert_refused(dip_fusion_options o, const char *message)
 {
     dip_err err = {0};
-    assert_int_equal(dip_fusion_options_check(&o, FIELDS, DIM, &err),
-                     DIP_ECONFIG);
+    assert_int_equal(dip_fusion_options_check(&o, &LAYOUT, &err), DIP_ECONFIG);
     assert_string_equal(err.msg, message);
 }
 

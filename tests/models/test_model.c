@@ -63,9 +63,10 @@ static dip_tensor *step_loss(const dip_model *model, const dip_tensor *images,
 {
     static const unsigned char PRESENT[] = {1, 1, 1, 1, 1, 0, 1, 0, 0};
     static const int64_t LABELS[] = {1, -1, 0};
-    dip_encoded image = dip_model_encode_image(model, images, training);
-    dip_encoded text = dip_model_encode_text(model, ids(), lengths(), training);
-    dip_tensor *fields[] = {image.embedding, text.embedding, text.embedding};
+    dip_encoded image = dip_model_encode_image_field(model, images, training);
+    dip_encoded text =
+        dip_model_encode_text_field(model, ids(), lengths(), training);
+    const dip_encoded fields[] = {image, text, text};
     dip_tensor *product = dip_model_fuse(
         model, fields, dip_tensor_from(PRESENT, DIP_BOOL, SIZES(3, 3)),
         training);
@@ -258,7 +259,7 @@ static void test_model_of_distances_leaves_rows_as_they_are(void **state)
         dip_model *model = i == 0 ? cosine : euclidean;
         dip_encoded text =
             dip_model_encode_text(model, ids(), lengths(), false);
-        dip_tensor *fields[] = {text.embedding, text.embedding, text.embedding};
+        const dip_encoded fields[] = {text, text, text};
         rows[i] = dip_model_fuse(
             model, fields, dip_tensor_from(bits, DIP_BOOL, SIZES(3, 3)), false);
         assert_near(
@@ -289,7 +290,7 @@ static void test_model_without_fields_cannot_fuse(void **state)
     dip_model_config c = small_config();
     c.field_count = c.head_count = 0;
     dip_model *model = make(&c);
-    dip_tensor *none[1] = {0};
+    const dip_encoded none[1] = {0};
     assert_null(dip_model_fuse(model, none, NULL, false));
     assert_error("the model has no fields to fuse");
     dip_model_free(model);
@@ -411,7 +412,10 @@ static void trace_text(void *user, dip_tensor *const *inputs,
 static void trace_fusion(void *user, dip_tensor *const *inputs,
                          dip_tensor **outputs)
 {
-    outputs[0] = dip_model_fuse(user, inputs, inputs[3], false);
+    const dip_encoded fields[] = {{.embedding = inputs[0]},
+                                  {.embedding = inputs[1]},
+                                  {.embedding = inputs[2]}};
+    outputs[0] = dip_model_fuse(user, fields, inputs[3], false);
 }
 
 /* Inputs of any number of rows. */
