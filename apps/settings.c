@@ -392,12 +392,16 @@ static void read_text_tower(dip_settings *s)
     o->context = s->context;
     o->width = dip_config_int(c, "model.text.width");
     o->depth = dip_config_int(c, "model.text.depth");
+    o->token_width = dip_config_int(c, "model.text.token_width");
     o->heads = dip_config_int(c, "model.text.heads");
+    o->window_count = read_sizes(s, "model.text.windows", o->windows);
     o->mlp_ratio = dip_config_float(c, "model.text.mlp_ratio");
     o->dropout = dip_config_float(c, "model.text.dropout");
     o->pooling = dip_config_string(c, "model.text.pooling");
     o->bidirectional = dip_config_bool(c, "model.text.bidirectional");
     o->activation = dip_config_string(c, "model.text.activation");
+    o->norm_eps = dip_config_float(c, "model.text.norm_eps");
+    o->positions = dip_config_int(c, "model.text.positions");
 }
 
 static void read_fusion(dip_settings *s)

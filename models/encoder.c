@@ -164,13 +164,6 @@ void dip_encoder_free(dip_encoder *encoder)
     free(encoder);
 }
 
-/* [B, T, W] to [B, heads, T, W / heads] */
-static dip_tensor *split_heads(const dip_tensor *x, int64_t heads)
-{
-    dip_tensor *split = dip_t_unflatten(x, -1, 2, (int64_t[]){heads, -1});
-    return dip_t_transpose(split, 1, 2);
-}
-
 /* Queries, keys and values of normalised x in one product. */
 static void project_all(const block *b, const dip_tensor *x, dip_tensor *qkv[3])
 {
@@ -212,10 +205,8 @@ static dip_tensor *forward_block(const dip_encoder *encoder, const block *b,
         project_token(b, normed, token, o->width, qkv);
     else
         project_all(b, normed, qkv);
-    dip_tensor *seen = dip_t_attention(
-        split_heads(qkv[0], o->heads), split_heads(qkv[1], o->heads),
-        split_heads(qkv[2], o->heads), mask, 0.0, causal);
-    seen = dip_t_flatten(dip_t_transpose(seen, 1, 2), 2, 3);
+    dip_tensor *seen =
+        dip_attend(qkv[0], qkv[1], qkv[2], o->heads, mask, causal);
     dip_tensor *y = add_branch(
         token ? token : x, dip_linear_forward(&b->out, seen), o, b, training);
 

@@ -208,6 +208,23 @@ dip_tensor *dip_conv_forward(const dip_conv *layer, const dip_tensor *x)
                         1);
 }
 
+/* [B, T, W] to [B, heads, T, W / heads] */
+static dip_tensor *split_heads(const dip_tensor *x, int64_t heads)
+{
+    dip_tensor *split = dip_t_unflatten(x, -1, 2, (int64_t[]){heads, -1});
+    return dip_t_transpose(split, 1, 2);
+}
+
+dip_tensor *dip_attend(const dip_tensor *queries, const dip_tensor *keys,
+                       const dip_tensor *values, int64_t heads,
+                       const dip_tensor *mask, bool causal)
+{
+    dip_tensor *seen =
+        dip_t_attention(split_heads(queries, heads), split_heads(keys, heads),
+                        split_heads(values, heads), mask, 0.0, causal);
+    return dip_t_flatten(dip_t_transpose(seen, 1, 2), 2, 3);
+}
+
 dip_tensor *dip_drop_path(const dip_tensor *x, double p, bool training)
 {
     if (!training || p <= 0.0)
@@ -219,12 +236,27 @@ dip_tensor *dip_drop_path(const dip_tensor *x, double p, bool training)
     return dip_t_mul(x, dip_t_dropout(ones, p, true));
 }
 
-dip_tensor *dip_make_embedding(const dip_maker *maker, int64_t rows,
-                               int64_t width)
+dip_words dip_make_words(const dip_maker *maker, int64_t rows,
+                         int64_t token_width, int64_t width, bool frozen)
 {
     dip_maker inner = dip_maker_in(maker, "token_embedding");
-    return dip_make_normal(&inner, "weight", DIP_PARAM_WEIGHT, 0.02, 2,
-                           (int64_t[]){rows, width});
+    dip_words words = {
+        .table = dip_make_normal(&inner, "weight",
+                                 frozen ? DIP_PARAM_BUFFER : DIP_PARAM_WEIGHT,
+                                 0.02, 2, (int64_t[]){rows, token_width}),
+    };
+    if (token_width != width)
+        words.projection = dip_make_linear(maker, "token_projection",
+                                           token_width, width, false);
+    return words;
+}
+
+dip_tensor *dip_words_forward(const dip_words *words, const dip_tensor *ids,
+                              int64_t padding_id)
+{
+    dip_tensor *x = dip_t_embedding(words->table, ids, padding_id);
+    return words->projection.weight ? dip_linear_forward(&words->projection, x)
+                                    : x;
 }
 
 /* The one result of `name` on the first `count` of two tensors. */
@@ -280,6 +312,17 @@ dip_tensor *dip_token_mask(const dip_tensor *ids, const dip_tensor *lengths)
     dip_tensor *left =
         dip_t_sub(dip_t_unsqueeze(lengths, 1), dip_token_places(ids));
     return dip_t_gt_scalar(left, 0.0);
+}
+
+dip_tensor *dip_token_attended(const dip_tensor *ids, const dip_tensor *lengths)
+{
+    dip_tensor *one = dip_tensor_scalar(1.0, DIP_I64);
+    return dip_token_mask(ids, dip_t_maximum(lengths, one));
+}
+
+dip_tensor *dip_mask_keys(const dip_tensor *mask)
+{
+    return dip_t_unsqueeze(dip_t_unsqueeze(mask, 1), 1);
 }
 
 dip_tensor *dip_pool_last(const dip_tensor *x, const dip_tensor *lengths)

@@ -87,6 +87,12 @@ dip_conv dip_make_conv(const dip_maker *maker, const char *name, int64_t in,
                        int64_t padding);
 dip_tensor *dip_conv_forward(const dip_conv *layer, const dip_tensor *x);
 
+/* Attention of several heads: queries [B, T, W], keys and values [B, S, W];
+ * result [B, T, W]. `mask` as in dip_t_attention(), or NULL. */
+dip_tensor *dip_attend(const dip_tensor *queries, const dip_tensor *keys,
+                       const dip_tensor *values, int64_t heads,
+                       const dip_tensor *mask, bool causal);
+
 /* x + y and ReLU written over x, which must be a result that no earlier
  * operation needs for its gradient, as those of batch norm and dip_drop_path()
  * are. Both spare memory traffic, the main cost of elementwise work. */
@@ -97,10 +103,21 @@ dip_tensor *dip_relu_over(dip_tensor *x);
  * (stochastic depth, arXiv 1603.09382). Identity unless training. */
 dip_tensor *dip_drop_path(const dip_tensor *x, double p, bool training);
 
-/* A table of embeddings [rows, width] under name "token_embedding.weight",
- * normal with a deviation of .02, as CLIP starts its own. */
-dip_tensor *dip_make_embedding(const dip_maker *maker, int64_t rows,
-                               int64_t width);
+/* Embeddings of words: token_embedding.weight [rows, token_width], normal with
+ * a deviation of .02, as CLIP starts its own; and, only if the tower's width is
+ * another, token_projection.weight [width, token_width]. A frozen table is a
+ * buffer: pretrained vectors that are not tuned. */
+typedef struct {
+    dip_tensor *table;
+    dip_linear projection; /* weight NULL: none */
+} dip_words;
+
+dip_words dip_make_words(const dip_maker *maker, int64_t rows,
+                         int64_t token_width, int64_t width, bool frozen);
+/* ids [B, T] to [B, T, width]; the row `padding_id` gets no gradient, -1: all
+ * get one. */
+dip_tensor *dip_words_forward(const dip_words *words, const dip_tensor *ids,
+                              int64_t padding_id);
 /* The learned token [W] once for each row of x [B, T, W]: [B, 1, W]. */
 dip_tensor *dip_token_like(const dip_tensor *token, const dip_tensor *x);
 
@@ -112,6 +129,13 @@ dip_tensor *dip_grid_tokens(const dip_tensor *x);
 dip_tensor *dip_token_places(const dip_tensor *x);
 /* BOOL [B, T]: token t of row b is text, not padding; for ids [B, T]. */
 dip_tensor *dip_token_mask(const dip_tensor *ids, const dip_tensor *lengths);
+/* BOOL [B, T]: the tokens that may be attended to. A text without any attends
+ * to one padding token, so that its softmax is defined. */
+dip_tensor *dip_token_attended(const dip_tensor *ids,
+                               const dip_tensor *lengths);
+/* mask [B, T] of keys for all heads and queries, as dip_t_attention() takes it:
+ * [B, 1, 1, T]. */
+dip_tensor *dip_mask_keys(const dip_tensor *mask);
 /* x [B, T, W] at the last token of each row, [B, W]; any row where the length
  * is 0. */
 dip_tensor *dip_pool_last(const dip_tensor *x, const dip_tensor *lengths);

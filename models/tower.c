@@ -41,11 +41,19 @@ static const dip_field IMAGE_FIELDS[] = {
 #name, offsetof(dip_text_options, name), DIP_FIELD_##type              \
     }
 static const dip_field TEXT_FIELDS[] = {
-    TEXT_FIELD(width, INT),          TEXT_FIELD(depth, INT),
-    TEXT_FIELD(heads, INT),          TEXT_FIELD(mlp_ratio, REAL),
-    TEXT_FIELD(dropout, REAL),       TEXT_FIELD(pooling, STRING),
-    TEXT_FIELD(bidirectional, BOOL), TEXT_FIELD(activation, STRING),
+    TEXT_FIELD(width, INT),
+    TEXT_FIELD(token_width, INT),
+    TEXT_FIELD(frozen_tokens, BOOL),
+    TEXT_FIELD(depth, INT),
+    TEXT_FIELD(heads, INT),
+    {"windows", offsetof(dip_text_options, window_count), DIP_FIELD_COUNT},
+    TEXT_FIELD(mlp_ratio, REAL),
+    TEXT_FIELD(dropout, REAL),
+    TEXT_FIELD(pooling, STRING),
+    TEXT_FIELD(bidirectional, BOOL),
+    TEXT_FIELD(activation, STRING),
     TEXT_FIELD(norm_eps, REAL),
+    TEXT_FIELD(positions, INT),
 };
 
 int dip_image_kind_count(void)
@@ -131,6 +139,9 @@ dip_status dip_text_options_check(dip_text_options *options, dip_err *err)
         dip_option_int(options->vocabulary, 1, 1 << 24, "text.vocabulary", err);
     if (st == DIP_OK)
         st = dip_option_int(options->context, 1, 1 << 16, "text.context", err);
+    if (st == DIP_OK)
+        st = dip_option_int(options->token_width, 0, 8192, "text.token_width",
+                            err);
     if (st == DIP_OK)
         st =
             dip_options_unread(options, TEXT_FIELDS, DIP_ARRAY_LEN(TEXT_FIELDS),

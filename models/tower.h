@@ -55,19 +55,36 @@ typedef struct {
 
 typedef struct {
     const char *kind;
-    int64_t vocabulary;     /* ids are in [0, vocabulary); always needed */
-    int64_t context;        /* most tokens of a text; always needed */
-    int64_t width;          /* of a token; lstm: of the state as well */
-    int64_t depth;          /* layers; bag: hidden layers of its MLP */
-    int64_t heads;          /* transformer: default width / 64, at least 1 */
-    double mlp_ratio;       /* transformer */
-    double dropout;         /* bag, lstm: between layers; transformer: after the
-                               two branches of a block */
-    const char *pooling;    /* lstm: mean, max, last; transformer: last, mean,
-                               cls (a learned token behind the text) */
-    bool bidirectional;     /* lstm: two directions; transformer: not causal */
+    int64_t vocabulary;  /* ids are in [0, vocabulary); always needed */
+    int64_t context;     /* most tokens of a text; always needed */
+    int64_t width;       /* of a token, and of the features but for: cnn:
+                            filters of each window; lstm, gru: the state of
+                            one direction */
+    int64_t token_width; /* not bert: of a word's vector; default as width,
+                            cnn: 300; bag and transformer have a linear
+                            layer between if it differs from width */
+    bool frozen_tokens;  /* not bert: word vectors are not trained */
+    int64_t depth;       /* layers; bag: hidden layers of its MLP */
+    int64_t heads;       /* transformer, bert: default width / 64, at least
+                            1 */
+    int64_t windows[DIP_TOWER_STAGES_MAX]; /* cnn: words; default 3, 4, 5 */
+    int window_count;
+    double mlp_ratio;       /* transformer, bert: default 4 */
+    double dropout;         /* bag, lstm, gru: between layers; cnn: of the
+                               features; transformer, bert: after the two
+                               branches of a block, bert: of the embeddings,
+                               too */
+    const char *pooling;    /* lstm, gru: mean, max, last, attention;
+                               transformer: last, mean, cls (a learned token
+                               behind the text); bert: cls (the first token),
+                               mean, pooler (BERT's own layer over cls) */
+    bool bidirectional;     /* lstm, gru: two directions; transformer: not
+                               causal */
     const char *activation; /* transformer: gelu, quick_gelu, gelu_tanh */
-    double norm_eps;        /* transformer: default 1e-5; SigLIP has 1e-6 */
+    double norm_eps;        /* transformer: default 1e-5, SigLIP has 1e-6;
+                               bert: default 1e-12 */
+    int64_t positions;      /* bert: rows of its table of positions, at least
+                               `context`; default 512 or `context` */
 } dip_text_options;
 
 typedef struct dip_image_tower dip_image_tower;

@@ -9,18 +9,21 @@
 
 typedef struct {
     dip_text_tower base;
-    dip_tensor *embedding; /* [V, W] */
+    dip_words words;
     dip_linear layers[LAYERS_MAX];
     int64_t depth;
     double dropout;
 } bag;
 
-static const char *const OPTIONS[] = {"width", "depth", "dropout", NULL};
+static const char *const OPTIONS[] = {"width",       "depth",         "dropout",
+                                      "token_width", "frozen_tokens", NULL};
 
 static dip_status check(dip_text_options *o, dip_err *err)
 {
     if (o->width == 0)
         o->width = 256;
+    if (o->token_width == 0)
+        o->token_width = o->width;
     dip_status st = dip_option_int(o->width, 1, 8192, "text.width", err);
     if (st == DIP_OK)
         st = dip_option_int(o->depth, 0, LAYERS_MAX, "text.depth", err);
@@ -38,7 +41,8 @@ static dip_text_tower *build(const dip_text_options *o, const dip_maker *maker)
     net->base.features = o->width;
     net->depth = o->depth;
     net->dropout = o->dropout;
-    net->embedding = dip_make_embedding(maker, o->vocabulary, o->width);
+    net->words = dip_make_words(maker, o->vocabulary, o->token_width, o->width,
+                                o->frozen_tokens);
     for (int64_t i = 0; i < o->depth; i++) {
         dip_maker mlp = dip_maker_in(maker, "mlp");
         char name[8] = {(char)('0' + i)};
@@ -52,7 +56,7 @@ static dip_tensor *forward(const dip_text_tower *tower, const dip_tensor *ids,
                            bool training)
 {
     const bag *net = (const bag *)tower;
-    dip_tensor *x = dip_t_embedding(net->embedding, ids, 0);
+    dip_tensor *x = dip_words_forward(&net->words, ids, 0);
     if (tokens)
         *tokens = x;
     x = dip_pool_mean(x, dip_token_mask(ids, lengths));

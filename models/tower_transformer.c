@@ -11,7 +11,7 @@ typedef enum { POOL_LAST, POOL_MEAN, POOL_CLS } pooling;
 
 typedef struct {
     dip_text_tower base;
-    dip_tensor *token_embedding;      /* [V, W] */
+    dip_words words;
     dip_tensor *positional_embedding; /* [context (+ 1 with cls), W] */
     dip_tensor *cls_emb;              /* [W] or NULL */
     dip_encoder *encoder;
@@ -21,8 +21,9 @@ typedef struct {
 } transformer;
 
 static const char *const OPTIONS[] = {
-    "width",   "depth",         "heads",      "mlp_ratio", "dropout",
-    "pooling", "bidirectional", "activation", "norm_eps",  NULL};
+    "width",    "depth",       "heads",         "mlp_ratio",
+    "dropout",  "pooling",     "bidirectional", "activation",
+    "norm_eps", "token_width", "frozen_tokens", NULL};
 static const char *const POOLINGS[] = {"last", "mean", "cls", NULL};
 
 static dip_encoder_options encoder_options(const dip_text_options *o)
@@ -44,6 +45,8 @@ static dip_status check(dip_text_options *o, dip_err *err)
     dip_encoder_options encoder = encoder_options(o);
     dip_status st = dip_encoder_check(&encoder, "text", err);
     o->width = encoder.width;
+    if (o->token_width == 0)
+        o->token_width = o->width;
     o->depth = encoder.depth;
     o->heads = encoder.heads;
     o->mlp_ratio = encoder.mlp_ratio;
@@ -66,10 +69,8 @@ static void build_embeddings(transformer *net, const dip_text_options *o,
                              const dip_maker *maker)
 {
     int64_t places = o->context + (net->pool == POOL_CLS ? 1 : 0);
-    dip_maker tokens = dip_maker_in(maker, "token_embedding");
-    net->token_embedding =
-        dip_make_normal(&tokens, "weight", DIP_PARAM_WEIGHT, 0.02, 2,
-                        (int64_t[]){o->vocabulary, o->width});
+    net->words = dip_make_words(maker, o->vocabulary, o->token_width, o->width,
+                                o->frozen_tokens);
     if (net->pool == POOL_CLS)
         net->cls_emb = dip_make_normal(maker, "cls_emb", DIP_PARAM_NO_DECAY,
                                        0.01, 1, &o->width);
@@ -107,8 +108,7 @@ static dip_tensor *embed(const transformer *net, const dip_tensor *ids)
 {
     dip_tensor *places =
         dip_t_embedding(net->positional_embedding, dip_token_places(ids), -1);
-    dip_tensor *x =
-        dip_t_add(dip_t_embedding(net->token_embedding, ids, -1), places);
+    dip_tensor *x = dip_t_add(dip_words_forward(&net->words, ids, -1), places);
     if (!net->cls_emb)
         return x;
     dip_tensor *last = dip_t_select(net->positional_embedding, 0, -1);
@@ -116,24 +116,15 @@ static dip_tensor *embed(const transformer *net, const dip_tensor *ids)
     return dip_t_cat((dip_tensor *[]){x, cls}, 2, 1);
 }
 
-/* Which tokens may be attended to, BOOL [B, T]. A text without tokens
- * attends to one padding token, so that its softmax is defined. */
+/* Which tokens may be attended to, BOOL [B, T], a class token always. */
 static dip_tensor *attended(const transformer *net, const dip_tensor *ids,
                             const dip_tensor *lengths)
 {
-    dip_tensor *some = dip_t_maximum(lengths, dip_tensor_scalar(1.0, DIP_I64));
-    dip_tensor *mask = dip_token_mask(ids, some);
-    if (net->cls_emb) {
-        dip_tensor *cls = dip_t_narrow(mask, 1, 0, 1); /* always true */
-        mask = dip_t_cat((dip_tensor *[]){mask, cls}, 2, 1);
-    }
-    return mask;
-}
-
-/* For all queries and heads: BOOL [B, 1, 1, T]. */
-static dip_tensor *for_all(const dip_tensor *mask)
-{
-    return dip_t_unsqueeze(dip_t_unsqueeze(mask, 1), 1);
+    dip_tensor *mask = dip_token_attended(ids, lengths);
+    if (!net->cls_emb)
+        return mask;
+    dip_tensor *cls = dip_t_narrow(mask, 1, 0, 1); /* always true */
+    return dip_t_cat((dip_tensor *[]){mask, cls}, 2, 1);
 }
 
 /* What the tokens of all blocks but a pooled last one attend to; NULL when
@@ -142,12 +133,12 @@ static dip_tensor *for_all(const dip_tensor *mask)
 static dip_tensor *body_mask(const transformer *net, const dip_tensor *mask)
 {
     if (!net->causal)
-        return for_all(mask);
+        return dip_mask_keys(mask);
     if (!net->cls_emb)
         return NULL;
     dip_tensor *place = dip_token_places(mask); /* [1, T] */
     dip_tensor *ahead = dip_t_sub(dip_t_transpose(place, 0, 1), place);
-    return dip_t_logical_and(for_all(mask), dip_t_gt_scalar(ahead, -1.0));
+    return dip_t_logical_and(dip_mask_keys(mask), dip_t_gt_scalar(ahead, -1.0));
 }
 
 /* The token that the last block is computed for; NULL = all. */
@@ -177,7 +168,7 @@ static dip_tensor *forward(const dip_text_tower *tower, const dip_tensor *ids,
     x = dip_encoder_body(net->encoder, x, body, causal, training);
     dip_tensor *token = tokens ? NULL : pooled_token(net, x, lengths);
     if (token)
-        x = dip_encoder_last(net->encoder, x, token, for_all(mask), false,
+        x = dip_encoder_last(net->encoder, x, token, dip_mask_keys(mask), false,
                              training);
     else
         x = dip_encoder_last(net->encoder, x, NULL, body, causal, training);

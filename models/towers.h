@@ -12,8 +12,11 @@
 
 #define DIP_TEXT_TOWER_TABLE(X)                                                \
     X(bag)                                                                     \
+    X(cnn)                                                                     \
     X(lstm)                                                                    \
-    X(transformer)
+    X(gru)                                                                     \
+    X(transformer)                                                             \
+    X(bert)
 
 #define DIP_IMAGE_TOWER_DECLARE(name)                                          \
     extern const dip_image_kind dip_image_##name;

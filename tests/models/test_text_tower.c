@@ -1,0 +1,243 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "tests/models/tower_case.h"
+
+static void check_recurrent(const char *kind, const char *pooling, bool two)
+{
+    const dip_text_options o = {.kind = kind,
+                                .vocabulary = 32,
+                                .context = 8,
+                                .width = 6,
+                                .token_width = 7,
+                                .depth = 2,
+                                .bidirectional = two,
+                                .pooling = pooling};
+    char name[32];
+    (void)snprintf(name, sizeof name, "%s_%s", kind, pooling);
+    check_text_case(name, &o);
+}
+
+static void test_text_tower_gru_equals_packed_sequences(void **state)
+{
+    (void)state;
+    check_recurrent("gru", "mean", true);
+    check_recurrent("gru", "max", false);
+    check_recurrent("gru", "last", true);
+    check_recurrent("gru", "attention", true);
+}
+
+static void test_text_tower_lstm_attends_as_its_equation(void **state)
+{
+    (void)state;
+    check_recurrent("lstm", "attention", true);
+}
+
+static void test_text_tower_cnn_equals_conv1d(void **state)
+{
+    (void)state;
+    const dip_text_options o = {.kind = "cnn",
+                                .vocabulary = 32,
+                                .context = 8,
+                                .width = 4,
+                                .token_width = 6,
+                                .windows = {1, 3, 4},
+                                .window_count = 3};
+    check_text_case("text_cnn", &o);
+}
+
+static void test_text_tower_bag_projects_vectors_of_other_widths(void **state)
+{
+    (void)state;
+    const dip_text_options o = {.kind = "bag",
+                                .vocabulary = 32,
+                                .context = 8,
+                                .width = 9,
+                                .token_width = 5};
+    check_text_case("bag_projected", &o);
+}
+
+static void test_text_tower_bert_equals_transformers(void **state)
+{
+    (void)state;
+    dip_text_options o = {.kind = "bert",
+                          .vocabulary = 32,
+                          .context = 8,
+                          .positions = 10,
+                          .width = 12,
+                          .depth = 2,
+                          .heads = 3,
+                          .mlp_ratio = 2};
+    check_text_case("bert_cls", &o);
+    o.pooling = "mean";
+    check_text_case("bert_mean", &o);
+    o.pooling = "pooler";
+    check_text_case("bert_pooler", &o);
+}
+
+static void test_text_tower_transformer_equals_siglip(void **state)
+{
+    (void)state;
+    const dip_text_options o = {.kind = "transformer",
+                                .vocabulary = 32,
+                                .context = 8,
+                                .width = 16,
+                                .depth = 2,
+                                .heads = 2,
+                                .bidirectional = true,
+                                .norm_eps = 1e-6};
+    check_text_case("transformer_siglip", &o);
+}
+
+/* Kinds with a table of words of their own. */
+static const char *const WORDED[] = {"bag", "cnn", "lstm", "gru",
+                                     "transformer"};
+
+static dip_text_options small(const char *kind)
+{
+    return (dip_text_options){
+        .kind = kind, .vocabulary = 11, .context = 6, .width = 8};
+}
+
+static void test_text_tower_frozen_words_are_not_trained(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < DIP_ARRAY_LEN(WORDED); i++) {
+        dip_text_options o = small(WORDED[i]);
+        o.token_width = 5;
+        o.frozen_tokens = true;
+        tower t = make_text(&o, 1);
+        int at = dip_params_find(t.params, "token_embedding.weight");
+        assert_int_equal(dip_params_kind(t.params, at), DIP_PARAM_BUFFER);
+        const dip_tensor *table = dip_params_tensor(t.params, at);
+        assert_false(dip_tensor_requires_grad(table));
+        assert_int_equal(dip_tensor_size(table, 1), 5);
+        end(&t);
+    }
+}
+
+static void refused(const dip_text_options *o, const char *message)
+{
+    dip_err err = {0};
+    dip_text_options checked = *o;
+    assert_int_equal(dip_text_options_check(&checked, &err), DIP_ECONFIG);
+    assert_string_equal(err.msg, message);
+}
+
+static void test_text_tower_refuses_the_impossible(void **state)
+{
+    (void)state;
+    dip_text_options o = small("bert");
+    o.positions = 5;
+    refused(&o, "text.positions: 5 is not in 6..65536");
+    o = small("bert");
+    o.frozen_tokens = true;
+    refused(&o, "text.frozen_tokens: not an option of 'bert'");
+    o = small("cnn");
+    o.windows[0] = 65;
+    o.window_count = 1;
+    refused(&o, "text.windows: 65 is not in 1..64");
+    o = small("gru");
+    o.pooling = "cls";
+    refused(&o, "text.pooling: 'cls' is none of mean, max, last, attention");
+    o = small("bag");
+    o.token_width = 8193;
+    refused(&o, "text.token_width: 8193 is not in 0..8192");
+    o = small("transformer");
+    o.norm_eps = 0.5;
+    refused(&o, "text.norm_eps: 0.5 is not in 1e-12..0.1");
+}
+
+static const int64_t IDS[3][6] = {
+    {3, 9, 4, 1, 5, 2}, {7, 2, 0, 0, 0, 0}, {0, 0, 0, 0, 0, 0}};
+static const int64_t LENGTHS[3] = {6, 2, 0};
+
+static dip_tensor *ids(void)
+{
+    return dip_tensor_from(IDS, DIP_I64, SIZES(3, 6));
+}
+
+static dip_tensor *lengths(void)
+{
+    return dip_tensor_from(LENGTHS, DIP_I64, SIZES(3));
+}
+
+static void trace(void *user, dip_tensor *const *inputs, dip_tensor **outputs)
+{
+    const tower *t = user;
+    outputs[0] = dip_text_tower_forward(t->text, inputs[0], inputs[1], false);
+}
+
+/* A trace of two texts of three tokens, run on three of six. */
+static void test_text_tower_traces_with_free_batch_and_length(void **state)
+{
+    (void)state;
+    for (int i = 0; i < dip_text_kind_count(); i++) {
+        dip_text_options o = small(dip_text_kind_at(i)->name);
+        tower t = make_text(&o, 4);
+        dip_named_tensor *list = NULL;
+        dip_script *script = NULL;
+        dip_err err = {0};
+        assert_ok(dip_weights_list(&list, t.params, &err), &err);
+        const int64_t three[2] = {3, 2};
+        dip_tensor *example[2] = {
+            dip_t_narrow(dip_t_narrow(ids(), 0, 0, 2), 1, 0, 3),
+            dip_tensor_from(three, DIP_I64, SIZES(2))};
+        assert_ok(dip_script_trace(&script, trace, &t, example, 2, 1, list,
+                                   dip_params_count(t.params), &err),
+                  &err);
+        dip_tensor *inputs[2] = {ids(), lengths()}, *theirs = NULL;
+        dip_script_run(script, inputs, 2, &theirs, 1);
+        dip_tensor *ours =
+            dip_text_tower_forward(t.text, inputs[0], inputs[1], false);
+        assert_rows(theirs, ours, TOLERANCE);
+        dip_script_free(script);
+        free(list);
+        end(&t);
+    }
+}
+
+/* Values stay near those of fp32, gradients stay finite. */
+static void test_text_tower_works_under_bf16_autocast(void **state)
+{
+    (void)state;
+    for (int i = 0; i < dip_text_kind_count(); i++) {
+        dip_text_options o = small(dip_text_kind_at(i)->name);
+        tower t = make_text(&o, 6);
+        dip_tensor *exact =
+            dip_text_tower_forward(t.text, ids(), lengths(), false);
+        bool before = dip_tensor_set_autocast(DIP_CPU, true);
+        dip_tensor *out =
+            dip_text_tower_forward(t.text, ids(), lengths(), true);
+        (void)dip_tensor_set_autocast(DIP_CPU, before);
+        out = dip_t_to_dtype(out, DIP_F32);
+        assert_rows(out, exact, 0.05);
+        dip_tensor_backward(
+            dip_t_sum_all(dip_t_mul(out, pattern(SIZES(3, t.text->features)))));
+        assert_gradients(t.params, "");
+        end(&t);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        MODEL_TEST(test_text_tower_gru_equals_packed_sequences),
+        MODEL_TEST(test_text_tower_lstm_attends_as_its_equation),
+        MODEL_TEST(test_text_tower_cnn_equals_conv1d),
+        MODEL_TEST(test_text_tower_bag_projects_vectors_of_other_widths),
+        MODEL_TEST(test_text_tower_bert_equals_transformers),
+        MODEL_TEST(test_text_tower_transformer_equals_siglip),
+        MODEL_TEST(test_text_tower_frozen_words_are_not_trained),
+        MODEL_TEST(test_text_tower_refuses_the_impossible),
+        MODEL_TEST(test_text_tower_traces_with_free_batch_and_length),
+        MODEL_TEST(test_text_tower_works_under_bf16_autocast),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
