@@ -15,30 +15,27 @@ typedef struct {
     const dip_model *model;
 } traced;
 
-/* Towers read the width of a batch of texts, which a trace makes a constant. So
- * in the graph ids [B, T] are padded (or cut) to [B, context] for any T; no
- * padding changes an embedding. `lengths` times zeros has B rows without
- * naming B. */
-static void widen(dip_tensor **inputs, dip_tensor *const *given,
-                  int64_t context)
+/* Longer texts are cut to the context; slicing knows no width of the batch. */
+static void cut(dip_tensor **inputs, dip_tensor *const *given, int64_t context)
 {
-    dip_tensor *zeros = dip_tensor_full(0, DIP_I64, 1, &context);
-    dip_tensor *padding = dip_t_mul(dip_t_unsqueeze(given[1], 1), zeros);
-    dip_tensor *wide = dip_t_cat((dip_tensor *[]){given[0], padding}, 2, 1);
-    inputs[0] = dip_t_narrow(wide, 1, 0, context);
-    const dip_arg args[] = {{.kind = DIP_ARG_TENSOR, .as.tensor = given[1]},
-                            {.kind = DIP_ARG_INT, .as.i = context}};
-    dip_tensor_call(&inputs[1], 1, "aten::clamp_max", "", args, 2);
+    const dip_arg slice[] = {{.kind = DIP_ARG_TENSOR, .as.tensor = given[0]},
+                             {.kind = DIP_ARG_INT, .as.i = 1}, /* dim */
+                             {.kind = DIP_ARG_INT, .as.i = 0}, /* start */
+                             {.kind = DIP_ARG_INT, .as.i = context}};
+    const dip_arg clamp[] = {{.kind = DIP_ARG_TENSOR, .as.tensor = given[1]},
+                             {.kind = DIP_ARG_INT, .as.i = context}};
+    dip_tensor_call(&inputs[0], 1, "aten::slice", "Tensor", slice, 4);
+    dip_tensor_call(&inputs[1], 1, "aten::clamp_max", "", clamp, 2);
 }
 
 static void trace_part(void *user, dip_tensor *const *inputs,
                        dip_tensor **outputs)
 {
     const traced *t = user;
-    dip_tensor *wide[2];
+    dip_tensor *texts[2];
     if (t->part->input == DIP_PART_TEXTS) {
-        widen(wide, inputs, t->part->samples->context);
-        inputs = wide;
+        cut(texts, inputs, t->part->samples->context);
+        inputs = texts;
     }
     outputs[0] = dip_part_compute(t->part, t->model, inputs);
 }

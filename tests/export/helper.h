@@ -27,7 +27,7 @@ static inline dip_model_config config_of(int i)
                  .vocabulary = WORDS,
                  .context = CONTEXT,
                  .width = 16,
-                 .depth = 2},
+                 .depth = strcmp(text, "cnn") ? 2 : 0},
         .embed_dim = 8,
         .fusion.kind = dip_fusion_kind_at(i % dip_fusion_kind_count())->name,
         .fields = {"image", "title", "brand"},

@@ -153,11 +153,15 @@ static void test_torchscript_every_pooling_agrees(void **state)
         {"lstm", "last", true},        {"lstm", "last", false},
         {"transformer", "mean", true}, {"transformer", "mean", false},
         {"transformer", "cls", true},  {"transformer", "cls", false},
-        {"transformer", "last", true},
+        {"transformer", "last", true}, {"gru", "attention", true},
+        {"bert", "cls", false},        {"bert", "pooler", false},
+        {"cnn", NULL, false},
     };
     for (size_t i = 0; i < DIP_ARRAY_LEN(cases); i++) {
         dip_model_config c = config_of(0);
         c.text.kind = cases[i].kind;
+        if (strcmp(c.text.kind, "cnn") == 0)
+            c.text.depth = 0;
         c.text.pooling = cases[i].pooling;
         c.text.bidirectional = cases[i].bidirectional;
         dip_model *model = make_model(&c);
