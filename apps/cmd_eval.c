@@ -156,10 +156,8 @@ static dip_status evaluate(const dip_trained *run, const arguments *a,
 {
     dip_corpus *corpus = NULL;
     json_t *found = NULL, *report = NULL;
-    dip_status st =
-        dip_corpus_open(&corpus, run->settings, a->data, false, err);
+    dip_status st = dip_trained_corpus(&corpus, run, a->data, err);
     if (st == DIP_OK) {
-        dip_corpus_set_tokenizer(corpus, run->tokenizer);
         dip_evaluation evaluation = {
             .job = {.settings = run->settings,
                     .corpus = corpus,

@@ -128,8 +128,10 @@ static json_t *describe_preprocessing(const dip_trained *run)
         int text = s->field_text[f];
         fields[f] = (dip_preprocessing_text){
             .name = s->fields[f],
-            .template =
-                text == DIP_SOURCE_IMAGE ? NULL : s->texts[text].template};
+            .template = text >= 0 && text < DIP_SOURCES_MAX
+                            ? s->texts[text].template
+                            : NULL,
+            .attribute = json_object_get(run->fields, s->fields[f])};
     }
     for (int t = 0; t < s->text_count; t++) {
         if (s->texts[t].name == NULL)
@@ -234,17 +236,15 @@ static dip_status export_run(const dip_trained *run, const arguments *a,
     dip_model *blank = NULL;
     dip_samples samples = {0};
     json_t *data = NULL;
-    dip_status st =
-        dip_corpus_open(&corpus, run->settings, a->data, false, err);
+    dip_status st = dip_trained_corpus(&corpus, run, a->data, err);
     if (st == DIP_OK) {
-        dip_corpus_set_tokenizer(corpus, run->tokenizer);
         data = describe_data(corpus, a->split);
         st = data != NULL ? read_samples(&samples, run, corpus, a, err)
                           : dip_no_memory(err);
     }
     if (st == DIP_OK)
         st = dip_run_model(&blank, run->settings, run->tokenizer, run->labels,
-                           err);
+                           run->fields, err);
     if (st == DIP_OK) {
         dip_bundle bundle = {
             .format = a->format,

@@ -359,10 +359,9 @@ static dip_status encode_and_search(const dip_trained *run, const arguments *a,
     dip_field_set fields;
     dip_status st = choose_fields(&fields, a, run->settings, err);
     if (st == DIP_OK)
-        st = dip_corpus_open(&corpus, run->settings, a->data, false, err);
+        st = dip_trained_corpus(&corpus, run, a->data, err);
     if (st != DIP_OK)
         return st;
-    dip_corpus_set_tokenizer(corpus, run->tokenizer);
     dip_embed_job job = {.settings = run->settings,
                          .corpus = corpus,
                          .model = run->model,

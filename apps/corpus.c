@@ -165,6 +165,35 @@ static dip_status bind_heads(dip_corpus *c, bool training, dip_err *err)
     return DIP_OK;
 }
 
+static dip_status bind_attributes(dip_corpus *c, dip_err *err)
+{
+    const dip_settings *s = c->settings;
+    for (int f = 0; f < s->field_count; f++) {
+        c->attribute_columns[f] = -1;
+        dip_attribute_kind kind = s->model.attributes[f].kind;
+        if (kind == DIP_ATTRIBUTE_NONE)
+            continue;
+        dip_status st = dip_catalog_find(
+            c->catalog,
+            kind == DIP_ATTRIBUTE_LABEL ? DIP_COLUMN_LABEL : DIP_COLUMN_NUMBER,
+            s->attributes[f].column, &c->attribute_columns[f], err);
+        if (st != DIP_OK)
+            return dip_fail_context(err, "fields.%s", s->fields[f]);
+    }
+    return DIP_OK;
+}
+
+static void warn_of_leaks(const dip_settings *s)
+{
+    for (int t = 0; t < s->task_count; t++)
+        if (s->tasks[t].leak != NULL)
+            (void)fprintf(stderr,
+                          "diptych: warning: field '%s' of task '%s' holds "
+                          "what its query does (allow_leak): its figures are "
+                          "no result\n",
+                          s->tasks[t].leak, s->tasks[t].name);
+}
+
 /* What evaluation leaves out on a catalog that lacks it is a mistake on the
  * one that is trained on. */
 static dip_status check_training(const dip_corpus *c, dip_err *err)
@@ -233,12 +262,16 @@ dip_status dip_corpus_open(dip_corpus **out, const dip_settings *settings,
         st = bind_task(c, t, err);
     if (st == DIP_OK)
         st = bind_heads(c, training, err);
+    if (st == DIP_OK)
+        st = bind_attributes(c, err);
     if (st == DIP_OK && training)
         st = check_training(c, err);
     if (st != DIP_OK) {
         dip_corpus_free(c);
         return st;
     }
+    if (training)
+        warn_of_leaks(settings);
     *out = c;
     return DIP_OK;
 }
@@ -253,6 +286,8 @@ void dip_corpus_free(dip_corpus *c)
     }
     for (int t = 0; t < DIP_RETRIEVAL_TASKS_MAX; t++)
         dip_row_keys_free(&c->keys[t]);
+    for (int f = 0; f < DIP_FUSION_FIELDS_MAX; f++)
+        free(c->attribute_ids[f]);
     dip_row_queries_free(&c->judged);
     dip_catalog_close(c->catalog);
     free_lock(c->hdf5_lock);
@@ -353,6 +388,8 @@ dip_status dip_corpus_loader(dip_loader **out, const dip_corpus *c,
     o.bad_image = s->bad_image;
     o.texts = c->sources;
     o.text_count = s->text_count;
+    o.attributes = c->attributes;
+    o.attribute_count = c->attribute_count;
     o.threads = s->loader_threads;
     o.hdf5_lock = c->hdf5_lock;
     int labels[DIP_MODEL_HEADS_MAX];

@@ -24,7 +24,13 @@ typedef struct {
     dip_row_queries judged; /* of the train split; rows 0 when not asked for */
     dip_row_keys keys[DIP_RETRIEVAL_TASKS_MAX];
     int head_columns[DIP_MODEL_HEADS_MAX]; /* -1: the catalog has none */
-    const dip_tokenizer *tokenizer;        /* borrowed */
+    /* By product field: its column, -1 for photos and texts; and for a label
+     * the ids of its classes, which dip_fields_bind() sets. */
+    int attribute_columns[DIP_FUSION_FIELDS_MAX];
+    int64_t *attribute_ids[DIP_FUSION_FIELDS_MAX];
+    dip_attribute_source attributes[DIP_FUSION_FIELDS_MAX];
+    int attribute_count;
+    const dip_tokenizer *tokenizer; /* borrowed */
     dip_text_source sources[DIP_SOURCES_MAX];
     /* Of all loaders: a validation reads while the training's loader reads
      * ahead. */
@@ -32,9 +38,10 @@ typedef struct {
 } dip_corpus;
 
 /* Opens `path` (NULL: what the settings say) and binds everything but the
- * tokenizer. Label columns of heads and of the evaluation that are missing, and
- * judgements, are errors only if `training`. Warnings go to stderr. The caller
- * ends *out with dip_corpus_free(). */
+ * tokenizer and the ids of attributes (apps/fields.h). Label columns of heads
+ * and of the evaluation that are missing, and judgements, are errors only if
+ * `training`. Warnings go to stderr. The caller ends *out with
+ * dip_corpus_free(). */
 dip_status dip_corpus_open(dip_corpus **out, const dip_settings *settings,
                            const char *path, bool training,
                            dip_err *err) DIP_MUST_CHECK;

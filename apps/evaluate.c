@@ -7,6 +7,7 @@
 #include "apps/evaluate_classes.h"
 #include "apps/evaluate_match.h"
 #include "apps/evaluate_task.h"
+#include "apps/fields.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -251,6 +252,9 @@ dip_status dip_evaluate(json_t **out, const dip_evaluation *ev, dip_err *err)
         st = add_tasks(*out, ev, &e, err);
     if (st == DIP_OK)
         st = add_heads(*out, ev, &e, err);
+    if (st == DIP_OK && ev->full && ev->job.corpus->attribute_count > 0)
+        st = put(*out, "fields", dip_fields_count(ev->job.corpus, ev->split),
+                 err);
     if (st == DIP_OK && ev->full)
         st = add_zero_shot(*out, ev, &e, err);
     if (st == DIP_OK && ev->full)

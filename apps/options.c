@@ -131,6 +131,25 @@ static const dip_option options[] = {
     TEXT("fields.*.template", NULL,
          "Text of this field, made of columns: \"{gender} {title}\"; by "
          "default the text column of the field's name."),
+    TEXT("fields.*.label", NULL,
+         "Label column: the field is the embedding of a name, no text. Names "
+         "that training does not know are [unknown]; -1 is absent."),
+    TEXT("fields.*.number", NULL,
+         "Number column: the field is the embedding of a number, no text; NaN "
+         "is absent."),
+    ENUM("fields.*.form", "standardised", "standardised|bucketised",
+         "number: minus the mean of the training, divided by its deviation, "
+         "through an MLP; or an embedding of the range between quantiles of "
+         "the training."),
+    INT("fields.*.buckets", "16", 2, 256, "bucketised: ranges."),
+    INT("fields.*.hidden", "64", 0, 65536,
+        "standardised: width of the MLP's hidden layer; 0: linear."),
+    INT("fields.*.min_count", "2", 1, BIG,
+        "label: names that fewer rows of the training have are [unknown]."),
+    FLOAT("fields.*.unknown_dropout", "0.02", 0, 1,
+          "label: training takes a name for [unknown] with this probability, "
+          "so that names of other catalogs meet an embedding that was "
+          "trained."),
     FLOAT("fields.*.word_dropout", "0", 0, 1,
           "Training leaves out each word with this probability."),
     TEXTS("fields.*.damage.labels", "[]",
@@ -228,7 +247,10 @@ static const dip_option options[] = {
            "What is searched with: a field, `image`, a template in braces, or "
            "`judgements` (the queries of the search log)."),
     TEXTS("tasks.*.product_fields", "[image]",
-          "What is found: `image` and text fields, fused."),
+          "What is found: `image`, text fields, labels and numbers, fused."),
+    BOOL("tasks.*.allow_leak", "false",
+         "Only warn when a product field holds a column of the query, which "
+         "makes the task easier than any search."),
     TEXTS("tasks.*.relevant_by", "[group]",
           "Right answers: `group`, text columns (equal normalised text; either "
           "is enough), labels (all equal), or `judgements`."),

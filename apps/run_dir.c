@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "apps/fields.h"
 #include "apps/version.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -79,7 +80,7 @@ dip_status dip_run_labels(json_t **out, const dip_corpus *corpus, dip_err *err)
 
 dip_status dip_run_model(dip_model **out, const dip_settings *settings,
                          const dip_tokenizer *tokenizer, const json_t *labels,
-                         dip_err *err)
+                         const json_t *fields, dip_err *err)
 {
     *out = NULL;
     dip_model_config config = settings->model;
@@ -91,7 +92,8 @@ dip_status dip_run_model(dip_model **out, const dip_settings *settings,
                             config.heads[h].name);
         config.heads[h].classes = (int64_t)json_array_size(names);
     }
-    return dip_model_create(out, &config, err);
+    dip_status st = dip_fields_apply(&config, settings, fields, err);
+    return st == DIP_OK ? dip_model_create(out, &config, err) : st;
 }
 
 /* ---- writing ---- */
@@ -145,7 +147,7 @@ static dip_status write_json(const char *dir, const char *name, json_t *json,
 dip_status dip_run_write(const char *dir, const dip_settings *settings,
                          const dip_corpus *corpus,
                          const dip_tokenizer *tokenizer, json_t *labels,
-                         dip_err *err)
+                         json_t *fields, dip_err *err)
 {
     char digest[DIP_DIGEST_SIZE];
     char *path = dip_path_join(dir, "tokenizer.json");
@@ -157,6 +159,8 @@ dip_status dip_run_write(const char *dir, const dip_settings *settings,
         st = dip_tokenizer_digest(digest, tokenizer, err);
     if (st == DIP_OK)
         st = write_json(dir, "labels.json", labels, err);
+    if (st == DIP_OK && json_object_size(fields) > 0)
+        st = write_json(dir, "fields.json", fields, err);
     if (st == DIP_OK) {
         json_t *run = describe_run(settings, corpus, digest);
         st = write_json(dir, "run.json", run, err);
@@ -275,11 +279,27 @@ static bool are_labels(const json_t *labels)
     return true;
 }
 
-dip_status dip_run_read_words(dip_tokenizer **tokenizer, json_t **labels,
-                              const char *dir, dip_err *err)
+/* A run without attributes has no such file. */
+static dip_status load_fields(json_t **fields, const char *dir, dip_err *err)
 {
-    *labels = NULL;
+    char *path = dip_path_join(dir, "fields.json");
+    if (path == NULL)
+        return dip_no_memory(err);
+    bool exists = dip_file_exists(path);
+    free(path);
+    if (exists)
+        return load_json(fields, dir, "fields.json", err);
+    *fields = json_object();
+    return *fields != NULL ? DIP_OK : dip_no_memory(err);
+}
+
+dip_status dip_run_read_words(dip_tokenizer **tokenizer, json_t **labels,
+                              json_t **fields, const char *dir, dip_err *err)
+{
+    *labels = *fields = NULL;
     dip_status st = load_tokenizer(tokenizer, dir, err);
+    if (st == DIP_OK)
+        st = load_fields(fields, dir, err);
     if (st == DIP_OK)
         st = load_json(labels, dir, "labels.json", err);
     if (st == DIP_OK && !are_labels(*labels))
@@ -392,7 +412,7 @@ static dip_status prepare_model(dip_trained *run, const char *which,
         dip_run_machine(run->settings, &run->device, &run->bf16, &threads, err);
     if (st == DIP_OK)
         st = dip_run_model(&run->model, run->settings, run->tokenizer,
-                           run->labels, err);
+                           run->labels, run->fields, err);
     if (st == DIP_OK)
         st = load_weights(run, which, err);
     if (st != DIP_OK)
@@ -416,7 +436,8 @@ dip_status dip_trained_load(dip_trained **out, const char *dir,
     if (st == DIP_OK)
         st = load_settings(run, overrides, override_count, err);
     if (st == DIP_OK)
-        st = dip_run_read_words(&run->tokenizer, &run->labels, dir, err);
+        st = dip_run_read_words(&run->tokenizer, &run->labels, &run->fields,
+                                dir, err);
     if (st == DIP_OK)
         st = prepare_model(run, which, err);
     if (st != DIP_OK) {
@@ -433,9 +454,25 @@ void dip_trained_free(dip_trained *run)
         return;
     dip_model_free(run->model);
     json_decref(run->labels);
+    json_decref(run->fields);
     dip_tokenizer_free(run->tokenizer);
     dip_settings_free(run->settings);
     free(run->checkpoint);
     free(run->dir);
     free(run);
+}
+
+dip_status dip_trained_corpus(dip_corpus **out, const dip_trained *run,
+                              const char *path, dip_err *err)
+{
+    dip_status st = dip_corpus_open(out, run->settings, path, false, err);
+    if (st != DIP_OK)
+        return st;
+    dip_corpus_set_tokenizer(*out, run->tokenizer);
+    st = dip_fields_bind(*out, run->fields, err);
+    if (st != DIP_OK) {
+        dip_corpus_free(*out);
+        *out = NULL;
+    }
+    return st;
 }

@@ -1,6 +1,6 @@
 /* A run directory: what is in it, and a trained model out of it.
  *
- *   config.yaml  run.json  tokenizer.json  labels.json  log.jsonl
+ *   config.yaml  run.json  tokenizer.json  labels.json  fields.json  log.jsonl
  *   checkpoints/ */
 #ifndef DIP_APPS_RUN_DIR_H
 #define DIP_APPS_RUN_DIR_H
@@ -20,6 +20,7 @@ typedef struct {
     dip_settings *settings;
     dip_tokenizer *tokenizer;
     json_t *labels; /* {"articleType": ["Shirts", …], …}: the heads' classes */
+    json_t *fields; /* apps/fields.h */
     dip_model *model;
     dip_device device;
     bool bf16;
@@ -33,18 +34,25 @@ dip_status dip_trained_load(dip_trained **out, const char *dir,
                             size_t override_count, dip_err *err) DIP_MUST_CHECK;
 void dip_trained_free(dip_trained *run); /* NULL allowed */
 
-/* Writes config.yaml, tokenizer.json, labels.json and run.json into `dir`,
- * which exists. */
+/* Opens `path` (NULL: what the run was trained on) with the words and names of
+ * the run, which must outlive *out. The caller ends it with dip_corpus_free().
+ */
+dip_status dip_trained_corpus(dip_corpus **out, const dip_trained *run,
+                              const char *path, dip_err *err) DIP_MUST_CHECK;
+
+/* Writes config.yaml, tokenizer.json, labels.json, fields.json (when there are
+ * any) and run.json into `dir`, which exists. */
 dip_status dip_run_write(const char *dir, const dip_settings *settings,
                          const dip_corpus *corpus,
                          const dip_tokenizer *tokenizer, json_t *labels,
-                         dip_err *err) DIP_MUST_CHECK;
+                         json_t *fields, dip_err *err) DIP_MUST_CHECK;
 
 /* The words and classes that the run in `dir` began with: tokenizer.json, which
- * must be the one of run.json, and labels.json. In any case the caller ends
- * both. */
+ * must be the one of run.json, labels.json and fields.json (empty when there is
+ * none). In any case the caller ends all three. */
 dip_status dip_run_read_words(dip_tokenizer **tokenizer, json_t **labels,
-                              const char *dir, dip_err *err) DIP_MUST_CHECK;
+                              json_t **fields, const char *dir,
+                              dip_err *err) DIP_MUST_CHECK;
 /* DIP_EDATA unless `catalog` is the one that the run in `dir` began with. */
 dip_status dip_run_check_catalog(const char *dir, const dip_catalog *catalog,
                                  dip_err *err) DIP_MUST_CHECK;
@@ -61,11 +69,11 @@ dip_status dip_run_check_config(const char *dir, const dip_settings *settings,
 dip_status dip_run_labels(json_t **out, const dip_corpus *corpus,
                           dip_err *err) DIP_MUST_CHECK;
 
-/* The model that the settings describe, with the sizes that tokenizer and
- * labels give it. */
+/* The model that the settings describe, with the sizes that tokenizer, labels
+ * and fields give it. */
 dip_status dip_run_model(dip_model **out, const dip_settings *settings,
                          const dip_tokenizer *tokenizer, const json_t *labels,
-                         dip_err *err) DIP_MUST_CHECK;
+                         const json_t *fields, dip_err *err) DIP_MUST_CHECK;
 
 /* Sets libtorch's threads and chooses device and precision as the settings
  * say; DIP_ECONFIG when cuda is asked for and not there. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "apps/options.h"
+#include "apps/settings_fields.h"
 #include "base/mem.h"
 
 #define KEY(...) dip_config_key((char[DIP_CONFIG_KEY_SIZE]){0}, __VA_ARGS__)
@@ -224,42 +225,26 @@ static int add_field(dip_settings *s, const char *name, const char *key)
                          DIP_FUSION_FIELDS_MAX);
         return -1;
     }
-    int source = strcmp(name, "image") == 0 ? DIP_SOURCE_IMAGE
-                                            : field_source(s, name, key);
+    int source = DIP_SOURCE_IMAGE;
+    if (dip_settings_is_attribute(s, name)) {
+        source = DIP_SOURCE_ATTRIBUTE(s->field_count);
+        dip_settings_read_attribute(s, s->field_count, name);
+    } else if (strcmp(name, "image") != 0) {
+        source = field_source(s, name, key);
+    }
     s->fields[s->field_count] = name;
     s->field_text[s->field_count] = source;
     return s->field_count++;
 }
 
-/* Whether `query` is the field, or a template that holds it. */
-static bool query_holds(const char *query, const char *field)
-{
-    size_t length = strlen(field);
-    if (strcmp(query, field) == 0)
-        return true;
-    for (const char *at = strchr(query, '{'); at != NULL;
-         at = strchr(at + 1, '{')) {
-        if (strncmp(at + 1, field, length) == 0 && at[1 + length] == '}')
-            return true;
-    }
-    return false;
-}
-
 static void read_product_fields(dip_settings *s, dip_task_settings *task)
 {
     const char *key = KEY("tasks.%s.product_fields", task->name);
-    const char *query =
-        dip_config_string(s->config, KEY("tasks.%s.query", task->name));
     const char *const *names;
     size_t count = dip_config_strings(&names, s->config, key);
     if (count == 0)
         dip_config_fault(s->config, key, "'%s' is empty", key);
     for (size_t i = 0; i < count; i++) {
-        if (query_holds(query, names[i]))
-            dip_config_fault(s->config, key,
-                             "'%s' is the query of task '%s' and cannot be "
-                             "part of its product",
-                             names[i], task->name);
         int field = add_field(s, names[i], key);
         if (field < 0)
             continue;
@@ -281,6 +266,11 @@ static void read_query(dip_settings *s, dip_task_settings *task)
         task->query = query_source(s, NULL, key);
     else if (strchr(query, '{') != NULL)
         task->query = query_source(s, query, key);
+    else if (dip_settings_is_attribute(s, query))
+        dip_config_fault(s->config, key,
+                         "'%s' is a label or a number, and a query is a text: "
+                         "\"{column}\" makes one",
+                         query);
     else
         task->query = field_source(s, query, key);
     task->judged = strcmp(query, "judgements") == 0;
@@ -315,6 +305,7 @@ static void read_task(dip_settings *s, const char *name)
     if (dip_config_string(s->config, KEY("tasks.%s.query", name)) == NULL)
         return; /* reported: it is required */
     read_product_fields(s, task);
+    dip_settings_check_leaks(s, task);
     read_query(s, task);
     read_relevance(s, task);
 }
@@ -332,7 +323,7 @@ static void read_tasks(dip_settings *s)
     size_t fields = dip_config_child_count(s->config, "fields");
     for (size_t i = 0; i < fields; i++) {
         const char *name = dip_config_child(s->config, "fields", i);
-        bool used = false;
+        bool used = find_field(s, name) >= 0;
         for (int t = 0; t < s->text_count; t++)
             used = used || (s->texts[t].name != NULL &&
                             strcmp(s->texts[t].name, name) == 0);

@@ -30,6 +30,14 @@ typedef struct {
     uint64_t damage_seed;
 } dip_text_settings;
 
+/* Of a product field that is a label or a number. */
+typedef struct {
+    const char *column; /* NULL: the field is neither */
+    int64_t min_count;
+    double unknown_dropout;
+    int64_t buckets;
+} dip_attribute_settings;
+
 typedef struct {
     const char *name;
     int query; /* text source or DIP_SOURCE_IMAGE */
@@ -41,6 +49,7 @@ typedef struct {
     double weight;
     bool distinct_queries;
     bool fields_alone;
+    const char *leak; /* field that holds what the query does; NULL: none */
 } dip_task_settings;
 
 typedef struct {
@@ -68,14 +77,17 @@ typedef struct {
     dip_text_settings texts[DIP_SOURCES_MAX];
     int text_count;
 
-    /* Of the products: "image" or a field; their sources beside. */
+    /* Of the products: "image" or a field; their sources (train/encode.h)
+     * beside. */
     const char *fields[DIP_FUSION_FIELDS_MAX];
     int field_text[DIP_FUSION_FIELDS_MAX];
+    dip_attribute_settings attributes[DIP_FUSION_FIELDS_MAX];
     int field_count;
     dip_task_settings tasks[DIP_RETRIEVAL_TASKS_MAX];
     int task_count;
 
-    dip_model_config model; /* without vocabulary and classes */
+    dip_model_config model; /* without what the data tell: vocabulary,
+                               classes, names and statistics */
     double head_weights[DIP_MODEL_HEADS_MAX];
     const dip_loss_kind *loss;
     dip_loss_options loss_options;

@@ -7,6 +7,7 @@
 
 #include "apps/corpus.h"
 #include "apps/evaluate.h"
+#include "apps/fields.h"
 #include "apps/run_dir.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -28,6 +29,7 @@ typedef struct {
     dip_corpus *corpus;
     dip_tokenizer *tokenizer;
     json_t *labels;
+    json_t *fields;
     dip_model *model;
     dip_loader *loader;
     dip_retrieval_task tasks[DIP_RETRIEVAL_TASKS_MAX];
@@ -55,6 +57,7 @@ static void end(trainer *t)
     dip_loader_free(t->loader);
     dip_model_free(t->model);
     json_decref(t->labels);
+    json_decref(t->fields);
     dip_tokenizer_free(t->tokenizer);
     dip_corpus_free(t->corpus);
     free(t->resume_from);
@@ -249,9 +252,9 @@ static dip_status load_words(trainer *t, dip_err *err)
 {
     const char *dir = t->options->dir;
     dip_status st = dip_run_check_catalog(dir, t->corpus->catalog, err);
-    return st == DIP_OK
-               ? dip_run_read_words(&t->tokenizer, &t->labels, dir, err)
-               : st;
+    return st == DIP_OK ? dip_run_read_words(&t->tokenizer, &t->labels,
+                                             &t->fields, dir, err)
+                        : st;
 }
 
 static dip_status prepare_data(trainer *t, dip_err *err)
@@ -265,7 +268,11 @@ static dip_status prepare_data(trainer *t, dip_err *err)
         st = dip_corpus_build_tokenizer(&t->tokenizer, t->corpus, err);
         if (st == DIP_OK)
             st = dip_run_labels(&t->labels, t->corpus, err);
+        if (st == DIP_OK)
+            st = dip_fields_gather(&t->fields, t->corpus, err);
     }
+    if (st == DIP_OK)
+        st = dip_fields_bind(t->corpus, t->fields, err);
     if (st != DIP_OK)
         return st;
     dip_corpus_set_tokenizer(t->corpus, t->tokenizer);
@@ -310,7 +317,8 @@ static dip_status prepare_model(trainer *t, dip_err *err)
     dip_status st = dip_run_machine(s, &t->loop_options.device,
                                     &t->loop_options.bf16, &threads, err);
     if (st == DIP_OK)
-        st = dip_run_model(&t->model, s, t->tokenizer, t->labels, err);
+        st = dip_run_model(&t->model, s, t->tokenizer, t->labels, t->fields,
+                           err);
     if (st != DIP_OK)
         return st;
     dip_params_to_device(dip_model_params(t->model), t->loop_options.device);
@@ -386,7 +394,7 @@ static dip_status open_logs(trainer *t, dip_err *err)
     dip_status st = dip_dir_make(t->checkpoint_dir, err);
     if (st == DIP_OK && !t->options->resume)
         st = dip_run_write(dir, t->settings, t->corpus, t->tokenizer, t->labels,
-                           err);
+                           t->fields, err);
     char *log = dip_path_join(dir, "log.jsonl");
     if (st == DIP_OK && log == NULL)
         st = dip_no_memory(err);

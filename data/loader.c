@@ -48,6 +48,7 @@ struct dip_loader {
     dip_loader_options options; /* its arrays are ours */
     dip_text_source *texts;
     int *labels;
+    dip_attribute_source *attributes;
     dip_sampler *sampler; /* under `lock` while threads run */
     dip_ring ring;
     struct thread *team; /* [team_count] */
@@ -218,10 +219,15 @@ static dip_status build(dip_loader *loader, dip_err *err)
         copy_array(options->texts, options->text_count, sizeof *loader->texts);
     loader->labels = copy_array(options->labels, options->label_count,
                                 sizeof *loader->labels);
-    if (loader->texts == NULL || loader->labels == NULL)
+    loader->attributes =
+        copy_array(options->attributes, options->attribute_count,
+                   sizeof *loader->attributes);
+    if (loader->texts == NULL || loader->labels == NULL ||
+        loader->attributes == NULL)
         return dip_no_memory(err);
     options->texts = loader->texts;
     options->labels = loader->labels;
+    options->attributes = loader->attributes;
     dip_status st = create_sampler(loader, err);
     options->rows = NULL; /* the sampler has its own */
     if (st == DIP_OK)
@@ -272,6 +278,7 @@ void dip_loader_free(dip_loader *loader)
     free(loader->raws);
     free(loader->texts);
     free(loader->labels);
+    free(loader->attributes);
     dip_ring_clear(&loader->ring);
     dip_sampler_free(loader->sampler);
     pthread_cond_destroy(&loader->ready);

@@ -32,6 +32,17 @@ typedef struct {
     double word_dropout;      /* 0 to 1, only where `train` is set */
 } dip_text_source;
 
+/* A label or a number of each row. All that is pointed to is borrowed and must
+ * outlive the loader. */
+typedef struct {
+    int column; /* of labels when `ids` is given, else of numbers */
+    /* [classes of the column] the id that a class has in a batch; NULL for a
+     * number. */
+    const int64_t *ids;
+    int64_t unknown;        /* the id of names without one of their own, */
+    double unknown_dropout; /* which training gives with this probability */
+} dip_attribute_source;
+
 /* What to do with an image that cannot be decoded; names stand in configs. */
 #define DIP_BAD_IMAGE_TABLE(X)                                                 \
     X(ERROR, "error") /* dip_loader_next() fails */                            \
@@ -67,6 +78,8 @@ typedef struct {
     int text_count;
     const int *labels; /* label columns */
     int label_count;
+    const dip_attribute_source *attributes;
+    int attribute_count;
 
     int threads; /* of the team; 0 = processors of the machine */
     int depth;   /* batches of the ring with the one in use; 0 = 3 */
@@ -82,6 +95,12 @@ typedef struct {
     int64_t *queries; /* [size] index of the judged query or -1; else NULL */
 } dip_batch_text;
 
+/* One of the two is given. */
+typedef struct {
+    int64_t *labels; /* [size], -1 = missing */
+    float *numbers;  /* [size], missing where not finite */
+} dip_batch_attribute;
+
 typedef struct {
     int64_t epoch, index;  /* the `index`th batch of the epoch, from 0 */
     int64_t size;          /* rows, at most batch_size */
@@ -90,7 +109,12 @@ typedef struct {
     uint8_t *present;      /* [size] 1 = has an image; NULL without images */
     dip_batch_text *texts; /* [text_count] */
     int64_t **labels;      /* [label_count][size], -1 = missing */
+    dip_batch_attribute *attributes; /* [attribute_count] */
 } dip_batch;
+
+/* Whether row `i` of a batch has a value. */
+bool dip_batch_attribute_present(const dip_batch_attribute *attribute,
+                                 int64_t i);
 
 typedef struct dip_loader dip_loader;
 

@@ -20,7 +20,7 @@ typedef struct {
 typedef struct {
     dip_ring_slot *slots;
     int depth;
-    int text_count, label_count;
+    int text_count, label_count, attribute_count;
 } dip_ring;
 
 /* End it with dip_ring_clear() also when this failed. */

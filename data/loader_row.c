@@ -1,5 +1,6 @@
 #include "data/loader_row.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/rng.h"
@@ -106,13 +107,54 @@ static dip_status fill_text(dip_row_worker *worker,
     return DIP_OK;
 }
 
+/* ---- labels and attributes ---- */
+
+bool dip_batch_attribute_present(const dip_batch_attribute *attribute,
+                                 int64_t i)
+{
+    return attribute->labels != NULL ? attribute->labels[i] >= 0
+                                     : isfinite(attribute->numbers[i]);
+}
+
+static int64_t attribute_id(const dip_loader_options *options, int a,
+                            int64_t epoch, int64_t row)
+{
+    const dip_attribute_source *source = &options->attributes[a];
+    int32_t label = dip_catalog_label(options->catalog, source->column, row);
+    if (label < 0)
+        return -1;
+    if (options->train && source->unknown_dropout > 0) {
+        dip_rng rng =
+            dip_rng_stream(options->seed, DIP_STREAM_UNKNOWN + (uint32_t)a,
+                           (uint64_t)epoch, (uint64_t)row);
+        if (dip_rng_uniform(&rng) < source->unknown_dropout)
+            return source->unknown;
+    }
+    return source->ids[label];
+}
+
+static void fill_labels(const dip_loader_options *options, dip_batch *batch,
+                        int64_t i)
+{
+    int64_t row = batch->rows[i];
+    for (int l = 0; l < options->label_count; l++)
+        batch->labels[l][i] =
+            dip_catalog_label(options->catalog, options->labels[l], row);
+    for (int a = 0; a < options->attribute_count; a++) {
+        dip_batch_attribute *out = &batch->attributes[a];
+        if (out->labels != NULL)
+            out->labels[i] = attribute_id(options, a, batch->epoch, row);
+        else
+            out->numbers[i] = dip_catalog_number(
+                options->catalog, options->attributes[a].column, row);
+    }
+}
+
 dip_status dip_row_fill(dip_row_worker *worker,
                         const dip_loader_options *options, dip_batch *batch,
                         int64_t i, dip_err *err)
 {
-    for (int l = 0; l < options->label_count; l++)
-        batch->labels[l][i] = dip_catalog_label(
-            options->catalog, options->labels[l], batch->rows[i]);
+    fill_labels(options, batch, i);
     dip_status st = DIP_OK;
     for (int s = 0; st == DIP_OK && s < options->text_count; s++)
         st = fill_text(worker, options, s, batch, i, err);

@@ -23,7 +23,8 @@ dip_status dip_row_worker_init(dip_row_worker *worker,
                                dip_err *err) DIP_MUST_CHECK;
 void dip_row_worker_clear(dip_row_worker *worker);
 
-/* Texts and labels of batch->rows[i]. Messages name the row's id. */
+/* Texts, labels and attributes of batch->rows[i]. Messages name the row's id.
+ */
 dip_status dip_row_fill(dip_row_worker *worker,
                         const dip_loader_options *options, dip_batch *batch,
                         int64_t i, dip_err *err) DIP_MUST_CHECK;

@@ -10,6 +10,7 @@ enum {
     DIP_STREAM_QUERY = 0x102,        /* (seed, epoch, row) */
     DIP_STREAM_DAMAGE = 0x103,       /* (seed, row, word) */
     DIP_STREAM_WORD_DROPOUT = 0x200, /* + source: (seed, epoch, row) */
+    DIP_STREAM_UNKNOWN = 0x400,      /* + attribute: (seed, epoch, row) */
 };
 
 #endif

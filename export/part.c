@@ -43,6 +43,10 @@ static bool has_inputs(const dip_part *part, const dip_model *model)
         return part->samples->text_count > 0;
     case DIP_PART_FIELDS:
         return part->samples->field_count > 0;
+    case DIP_PART_LABELS:
+        return part->samples->labels[part->field] != NULL;
+    case DIP_PART_NUMBERS:
+        return part->samples->numbers[part->field] != NULL;
     case DIP_PART_EMBEDDING:
         break;
     }
@@ -50,12 +54,13 @@ static bool has_inputs(const dip_part *part, const dip_model *model)
 }
 
 /* The number keeps names apart whose odd characters became the same. */
-static void name_head(dip_part *part, const dip_model *model)
+static void name_part(dip_part *part, const char *kind, int index,
+                      const char *name)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
-    (void)snprintf(part->name, sizeof part->name, "head_%d_%s", part->head,
-                   dip_model_head_name(model, part->head));
+    (void)snprintf(part->name, sizeof part->name, "%s_%d_%s", kind, index,
+                   name);
     for (char *c = part->name + strspn(part->name, plain); *c != '\0';
          c += strspn(c, plain))
         *c = '_';
@@ -65,19 +70,33 @@ int dip_part_list(dip_part parts[DIP_PARTS_MAX], const dip_model *model,
                   const dip_samples *samples)
 {
     const dip_part whole[] = {
-        {"image_encoder", DIP_PART_IMAGES, -1, samples},
-        {"text_encoder", DIP_PART_TEXTS, -1, samples},
-        {"fusion", DIP_PART_FIELDS, -1, samples},
+        {"image_encoder", DIP_PART_IMAGES, -1, -1, samples},
+        {"text_encoder", DIP_PART_TEXTS, -1, -1, samples},
+        {"fusion", DIP_PART_FIELDS, -1, -1, samples},
     };
     int count = 0;
     for (size_t i = 0; i < DIP_ARRAY_LEN(whole); i++) {
         if (has_inputs(&whole[i], model))
             parts[count++] = whole[i];
     }
+    for (int f = 0; f < dip_model_field_count(model); f++) {
+        dip_attribute_kind kind = dip_model_field_attribute(model, f);
+        dip_part part = {.input = kind == DIP_ATTRIBUTE_LABEL
+                                      ? DIP_PART_LABELS
+                                      : DIP_PART_NUMBERS,
+                         .head = -1,
+                         .field = f,
+                         .samples = samples};
+        name_part(&part, "field", f, dip_model_field_name(model, f));
+        if (kind != DIP_ATTRIBUTE_NONE && has_inputs(&part, model))
+            parts[count++] = part;
+    }
     for (int h = 0; h < dip_model_head_count(model); h++) {
-        dip_part part = {
-            .input = head_takes(model, h), .head = h, .samples = samples};
-        name_head(&part, model);
+        dip_part part = {.input = head_takes(model, h),
+                         .head = h,
+                         .field = -1,
+                         .samples = samples};
+        name_part(&part, "head", h, dip_model_head_name(model, h));
         if (has_inputs(&part, model))
             parts[count++] = part;
     }
@@ -114,6 +133,11 @@ dip_tensor *dip_part_compute(const dip_part *part, const dip_model *model,
         break;
     case DIP_PART_FIELDS:
         return fuse(part, model, inputs);
+    case DIP_PART_LABELS:
+    case DIP_PART_NUMBERS:
+        return dip_model_encode_attribute(model, part->field, inputs[0],
+                                          &(dip_tensor *){NULL})
+            .embedding;
     case DIP_PART_EMBEDDING:
         return dip_model_head_logits(model, part->head, inputs[0]);
     }
@@ -137,12 +161,21 @@ static bool is_of_head(const dip_part *part, const dip_model *model,
                     dip_model_head_name(model, part->head));
 }
 
+static bool is_of_field(const dip_part *part, const dip_model *model,
+                        const char *parameter)
+{
+    return part->field >= 0 && is_below(parameter, "fields") &&
+           is_below(parameter + strlen("fields."),
+                    dip_model_field_name(model, part->field));
+}
+
 /* A head over features brings the projection along: the model computes both at
  * once, though nothing uses the embedding then. */
 bool dip_part_needs(const dip_part *part, const dip_model *model,
                     const char *parameter)
 {
-    if (is_of_head(part, model, parameter))
+    if (is_of_head(part, model, parameter) ||
+        is_of_field(part, model, parameter))
         return true;
     switch (part->input) {
     case DIP_PART_IMAGES:
@@ -153,6 +186,8 @@ bool dip_part_needs(const dip_part *part, const dip_model *model,
                is_below(parameter, "text_projection");
     case DIP_PART_FIELDS:
         return is_below(parameter, "fusion");
+    case DIP_PART_LABELS:
+    case DIP_PART_NUMBERS:
     case DIP_PART_EMBEDDING:
         break;
     }
@@ -180,6 +215,12 @@ void dip_part_example(const dip_part *part, dip_tensor **inputs)
                                     (int64_t[]){rows, s->field_count, s->dim});
         inputs[1] =
             dip_tensor_full(1, DIP_BOOL, 2, (int64_t[]){rows, s->field_count});
+        return;
+    case DIP_PART_LABELS:
+        inputs[0] = dip_tensor_full(0, DIP_I64, 1, &rows);
+        return;
+    case DIP_PART_NUMBERS:
+        inputs[0] = dip_tensor_full(0.5, DIP_F32, 1, &rows);
         return;
     case DIP_PART_EMBEDDING:
         inputs[0] = dip_tensor_full(0.5, DIP_F32, 2, (int64_t[]){rows, s->dim});
@@ -223,6 +264,12 @@ static json_t *describe_inputs(const dip_part *part)
             describe_input("fields", "float32",
                            (int64_t[]){s->field_count, s->dim, 0}),
             describe_input("present", "bool", (int64_t[]){s->field_count, 0}));
+    case DIP_PART_LABELS:
+        return json_pack("[o]",
+                         describe_input("labels", "int64", (int64_t[]){0}));
+    case DIP_PART_NUMBERS:
+        return json_pack("[o]",
+                         describe_input("numbers", "float32", (int64_t[]){0}));
     case DIP_PART_EMBEDDING:
         break;
     }
@@ -241,6 +288,10 @@ json_t *dip_part_describe(const dip_part *part, const dip_model *model)
     if (json != NULL && part->head >= 0)
         (void)json_object_set_new(
             json, "label", json_string(dip_model_head_name(model, part->head)));
+    if (json != NULL && part->field >= 0)
+        (void)json_object_set_new(
+            json, "field",
+            json_string(dip_model_field_name(model, part->field)));
     if (json != NULL && part->input == DIP_PART_EMBEDDING)
         (void)json_object_set_new(
             json, "of",
@@ -329,10 +380,10 @@ static dip_status verify_fields(const check *c, dip_err *err)
     return st == DIP_OK ? pass(c, inputs, "some fields hidden", err) : st;
 }
 
-static dip_status verify_rows(const check *c, float *rows, int ndim,
-                              const int64_t *sizes, dip_err *err)
+static dip_status verify_rows(const check *c, void *rows, dip_dtype dtype,
+                              int ndim, const int64_t *sizes, dip_err *err)
 {
-    dip_tensor *input = dip_tensor_borrow(rows, DIP_F32, ndim, sizes);
+    dip_tensor *input = dip_tensor_borrow(rows, dtype, ndim, sizes);
     return pass(c, &input, "", err);
 }
 
@@ -342,16 +393,22 @@ static dip_status verify(const check *c, dip_err *err)
     switch (c->part->input) {
     case DIP_PART_IMAGES:
         return verify_rows(
-            c, s->images, 4,
+            c, s->images, DIP_F32, 4,
             (int64_t[]){s->rows, 3, s->image_size, s->image_size}, err);
     case DIP_PART_TEXTS:
         return verify_texts(c, err);
     case DIP_PART_FIELDS:
         return verify_fields(c, err);
+    case DIP_PART_LABELS:
+        return verify_rows(c, s->labels[c->part->field], DIP_I64, 1, &s->rows,
+                           err);
+    case DIP_PART_NUMBERS:
+        return verify_rows(c, s->numbers[c->part->field], DIP_F32, 1, &s->rows,
+                           err);
     case DIP_PART_EMBEDDING:
         break;
     }
-    return verify_rows(c, embedding_rows(c->part, c->model), 2,
+    return verify_rows(c, embedding_rows(c->part, c->model), DIP_F32, 2,
                        (int64_t[]){s->rows, s->dim}, err);
 }
 

@@ -2,6 +2,7 @@
  *
  *   image_encoder   images F32 [B, 3, S, S]                    -> [B, D]
  *   text_encoder    ids I64 [B, T], lengths I64 [B]            -> [B, D]
+ *   field_<i>_<name> labels I64 [B] or numbers F32 [B]         -> [B, D]
  *   fusion          fields F32 [B, F, D], present BOOL [B, F]  -> [B, D]
  *   head_<i>_<name> what the head takes                        -> [B, classes]
  *
@@ -18,7 +19,7 @@
 #include "export/samples.h"
 #include "models/model.h"
 
-#define DIP_PARTS_MAX     (3 + DIP_MODEL_HEADS_MAX)
+#define DIP_PARTS_MAX     (3 + DIP_FUSION_FIELDS_MAX + DIP_MODEL_HEADS_MAX)
 #define DIP_PART_NAME_MAX 64 /* the names of long labels are cut */
 
 typedef enum {
@@ -26,12 +27,15 @@ typedef enum {
     DIP_PART_TEXTS,
     DIP_PART_FIELDS,
     DIP_PART_EMBEDDING,
+    DIP_PART_LABELS,
+    DIP_PART_NUMBERS,
 } dip_part_input;
 
 typedef struct {
     char name[DIP_PART_NAME_MAX];
     dip_part_input input;
-    int head; /* of the model; -1: none */
+    int head;  /* of the model; -1: none */
+    int field; /* of the model, an attribute; -1: none */
     const dip_samples *samples;
 } dip_part;
 

@@ -65,10 +65,13 @@ static json_t *texts_json(const dip_preprocessing_text *texts, int count)
         json_t *json = json_object();
         if (texts[i].name != NULL)
             (void)json_object_set_new(json, "name", json_string(texts[i].name));
-        (void)json_object_set_new(json, "template",
-                                  texts[i].template != NULL
-                                      ? json_string(texts[i].template)
-                                      : json_null());
+        if (texts[i].attribute != NULL)
+            (void)json_object_update(json, (json_t *)texts[i].attribute);
+        else
+            (void)json_object_set_new(json, "template",
+                                      texts[i].template != NULL
+                                          ? json_string(texts[i].template)
+                                          : json_null());
         (void)json_array_append_new(list, json);
     }
     return list;

@@ -15,6 +15,8 @@
 typedef struct {
     const char *name;     /* field; NULL: the text of a query */
     const char *template; /* of its text; NULL: the photo, or judged queries */
+    /* A label or a number: what apps/fields.h keeps of it; else NULL. */
+    const json_t *attribute;
 } dip_preprocessing_text;
 
 typedef struct {

@@ -48,6 +48,19 @@ static bool make_images(dip_samples *s)
     return ok;
 }
 
+static bool make_attributes(dip_samples *s, const dip_model *model)
+{
+    bool ok = true;
+    for (int f = 0; f < s->field_count; f++) {
+        dip_attribute_kind kind = dip_model_field_attribute(model, f);
+        if (kind == DIP_ATTRIBUTE_LABEL)
+            s->labels[f] = room(&ok, s->rows, 1, 1, sizeof(int64_t));
+        else if (kind != DIP_ATTRIBUTE_NONE)
+            s->numbers[f] = room(&ok, s->rows, 1, 1, sizeof(float));
+    }
+    return ok;
+}
+
 static bool make_fields(dip_samples *s)
 {
     bool ok = true;
@@ -71,7 +84,8 @@ dip_status dip_samples_make(dip_samples *s, const dip_samples_options *options,
     if (s->field_count > 0)
         memcpy(s->field_text, options->field_text,
                (size_t)s->field_count * sizeof *s->field_text);
-    return make_texts(s) && make_images(s) && make_fields(s)
+    return make_texts(s) && make_images(s) && make_fields(s) &&
+                   make_attributes(s, model)
                ? DIP_OK
                : dip_no_memory(err);
 }
@@ -81,6 +95,10 @@ void dip_samples_free(dip_samples *s)
     for (int t = 0; t < s->text_count; t++) {
         free(s->ids[t]);
         free(s->lengths[t]);
+    }
+    for (int f = 0; f < s->field_count; f++) {
+        free(s->labels[f]);
+        free(s->numbers[f]);
     }
     free(s->images);
     free(s->has_image);
@@ -111,6 +129,14 @@ static void copy_batch(dip_samples *s, const dip_batch *batch, int64_t at,
                (size_t)(size * s->context) * sizeof(int64_t));
         memcpy(s->lengths[t] + at, batch->texts[t].lengths,
                (size_t)size * sizeof(int64_t));
+    }
+    for (int f = 0, a = 0; f < s->field_count; f++) {
+        if (s->labels[f] != NULL)
+            memcpy(s->labels[f] + at, batch->attributes[a++].labels,
+                   (size_t)size * sizeof(int64_t));
+        else if (s->numbers[f] != NULL)
+            memcpy(s->numbers[f] + at, batch->attributes[a++].numbers,
+                   (size_t)size * sizeof(float));
     }
 }
 
@@ -182,23 +208,47 @@ static dip_encoded encode_texts(const dip_samples *s, const dip_model *model,
     return dip_model_encode_text_field(model, id, length, false);
 }
 
+/* Sets field_present of the rows, too. */
+static dip_encoded encode_attribute(dip_samples *s, const dip_model *model,
+                                    int f, int64_t at, int64_t size)
+{
+    dip_tensor *present = NULL;
+    dip_tensor *values =
+        s->labels[f] != NULL
+            ? dip_tensor_borrow(s->labels[f] + at, DIP_I64, 1, &size)
+            : dip_tensor_borrow(s->numbers[f] + at, DIP_F32, 1, &size);
+    dip_encoded rows = dip_model_encode_attribute(model, f, values, &present);
+    for (int64_t i = 0; i < size; i++)
+        dip_tensor_read(dip_t_select(present, 0, i), DIP_U8,
+                        s->field_present + (at + i) * s->field_count + f, 1);
+    return rows;
+}
+
+/* A photo or a text. */
+static dip_encoded encode_source(dip_samples *s, const dip_model *model, int f,
+                                 int64_t at, int64_t size)
+{
+    int t = s->field_text[f];
+    for (int64_t i = at; i < at + size; i++)
+        s->field_present[i * s->field_count + f] = t == DIP_SAMPLES_IMAGE
+                                                       ? s->has_image[i] != 0
+                                                       : s->lengths[t][i] > 0;
+    return t == DIP_SAMPLES_IMAGE
+               ? encode_photos(s, model, at, size)
+               : encode_texts(s, model, s->ids[t], s->lengths[t], at, size);
+}
+
 static void encode_fields(dip_samples *s, const dip_model *model, int64_t at,
                           int64_t size)
 {
     dip_encoded fields[DIP_FUSION_FIELDS_MAX] = {0};
     int64_t count = s->field_count;
     for (int f = 0; f < count; f++) {
-        int t = s->field_text[f];
-        fields[f] =
-            t == DIP_SAMPLES_IMAGE
-                ? encode_photos(s, model, at, size)
-                : encode_texts(s, model, s->ids[t], s->lengths[t], at, size);
+        fields[f] = s->field_text[f] >= DIP_SAMPLES_SOURCES_MAX
+                        ? encode_attribute(s, model, f, at, size)
+                        : encode_source(s, model, f, at, size);
         scatter(s->field_rows + (at * count + f) * s->dim, count,
                 fields[f].embedding, size, s->dim);
-        for (int64_t i = at; i < at + size; i++)
-            s->field_present[i * count + f] = t == DIP_SAMPLES_IMAGE
-                                                  ? s->has_image[i] != 0
-                                                  : s->lengths[t][i] > 0;
     }
     dip_tensor *present = dip_tensor_borrow(
         s->field_present + at * count, DIP_BOOL, 2, (int64_t[]){size, count});

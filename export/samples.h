@@ -14,14 +14,17 @@
 
 /* Stands for the photo where a text source is expected. */
 #define DIP_SAMPLES_IMAGE (-1)
+/* Stands for the attribute that is the model's field `f`. */
+#define DIP_SAMPLES_ATTRIBUTE(f) (DIP_SAMPLES_SOURCES_MAX + (f))
 
 typedef struct {
     int64_t rows;          /* N, at least 1 */
     int64_t image_size;    /* S; 0: no photos */
     int64_t context;       /* most tokens of a text */
     int text_count;        /* sources; 0: no texts */
-    const int *field_text; /* [fields of the model] source of each field or
-                              DIP_SAMPLES_IMAGE; copied */
+    const int *field_text; /* [fields of the model] source of each field,
+                              DIP_SAMPLES_IMAGE or DIP_SAMPLES_ATTRIBUTE();
+                              copied */
 } dip_samples_options;
 
 /* N rows; F fields of the model, D its embed_dim. */
@@ -33,6 +36,10 @@ typedef struct {
     uint8_t *has_image; /* [N] */
     int64_t *ids[DIP_SAMPLES_SOURCES_MAX];     /* [N, context], 0 = padding */
     int64_t *lengths[DIP_SAMPLES_SOURCES_MAX]; /* [N] */
+    /* By field, where that is a label or a number; as models/attribute.h takes
+     * them. */
+    int64_t *labels[DIP_FUSION_FIELDS_MAX]; /* [N] */
+    float *numbers[DIP_FUSION_FIELDS_MAX];  /* [N] */
     /* The texts that are encoded alone: row i has its first text that is not
      * empty, from source i modulo the number of sources on. */
     int64_t *text_ids;     /* [N, context]; NULL: no texts */

@@ -52,6 +52,12 @@ static dip_status check_fields(const dip_model_config *c, dip_err *err)
             if (strcmp(c->fields[i], c->fields[j]) == 0)
                 return dip_fail(err, DIP_ECONFIG, "fields: '%s' stands twice",
                                 c->fields[i]);
+        if (c->attributes[i].kind != DIP_ATTRIBUTE_NONE &&
+            strchr(c->fields[i], '.'))
+            return dip_fail(err, DIP_ECONFIG,
+                            "fields.%s: the name of an attribute has no dots",
+                            c->fields[i]);
+        st = dip_attribute_options_check(&c->attributes[i], c->fields[i], err);
     }
     return st;
 }
@@ -59,7 +65,8 @@ static dip_status check_fields(const dip_model_config *c, dip_err *err)
 static bool has_text_field(const dip_model_config *c)
 {
     for (int i = 0; i < c->field_count; i++)
-        if (strcmp(c->fields[i], "image") != 0)
+        if (strcmp(c->fields[i], "image") != 0 &&
+            c->attributes[i].kind == DIP_ATTRIBUTE_NONE)
             return true;
     return false;
 }
@@ -118,9 +125,12 @@ dip_fusion_fields dip_model_config_fields(const dip_model_config *config)
     dip_fusion_fields fields = {.count = config->field_count,
                                 .dim = config->embed_dim};
     for (int i = 0; i < config->field_count; i++)
-        fields.modality[i] = dip_option_is(config->fields[i], "image")
-                                 ? DIP_MODALITY_IMAGE
-                                 : DIP_MODALITY_TEXT;
+        if (config->attributes[i].kind != DIP_ATTRIBUTE_NONE)
+            fields.modality[i] = DIP_MODALITY_ATTRIBUTE;
+        else
+            fields.modality[i] = dip_option_is(config->fields[i], "image")
+                                     ? DIP_MODALITY_IMAGE
+                                     : DIP_MODALITY_TEXT;
     return fields;
 }
 

@@ -30,6 +30,8 @@ struct dip_model {
     int64_t embed_dim;
     dip_similarity similarity;
     char *fields[DIP_FUSION_FIELDS_MAX];
+    dip_attribute_kind kinds[DIP_FUSION_FIELDS_MAX];
+    dip_attribute *attributes[DIP_FUSION_FIELDS_MAX]; /* NULL: none */
     int field_count;
     dip_fusion *fusion; /* NULL without fields */
     head heads[DIP_MODEL_HEADS_MAX];
@@ -93,6 +95,22 @@ static void build_heads(dip_model *model, const dip_model_config *config,
     }
 }
 
+static dip_status build_attributes(dip_model *model, const dip_model_config *c,
+                                   const dip_maker *root, dip_err *err)
+{
+    dip_maker fields = dip_maker_in(root, "fields");
+    dip_status st = DIP_OK;
+    for (int i = 0; i < c->field_count && st == DIP_OK; i++) {
+        model->kinds[i] = c->attributes[i].kind;
+        if (model->kinds[i] == DIP_ATTRIBUTE_NONE)
+            continue;
+        dip_maker maker = dip_maker_in(&fields, "%s", c->fields[i]);
+        st = dip_attribute_create(&model->attributes[i], &c->attributes[i],
+                                  c->embed_dim, &maker, err);
+    }
+    return st;
+}
+
 static dip_status build_parts(dip_model *model, const dip_model_config *c,
                               const dip_maker *root, dip_err *err)
 {
@@ -110,7 +128,8 @@ static dip_status build_parts(dip_model *model, const dip_model_config *c,
     model->text_projection =
         make_projection(root, "text_projection", &c->text_projection,
                         model->text->features, c->embed_dim);
-    if (c->field_count > 0) {
+    st = build_attributes(model, c, root, err);
+    if (st == DIP_OK && c->field_count > 0) {
         dip_maker fusion = dip_maker_in(root, "fusion");
         dip_fusion_fields fields = dip_model_config_fields(c);
         fields.token_features[DIP_MODALITY_IMAGE] =
@@ -172,8 +191,10 @@ void dip_model_free(dip_model *model)
     dip_image_tower_free(model->image);
     dip_text_tower_free(model->text);
     dip_fusion_free(model->fusion);
-    for (int i = 0; i < DIP_FUSION_FIELDS_MAX; i++)
+    for (int i = 0; i < DIP_FUSION_FIELDS_MAX; i++) {
         free(model->fields[i]);
+        dip_attribute_free(model->attributes[i]);
+    }
     for (int i = 0; i < DIP_MODEL_HEADS_MAX; i++)
         free(model->heads[i].name);
     dip_params_free(model->params);
@@ -208,6 +229,11 @@ const char *dip_model_field_name(const dip_model *model, int i)
 bool dip_model_field_is_image(const dip_model *model, int i)
 {
     return strcmp(model->fields[i], "image") == 0;
+}
+
+dip_attribute_kind dip_model_field_attribute(const dip_model *model, int i)
+{
+    return model->kinds[i];
 }
 
 int dip_model_head_count(const dip_model *model)
@@ -324,6 +350,20 @@ dip_encoded dip_model_encode_text_field(const dip_model *model,
 {
     return encode_text(model, ids, lengths, dip_model_fuses_tokens(model),
                        training);
+}
+
+dip_encoded dip_model_encode_attribute(const dip_model *model, int i,
+                                       const dip_tensor *values,
+                                       dip_tensor **present)
+{
+    dip_encoded out = {0};
+    dip_scope_open();
+    dip_tensor *x =
+        dip_attribute_forward(model->attributes[i], values, present);
+    *present = dip_tensor_return(*present);
+    out.embedding = dip_tensor_return(embed(model, x));
+    dip_scope_close();
+    return out;
 }
 
 dip_tensor *dip_model_fuse(const dip_model *model, const dip_encoded *fields,

@@ -1,9 +1,9 @@
-/* The model: image tower, text tower, projections into one space, fusion of a
- * product's fields, temperature, and classification heads.
+/* The model: image tower, text tower, projections into one space, attributes,
+ * fusion of a product's fields, temperature, and classification heads.
  *
  * Parameters are named image.*, text.*, image_projection.*, text_projection.*,
- * fusion.*, heads.<name>.*, logit_scale. One text tower serves all text fields
- * and the queries.
+ * fields.<name>.*, fusion.*, heads.<name>.*, logit_scale. One text tower serves
+ * all text fields and the queries.
  *
  * Functions from dip_model_encode_image() on follow tensor/tensor.h: results in
  * the open scope, failures stick. They read no size of the batch unless
@@ -16,6 +16,7 @@
 
 #include "base/similarity.h"
 #include "base/status.h"
+#include "models/attribute.h"
 #include "models/fusion.h"
 #include "models/tower.h"
 #include "tensor/params.h"
@@ -62,9 +63,11 @@ typedef struct {
     int64_t embed_dim; /* D; 0 = 512 */
     dip_projection_options image_projection, text_projection;
     dip_fusion_options fusion;
-    /* The product's fields: "image" or the name of a text field; none = no
+    /* The product's fields: "image", the name of a text field, or, where the
+     * options beside it say so, of an attribute (then without dots); none = no
      * fusion. */
     const char *fields[DIP_FUSION_FIELDS_MAX];
+    dip_attribute_options attributes[DIP_FUSION_FIELDS_MAX];
     int field_count;
     dip_similarity similarity;
     /* Start of 1 / scale. Cosine: 0 = .07, within [.01, 1]; Euclidean: 0 = 1,
@@ -102,6 +105,8 @@ int dip_model_field_count(const dip_model *model);
 const char *dip_model_field_name(const dip_model *model, int i);
 /* True for the field "image". */
 bool dip_model_field_is_image(const dip_model *model, int i);
+/* NONE for the photo and for texts. */
+dip_attribute_kind dip_model_field_attribute(const dip_model *model, int i);
 int dip_model_head_count(const dip_model *model);
 const char *dip_model_head_name(const dip_model *model, int i);
 dip_head_input dip_model_head_input(const dip_model *model, int i);
@@ -125,6 +130,13 @@ dip_encoded dip_model_encode_text_field(const dip_model *model,
                                         bool training);
 /* Whether dip_model_fuse() needs tokens beside the embeddings. */
 bool dip_model_fuses_tokens(const dip_model *model);
+
+/* The embedding of field `i`, an attribute, of values as
+ * dip_attribute_forward() takes them; *present gets BOOL [B]. It has no
+ * features. */
+dip_encoded dip_model_encode_attribute(const dip_model *model, int i,
+                                       const dip_tensor *values,
+                                       dip_tensor **present);
 
 /* As dip_fusion_forward(); `fields` in the order of the config. An error when
  * the model has no fields. */

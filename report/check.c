@@ -223,6 +223,20 @@ static dip_status check_matching(const json_t *matching, dip_err *err)
     return check_members(matching, members, DIP_ARRAY_LEN(members), err);
 }
 
+/* ---- fields -------------------------------------------------------------- */
+
+static dip_status check_attribute(const json_t *field, dip_err *err)
+{
+    static const member members[] = {
+        {"rows", COUNT}, {"missing", COUNT}, {"unknown", COUNT}};
+    return check_members(field, members, DIP_ARRAY_LEN(members), err);
+}
+
+static dip_status check_attributes(const json_t *fields, dip_err *err)
+{
+    return check_each(fields, check_attribute, err);
+}
+
 /* ---- all ----------------------------------------------------------------- */
 
 static dip_status check_schema(const json_t *report, dip_err *err)
@@ -246,7 +260,8 @@ dip_status dip_report_check(const json_t *report, dip_err *err)
         checker check;
     } parts[] = {{"run", check_run},          {"data", check_data},
                  {"retrieval", check_tasks},  {"classification", check_labels},
-                 {"zero_shot", check_labels}, {"matching", check_matching}};
+                 {"zero_shot", check_labels}, {"matching", check_matching},
+                 {"fields", check_attributes}};
     dip_status st = check_schema(report, err);
     for (size_t i = 0; i < DIP_ARRAY_LEN(parts) && st == DIP_OK; i++)
         st = check_object(report, parts[i].key, parts[i].check, err);

@@ -317,6 +317,29 @@ static void add_matching(dip_str *out, const json_t *report)
     add_table(out, "task", matching, DIP_ARRAY_LEN(matching), &rows, 1);
 }
 
+/* ---- fields -------------------------------------------------------------- */
+
+static const dip_report_column attributes[] = {
+    {"rows", "rows", DIP_REPORT_COUNT},
+    {"missing", "missing", DIP_REPORT_COUNT},
+    {"unknown", "unknown", DIP_REPORT_COUNT},
+};
+
+static dip_status add_attributes(dip_str *out, const json_t *report,
+                                 dip_err *err)
+{
+    dip_report_rows fields;
+    dip_status st =
+        dip_report_members(&fields, json_object_get(report, "fields"), err);
+    if (st == DIP_OK && fields.count > 0) {
+        dip_str_add(out, "## Labels and numbers of the products\n\n");
+        add_table(out, "field", attributes, DIP_ARRAY_LEN(attributes), &fields,
+                  SIZE_MAX);
+    }
+    free(fields.items);
+    return st;
+}
+
 /* ---- all ----------------------------------------------------------------- */
 
 /* Parts end with an empty line; the text with one line end. */
@@ -341,6 +364,8 @@ dip_status dip_report_markdown(dip_str *out, const json_t *report, dip_err *err)
                         err);
     if (st == DIP_OK)
         add_matching(out, report);
+    if (st == DIP_OK)
+        st = add_attributes(out, report, err);
     end_text(out);
     return st == DIP_OK ? dip_str_status(out, err) : st;
 }

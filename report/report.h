@@ -37,7 +37,8 @@ json_t *dip_report_matching(const dip_matching *matching);
 
 /* Appends the whole report: run and data, a table of the retrieval tasks (with
  * what each field alone gives and the paired intervals), of classification
- * and zero-shot (averages, then the classes), of matching. `report` is checked
+ * and zero-shot (averages, then the classes), of matching, and what is known of
+ * the fields that are labels or numbers. `report` is checked
  * as untrusted input: DIP_EFORMAT names the key, and *out is as it was. */
 dip_status dip_report_markdown(dip_str *out, const json_t *report,
                                dip_err *err) DIP_MUST_CHECK;

@@ -279,6 +279,27 @@ static dip_status add_matching(dip_str *out, const json_t *report, int width,
                      width, err);
 }
 
+/* ---- fields -------------------------------------------------------------- */
+
+static const dip_report_column attributes[] = {
+    {"rows", "rows", DIP_REPORT_COUNT},
+    {"missing", "missing", DIP_REPORT_COUNT},
+    {"unknown", "unknown", DIP_REPORT_COUNT},
+};
+
+static dip_status add_attributes(dip_str *out, const json_t *report, int width,
+                                 dip_err *err)
+{
+    dip_report_rows fields;
+    dip_status st =
+        dip_report_members(&fields, json_object_get(report, "fields"), err);
+    if (st == DIP_OK)
+        st = add_table(out, "field", attributes, DIP_ARRAY_LEN(attributes),
+                       &fields, width, err);
+    free(fields.items);
+    return st;
+}
+
 /* ---- all ----------------------------------------------------------------- */
 
 dip_status dip_report_text(dip_str *out, const json_t *report, int width,
@@ -296,5 +317,7 @@ dip_status dip_report_text(dip_str *out, const json_t *report, int width,
             add_labels(out, report, "zero_shot", "zero-shot label", width, err);
     if (st == DIP_OK)
         st = add_matching(out, report, width, err);
+    if (st == DIP_OK)
+        st = add_attributes(out, report, width, err);
     return st == DIP_OK ? dip_str_status(out, err) : st;
 }

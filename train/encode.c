@@ -79,6 +79,34 @@ static void encode_texts(dip_encoded_batch *out, const dip_model *model,
     }
 }
 
+const dip_batch_attribute *dip_batch_attribute_of(const dip_model *model,
+                                                  const dip_batch *batch, int f)
+{
+    int before = 0;
+    for (int i = 0; i < f; i++)
+        before += dip_model_field_attribute(model, i) != DIP_ATTRIBUTE_NONE;
+    return &batch->attributes[before];
+}
+
+static void encode_attributes(dip_encoded_batch *out, const dip_model *model,
+                              const dip_batch *batch, dip_device device)
+{
+    for (int f = 0; f < dip_model_field_count(model); f++) {
+        if (dip_model_field_attribute(model, f) == DIP_ATTRIBUTE_NONE)
+            continue;
+        const dip_batch_attribute *attribute =
+            dip_batch_attribute_of(model, batch, f);
+        dip_tensor *values =
+            attribute->labels != NULL
+                ? dip_tensor_borrow(attribute->labels, DIP_I64, 1, &batch->size)
+                : dip_tensor_borrow(attribute->numbers, DIP_F32, 1,
+                                    &batch->size);
+        out->attributes[f] = dip_model_encode_attribute(
+            model, f, dip_t_to_device(values, device),
+            &out->attribute_present[f]);
+    }
+}
+
 dip_encoded_batch dip_encode_batch(const dip_model *model,
                                    const dip_batch *batch, int text_count,
                                    const dip_encode_options *options)
@@ -87,11 +115,14 @@ dip_encoded_batch dip_encode_batch(const dip_model *model,
     if (options->image && batch->images != NULL)
         encode_image(&out, model, batch, options);
     encode_texts(&out, model, batch, text_count, options);
+    encode_attributes(&out, model, batch, options->device);
     return out;
 }
 
 dip_encoded dip_encoded_source(const dip_encoded_batch *encoded, int source)
 {
+    if (source >= DIP_SOURCES_MAX)
+        return encoded->attributes[source - DIP_SOURCES_MAX];
     return source == DIP_SOURCE_IMAGE ? encoded->image : encoded->texts[source];
 }
 
@@ -102,6 +133,8 @@ dip_tensor *dip_encoded_embedding(const dip_encoded_batch *encoded, int source)
 
 dip_tensor *dip_encoded_present(const dip_encoded_batch *encoded, int source)
 {
+    if (source >= DIP_SOURCES_MAX)
+        return encoded->attribute_present[source - DIP_SOURCES_MAX];
     return source == DIP_SOURCE_IMAGE ? encoded->image_present
                                       : encoded->text_present[source];
 }

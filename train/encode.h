@@ -11,8 +11,10 @@
 
 #define DIP_SOURCES_MAX 32
 
-/* Stands for the photo where a text source's index is expected. */
-#define DIP_SOURCE_IMAGE (-1)
+/* Stands for the photo where a text source's index is expected; and for the
+ * attribute that is the model's field `f`. */
+#define DIP_SOURCE_IMAGE        (-1)
+#define DIP_SOURCE_ATTRIBUTE(f) (DIP_SOURCES_MAX + (f))
 
 /* B rows, D the model's embed_dim. Present: BOOL [B]; an absent photo or an
  * empty text is zeros. NULL where it was not asked for. */
@@ -21,6 +23,9 @@ typedef struct {
     dip_tensor *image_present;
     dip_encoded texts[DIP_SOURCES_MAX];
     dip_tensor *text_present[DIP_SOURCES_MAX];
+    /* By the model's fields. */
+    dip_encoded attributes[DIP_FUSION_FIELDS_MAX];
+    dip_tensor *attribute_present[DIP_FUSION_FIELDS_MAX];
 } dip_encoded_batch;
 
 /* What to encode. */
@@ -34,15 +39,20 @@ typedef struct {
 } dip_encode_options;
 
 /* Follows tensor/tensor.h: results in the open scope, failures stick. The
- * texts go through the tower together, cut to the longest of the batch. Tokens
+ * texts go through the tower together, cut to the longest of the batch. A
+ * batch has the attributes of the model in the order of its fields. Tokens
  * come along where the model's fusion reads them; they live as long as the
  * batch, never for a whole split. */
 dip_encoded_batch dip_encode_batch(const dip_model *model,
                                    const dip_batch *batch, int text_count,
                                    const dip_encode_options *options);
 
-/* All, the embedding, and the presence of a source (an index or
- * DIP_SOURCE_IMAGE). */
+/* The attribute of a batch that is the model's field `f`. */
+const dip_batch_attribute *
+dip_batch_attribute_of(const dip_model *model, const dip_batch *batch, int f);
+
+/* All, the embedding, and the presence of a source (an index,
+ * DIP_SOURCE_IMAGE or DIP_SOURCE_ATTRIBUTE()). */
 dip_encoded dip_encoded_source(const dip_encoded_batch *encoded, int source);
 dip_tensor *dip_encoded_embedding(const dip_encoded_batch *encoded, int source);
 dip_tensor *dip_encoded_present(const dip_encoded_batch *encoded, int source);

@@ -52,8 +52,12 @@ dip_tensor *dip_retrieval_product(const dip_model *model,
     return dip_model_fuse(model, parts, mask, training);
 }
 
-static bool is_there(const dip_batch *batch, int source, int64_t i)
+static bool is_there(const dip_model *model, const dip_batch *batch, int source,
+                     int64_t i)
 {
+    if (source >= DIP_SOURCES_MAX)
+        return dip_batch_attribute_present(
+            dip_batch_attribute_of(model, batch, source - DIP_SOURCES_MAX), i);
     return source == DIP_SOURCE_IMAGE ? batch->present[i] != 0
                                       : batch->texts[source].lengths[i] > 0;
 }
@@ -71,7 +75,7 @@ static void draw_kept_row(uint8_t *cells, const dip_retrieval *r,
             continue;
         bool hide = dip_rng_uniform(&rng) < r->field_dropout;
         cells[f] = !hide;
-        if (is_there(batch, r->field_text[f], i)) {
+        if (is_there(r->model, batch, r->field_text[f], i)) {
             there++;
             hidden += hide;
         }
@@ -163,7 +167,7 @@ dip_tensor *dip_retrieval_head_input(const dip_model *model, int h,
     for (int f = 0; f < DIP_FUSION_FIELDS_MAX; f++)
         all[f] = true;
     for (int f = dip_model_field_count(model) - 1; f >= 0; f--) {
-        if (field_text[f] != DIP_SOURCE_IMAGE)
+        if (field_text[f] >= 0 && field_text[f] < DIP_SOURCES_MAX)
             text = field_text[f];
     }
     switch (dip_model_head_input(model, h)) {

@@ -30,7 +30,7 @@ typedef struct {
     const dip_retrieval_task *tasks;
     int task_count;
     int text_count;             /* sources of a batch */
-    const int *field_text;      /* [model fields] source or DIP_SOURCE_IMAGE */
+    const int *field_text;      /* [model fields] source of train/encode.h */
     const double *head_weights; /* [heads]; head i reads label i of a batch */
     const dip_loss_kind *loss;
     dip_loss_options loss_options;

@@ -39,8 +39,10 @@ static dip_tokenizer *make_tokenizer(void)
 static json_t *make_preprocessing(const dip_tokenizer *tokenizer)
 {
     static const dip_preprocessing_text fields[] = {
-        {"image", NULL}, {"title", "title"}, {"brand", "by {brand}"}};
-    static const dip_preprocessing_text queries[] = {{NULL, "{colour}"}};
+        {"image", NULL, NULL},
+        {"title", "title", NULL},
+        {"brand", "by {brand}", NULL}};
+    static const dip_preprocessing_text queries[] = {{NULL, "{colour}", NULL}};
     dip_transform transform = dip_transform_defaults();
     transform.size = SIDE;
     transform.mean[0] = 0.1f;
