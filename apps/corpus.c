@@ -381,7 +381,9 @@ dip_status dip_corpus_loader(dip_loader **out, const dip_corpus *c,
     o.batch_size = train ? s->batch_size : s->eval_batch_size;
     o.shuffle = o.drop_last = o.train = train;
     o.seed = s->seed;
-    o.image_column = c->image_column;
+    bool has_features =
+        c->features != NULL && c->features->image.values != NULL;
+    o.image_column = has_features ? -1 : c->image_column;
     o.transform = s->transform;
     o.keep_orientation = !s->exif;
     o.max_pixels = s->max_pixels;

@@ -14,6 +14,7 @@
 #include "data/relevance.h"
 #include "data/row_text.h"
 #include "data/tokenizer.h"
+#include "train/features.h"
 
 typedef struct {
     const dip_settings *settings; /* borrowed */
@@ -31,6 +32,8 @@ typedef struct {
     dip_attribute_source attributes[DIP_FUSION_FIELDS_MAX];
     int attribute_count;
     const dip_tokenizer *tokenizer; /* borrowed */
+    /* Loaders do not read photos whose features are here; borrowed or NULL. */
+    const dip_features *features;
     dip_text_source sources[DIP_SOURCES_MAX];
     /* Of all loaders: a validation reads while the training's loader reads
      * ahead. */

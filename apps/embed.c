@@ -100,7 +100,8 @@ static dip_status embed_batch(dip_embedded *e, const dip_embed_job *job,
                               const dip_batch *batch, int64_t at, dip_err *err)
 {
     const dip_settings *s = job->settings;
-    dip_encode_options options = {.image = batch->images != NULL,
+    dip_encode_options options = {.image = true,
+                                  .features = job->corpus->features,
                                   .image_size = s->transform.size,
                                   .device = job->device,
                                   .channels_last = s->loop.channels_last};
@@ -110,7 +111,7 @@ static dip_status embed_batch(dip_embedded *e, const dip_embed_job *job,
     bool before = dip_tensor_set_autocast(job->device, job->bf16);
     dip_encoded_batch encoded =
         dip_encode_batch(job->model, batch, s->text_count, &options);
-    if (batch->images != NULL)
+    if (encoded.image.embedding != NULL)
         read_matrix(&e->image, e, at, batch->size, encoded.image.embedding,
                     encoded.image_present);
     for (int i = 0; i < s->text_count; i++)

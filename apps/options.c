@@ -293,6 +293,11 @@ static const dip_option options[] = {
     BOOL("train.ema.warmup", "true",
          "The decay climbs to its value as 1 - n^(-2/3) at update n, so that "
          "the average suits short runs, too."),
+    TEXT("train.feature_cache", "auto",
+         "Features of a tower that is frozen as a whole are computed once per "
+         "row, unless augmentation, word dropout or judged queries change what "
+         "it sees, and kept in this folder for further runs. auto: in the "
+         "user's cache folder; off: the tower runs in every epoch."),
     FLOAT("train.field_dropout", "0", 0, .99,
           "Probability to hide a field from the fusion, never all of them."),
     ENUM("train.precision", "auto", "auto|fp32|bf16",

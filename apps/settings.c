@@ -516,6 +516,7 @@ static void read_train(dip_settings *s)
     s->keep_last = dip_config_int(c, "train.keep_last");
     s->log_every = dip_config_int(c, "train.log_every");
     s->metric = dip_config_string(c, "train.metric");
+    s->feature_cache = dip_config_string(c, "train.feature_cache");
 }
 
 static void read_matching(dip_settings *s)

@@ -100,6 +100,7 @@ typedef struct {
     int precision; /* position among auto, fp32, bf16 */
     int device;    /* auto, cpu, cuda */
     const char *metric;
+    const char *feature_cache; /* auto, off or a folder */
 
     const int64_t *cutoffs;
     size_t cutoff_count;

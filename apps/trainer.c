@@ -7,6 +7,7 @@
 
 #include "apps/corpus.h"
 #include "apps/evaluate.h"
+#include "apps/feature_cache.h"
 #include "apps/fields.h"
 #include "apps/run_dir.h"
 #include "base/file.h"
@@ -32,6 +33,7 @@ typedef struct {
     json_t *fields;
     dip_model *model;
     dip_loader *loader;
+    dip_features features; /* of frozen towers */
     dip_retrieval_task tasks[DIP_RETRIEVAL_TASKS_MAX];
     dip_retrieval recipe;
     dip_loop_options loop_options;
@@ -55,6 +57,7 @@ static void end(trainer *t)
     if (t->loader != NULL)
         dip_corpus_warn_skipped(t->loader, DIP_SPLIT_TRAIN);
     dip_loader_free(t->loader);
+    dip_feature_cache_free(&t->features);
     dip_model_free(t->model);
     json_decref(t->labels);
     json_decref(t->fields);
@@ -430,6 +433,26 @@ static dip_status make_loop(trainer *t, dip_err *err)
                            t->resume_from, err);
 }
 
+/* The weights are those to train with now, also of a resumed run. The loader
+ * is made anew, since it need not read photos of which there are features. */
+static dip_status prepare_features(trainer *t, dip_err *err)
+{
+    const dip_embed_job job = {.settings = t->settings,
+                               .corpus = t->corpus,
+                               .model = t->model,
+                               .device = t->loop_options.device,
+                               .bf16 = t->loop_options.bf16,
+                               .quiet = t->options->quiet};
+    dip_status st = dip_feature_cache_prepare(&t->features, &job,
+                                              dip_model_params(t->model), err);
+    if (st != DIP_OK)
+        return st;
+    t->corpus->features = &t->features;
+    t->recipe.features = &t->features;
+    dip_loader_free(t->loader);
+    return dip_corpus_loader(&t->loader, t->corpus, DIP_SPLIT_TRAIN, true, err);
+}
+
 static dip_status run_loop(trainer *t, dip_err *err)
 {
     t->progress = dip_progress_start(
@@ -462,7 +485,9 @@ dip_status dip_trainer_run(const dip_settings *settings,
         st = make_loop(&t, err);
     if (st == DIP_OK && options->resume)
         st = dip_run_check_config(options->dir, settings, err);
-    if (st == DIP_OK) /* the first that writes */
+    if (st == DIP_OK)
+        st = prepare_features(&t, err);
+    if (st == DIP_OK) /* the first that writes into the run directory */
         st = open_logs(&t, err);
     if (st == DIP_OK)
         st = run_loop(&t, err);

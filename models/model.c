@@ -280,22 +280,28 @@ bool dip_model_fuses_tokens(const dip_model *model)
     return model->fusion && model->fusion->kind->reads_tokens;
 }
 
+dip_encoded dip_model_project_image(const dip_model *model,
+                                    const dip_tensor *features, bool training)
+{
+    dip_encoded out = {.features = dip_tensor_alias(features)};
+    dip_scope_open();
+    out.embedding = dip_tensor_return(
+        embed(model, project(&model->image_projection, features, training)));
+    dip_scope_close();
+    return out;
+}
+
 static dip_encoded encode_image(const dip_model *model,
                                 const dip_tensor *images, bool tokens,
                                 bool training)
 {
-    dip_encoded out = {0};
-    dip_scope_open();
-    out.features =
-        tokens ? dip_image_tower_forward_tokens(model->image, images,
-                                                &out.tokens, training)
+    dip_tokens found = {0};
+    dip_tensor *features =
+        tokens ? dip_image_tower_forward_tokens(model->image, images, &found,
+                                                training)
                : dip_image_tower_forward(model->image, images, training);
-    out.embedding = dip_tensor_return(embed(
-        model, project(&model->image_projection, out.features, training)));
-    out.features = dip_tensor_return(out.features);
-    if (tokens)
-        out.tokens.rows = dip_tensor_return(out.tokens.rows);
-    dip_scope_close();
+    dip_encoded out = dip_model_project_image(model, features, training);
+    out.tokens = found;
     return out;
 }
 
@@ -312,28 +318,34 @@ dip_encoded dip_model_encode_image_field(const dip_model *model,
     return encode_image(model, images, dip_model_fuses_tokens(model), training);
 }
 
-static dip_encoded encode_text(const dip_model *model, const dip_tensor *ids,
-                               const dip_tensor *lengths, bool tokens,
-                               bool training)
+dip_encoded dip_model_project_text(const dip_model *model,
+                                   const dip_tensor *features,
+                                   const dip_tensor *lengths, bool training)
 {
-    dip_encoded out = {0};
+    dip_encoded out = {.features = dip_tensor_alias(features)};
     dip_scope_open();
-    out.features =
-        tokens ? dip_text_tower_forward_tokens(model->text, ids, lengths,
-                                               &out.tokens, training)
-               : dip_text_tower_forward(model->text, ids, lengths, training);
-    dip_tensor *x = project(&model->text_projection, out.features, training);
+    dip_tensor *x = project(&model->text_projection, features, training);
     /* The hidden layer of an MLP has biases: an empty text must not get a
      * direction from them. */
     dip_tensor *empty = dip_t_logical_not(dip_t_gt_scalar(lengths, 0.0));
     x = dip_t_masked_fill(x, dip_t_unsqueeze(empty, 1), 0.0);
     out.embedding = dip_tensor_return(embed(model, x));
-    out.features = dip_tensor_return(out.features);
-    if (tokens) {
-        out.tokens.rows = dip_tensor_return(out.tokens.rows);
-        out.tokens.mask = dip_tensor_return(out.tokens.mask);
-    }
     dip_scope_close();
+    return out;
+}
+
+static dip_encoded encode_text(const dip_model *model, const dip_tensor *ids,
+                               const dip_tensor *lengths, bool tokens,
+                               bool training)
+{
+    dip_tokens found = {0};
+    dip_tensor *features =
+        tokens ? dip_text_tower_forward_tokens(model->text, ids, lengths,
+                                               &found, training)
+               : dip_text_tower_forward(model->text, ids, lengths, training);
+    dip_encoded out =
+        dip_model_project_text(model, features, lengths, training);
+    out.tokens = found;
     return out;
 }
 

@@ -138,6 +138,13 @@ dip_encoded dip_model_encode_attribute(const dip_model *model, int i,
                                        const dip_tensor *values,
                                        dip_tensor **present);
 
+/* The same from features [B, F] that a tower gave before. */
+dip_encoded dip_model_project_image(const dip_model *model,
+                                    const dip_tensor *features, bool training);
+dip_encoded dip_model_project_text(const dip_model *model,
+                                   const dip_tensor *features,
+                                   const dip_tensor *lengths, bool training);
+
 /* As dip_fusion_forward(); `fields` in the order of the config. An error when
  * the model has no fields. */
 dip_tensor *dip_model_fuse(const dip_model *model, const dip_encoded *fields,

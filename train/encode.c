@@ -21,6 +21,33 @@ static void encode_image(dip_encoded_batch *out, const dip_model *model,
     out->image = dip_model_encode_image_field(model, images, options->training);
 }
 
+static void take_image(dip_encoded_batch *out, const dip_model *model,
+                       const dip_batch *batch,
+                       const dip_encode_options *options)
+{
+    const dip_feature_table *table = &options->features->image;
+    dip_tensor *rows = dip_tensor_borrow(batch->rows, DIP_I64, 1, &batch->size);
+    out->image_present =
+        nonzero(dip_t_index_select(table->present, 0, rows), options->device);
+    out->image = dip_model_project_image(
+        model, dip_feature_table_take(table, batch, options->device),
+        options->training);
+}
+
+static void take_text(dip_encoded_batch *out, const dip_model *model,
+                      const dip_batch *batch, int s,
+                      const dip_encode_options *options)
+{
+    dip_tensor *lengths =
+        dip_tensor_borrow(batch->texts[s].lengths, DIP_I64, 1, &batch->size);
+    out->text_present[s] = nonzero(lengths, options->device);
+    out->texts[s] = dip_model_project_text(
+        model,
+        dip_feature_table_take(&options->features->texts[s], batch,
+                               options->device),
+        dip_t_to_device(lengths, options->device), options->training);
+}
+
 static int64_t longest(const dip_batch *batch, const bool *wanted, int count)
 {
     int64_t most = 1;
@@ -112,9 +139,20 @@ dip_encoded_batch dip_encode_batch(const dip_model *model,
                                    const dip_encode_options *options)
 {
     dip_encoded_batch out = {0};
-    if (options->image && batch->images != NULL)
+    dip_encode_options rest = *options; /* what the towers are left with */
+    const dip_features *features = options->features;
+    if (options->image && features != NULL && features->image.values != NULL)
+        take_image(&out, model, batch, options);
+    else if (options->image && batch->images != NULL)
         encode_image(&out, model, batch, options);
-    encode_texts(&out, model, batch, text_count, options);
+    for (int s = 0; s < text_count; s++) {
+        if (!options->texts[s] || features == NULL ||
+            features->texts[s].values == NULL)
+            continue;
+        take_text(&out, model, batch, s, options);
+        rest.texts[s] = false;
+    }
+    encode_texts(&out, model, batch, text_count, &rest);
     encode_attributes(&out, model, batch, options->device);
     return out;
 }

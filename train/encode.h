@@ -8,8 +8,7 @@
 #include "data/loader.h"
 #include "models/model.h"
 #include "tensor/tensor.h"
-
-#define DIP_SOURCES_MAX 32
+#include "train/features.h"
 
 /* Stands for the photo where a text source's index is expected; and for the
  * attribute that is the model's field `f`. */
@@ -36,6 +35,8 @@ typedef struct {
     dip_device device;
     bool channels_last;
     bool training;
+    /* Sources that it has are not sent through their tower; NULL: none. */
+    const dip_features *features;
 } dip_encode_options;
 
 /* Follows tensor/tensor.h: results in the open scope, failures stick. The

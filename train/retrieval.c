@@ -52,14 +52,19 @@ dip_tensor *dip_retrieval_product(const dip_model *model,
     return dip_model_fuse(model, parts, mask, training);
 }
 
-static bool is_there(const dip_model *model, const dip_batch *batch, int source,
+static bool is_there(const dip_retrieval *r, const dip_batch *batch, int source,
                      int64_t i)
 {
     if (source >= DIP_SOURCES_MAX)
         return dip_batch_attribute_present(
-            dip_batch_attribute_of(model, batch, source - DIP_SOURCES_MAX), i);
-    return source == DIP_SOURCE_IMAGE ? batch->present[i] != 0
-                                      : batch->texts[source].lengths[i] > 0;
+            dip_batch_attribute_of(r->model, batch, source - DIP_SOURCES_MAX),
+            i);
+    if (source != DIP_SOURCE_IMAGE)
+        return batch->texts[source].lengths[i] > 0;
+    if (batch->present != NULL)
+        return batch->present[i] != 0;
+    return r->features != NULL &&
+           dip_feature_table_has(&r->features->image, batch->rows[i]);
 }
 
 /* One row of draw_kept_fields(), whose cells are all 1. */
@@ -75,7 +80,7 @@ static void draw_kept_row(uint8_t *cells, const dip_retrieval *r,
             continue;
         bool hide = dip_rng_uniform(&rng) < r->field_dropout;
         cells[f] = !hide;
-        if (is_there(r->model, batch, r->field_text[f], i)) {
+        if (is_there(r, batch, r->field_text[f], i)) {
             there++;
             hidden += hide;
         }
@@ -225,7 +230,8 @@ dip_status dip_retrieval_loss(dip_tensor **loss, const dip_retrieval *r,
                               const dip_batch *batch, dip_err *err)
 {
     *loss = NULL;
-    dip_encode_options options = {.image = batch->images != NULL,
+    dip_encode_options options = {.image = true,
+                                  .features = r->features,
                                   .image_size = r->image_size,
                                   .device = r->device,
                                   .channels_last = r->channels_last,

@@ -39,6 +39,7 @@ typedef struct {
     int64_t image_size;
     dip_device device;
     bool channels_last;
+    const dip_features *features; /* of frozen towers, or NULL */
 } dip_retrieval;
 
 /* The loss of a batch (0 dims, F32) in the open scope. */
