@@ -370,6 +370,7 @@ static void read_image_tower(dip_settings *s)
     o->heads = dip_config_int(c, "model.image.heads");
     o->mlp_ratio = dip_config_float(c, "model.image.mlp_ratio");
     o->dropout = dip_config_float(c, "model.image.dropout");
+    o->features = dip_config_int(c, "model.image.features");
     o->pooling = dip_config_string(c, "model.image.pooling");
     o->activation = dip_config_string(c, "model.image.activation");
 }

@@ -176,6 +176,8 @@ dip_batch_norm dip_make_batch_norm(const dip_maker *maker, const char *name,
                                       1, &channels),
         .running_var = dip_make_full(&m, "running_var", DIP_PARAM_BUFFER, 1.0,
                                      1, &channels),
+        .momentum = NORM_MOMENTUM,
+        .eps = NORM_EPS,
     };
 }
 
@@ -183,29 +185,60 @@ dip_tensor *dip_batch_norm_forward(const dip_batch_norm *layer,
                                    const dip_tensor *x, bool training)
 {
     return dip_t_batch_norm(x, layer->weight, layer->bias, layer->running_mean,
-                            layer->running_var, training, NORM_MOMENTUM,
-                            NORM_EPS);
+                            layer->running_var, training, layer->momentum,
+                            layer->eps);
 }
 
-dip_conv dip_make_conv(const dip_maker *maker, const char *name, int64_t in,
-                       int64_t out, int64_t kernel, int64_t stride,
-                       int64_t padding)
+dip_conv dip_make_conv(const dip_maker *maker, const char *name,
+                       const dip_conv_options *o)
 {
     dip_maker m = dip_maker_in(maker, "%s", name);
-    double fan_out = (double)(out * kernel * kernel);
-    return (dip_conv){
-        .weight =
-            dip_make_normal(&m, "weight", DIP_PARAM_WEIGHT, sqrt(2.0 / fan_out),
-                            4, (int64_t[]){out, in, kernel, kernel}),
-        .stride = stride,
-        .padding = padding,
-    };
+    int64_t groups = o->groups ? o->groups : 1;
+    int64_t area = o->kernel * o->kernel;
+    int64_t sizes[] = {o->out, o->in / groups, o->kernel, o->kernel};
+    dip_conv layer = {.stride = o->stride ? o->stride : 1,
+                      .padding = o->padding,
+                      .groups = groups};
+    bool torch = o->start == DIP_CONV_TORCH;
+    double bound = 1.0 / sqrt((double)(sizes[1] * area));
+    double std = sqrt(2.0 / (double)(o->out / groups * area));
+    layer.weight =
+        torch
+            ? dip_make_uniform(&m, "weight", DIP_PARAM_WEIGHT, bound, 4, sizes)
+            : dip_make_normal(&m, "weight", DIP_PARAM_WEIGHT, std, 4, sizes);
+    if (o->bias)
+        layer.bias = torch ? dip_make_uniform(&m, "bias", DIP_PARAM_NO_DECAY,
+                                              bound, 1, sizes)
+                           : dip_make_full(&m, "bias", DIP_PARAM_NO_DECAY, 0.0,
+                                           1, sizes);
+    return layer;
 }
 
 dip_tensor *dip_conv_forward(const dip_conv *layer, const dip_tensor *x)
 {
-    return dip_t_conv2d(x, layer->weight, NULL, layer->stride, layer->padding,
-                        1);
+    return dip_t_conv2d(x, layer->weight, layer->bias, layer->stride,
+                        layer->padding, layer->groups);
+}
+
+dip_conv_bn dip_make_conv_bn(const dip_maker *maker, const char *conv,
+                             const char *norm, const dip_conv_options *options,
+                             double scale)
+{
+    return (dip_conv_bn){
+        .conv = dip_make_conv(maker, conv, options),
+        .bn = dip_make_batch_norm(maker, norm, options->out, scale),
+    };
+}
+
+dip_tensor *dip_conv_bn_forward(const dip_conv_bn *layer, const dip_tensor *x,
+                                bool relu, bool training)
+{
+    dip_scope_open();
+    dip_tensor *y = dip_conv_forward(&layer->conv, x);
+    y = dip_batch_norm_forward(&layer->bn, y, training);
+    y = dip_tensor_return(relu ? dip_relu_over(y) : y);
+    dip_scope_close();
+    return y;
 }
 
 /* [B, T, W] to [B, heads, T, W / heads] */

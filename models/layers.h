@@ -67,25 +67,55 @@ dip_tensor *dip_layer_norm_forward(const dip_layer_norm *layer,
 
 typedef struct {
     dip_tensor *weight, *bias, *running_mean, *running_var;
+    double momentum, eps;
 } dip_batch_norm;
 
+/* Scales start at `start`. Momentum .1 and epsilon 1e-5, as
+ * torch.nn.BatchNorm2d; a tower of other ones sets them after making. */
 dip_batch_norm dip_make_batch_norm(const dip_maker *maker, const char *name,
                                    int64_t channels, double start);
-/* Momentum .1 and epsilon 1e-5, as torch.nn.BatchNorm2d. */
 dip_tensor *dip_batch_norm_forward(const dip_batch_norm *layer,
                                    const dip_tensor *x, bool training);
 
-/* A convolution without bias: weight [out, in, kernel, kernel]. */
+/* weight [out, in / groups, kernel, kernel], bias [out] or NULL */
 typedef struct {
-    dip_tensor *weight;
-    int64_t stride, padding;
+    dip_tensor *weight, *bias;
+    int64_t stride, padding, groups;
 } dip_conv;
 
-/* Kaiming normal, fan out (He et al., arXiv 1502.01852), as torchvision. */
-dip_conv dip_make_conv(const dip_maker *maker, const char *name, int64_t in,
-                       int64_t out, int64_t kernel, int64_t stride,
-                       int64_t padding);
+typedef enum {
+    DIP_CONV_KAIMING, /* normal, fan out (He et al., arXiv 1502.01852), bias 0:
+                         torchvision's */
+    DIP_CONV_TORCH    /* both uniform within 1 / sqrt(fan in): torch.nn's */
+} dip_conv_start;
+
+typedef struct {
+    int64_t in, out, kernel;
+    int64_t stride; /* 0 = 1 */
+    int64_t padding;
+    int64_t groups; /* 0 = 1 */
+    bool bias;
+    dip_conv_start start;
+} dip_conv_options;
+
+dip_conv dip_make_conv(const dip_maker *maker, const char *name,
+                       const dip_conv_options *options);
 dip_tensor *dip_conv_forward(const dip_conv *layer, const dip_tensor *x);
+
+/* A convolution and its norm. */
+typedef struct {
+    dip_conv conv;
+    dip_batch_norm bn;
+} dip_conv_bn;
+
+/* The convolution under its name, and a norm of its channels whose scales start
+ * at `scale`. */
+dip_conv_bn dip_make_conv_bn(const dip_maker *maker, const char *conv,
+                             const char *norm, const dip_conv_options *options,
+                             double scale);
+/* Both in turn, then ReLU if `relu`; what lies between is freed. */
+dip_tensor *dip_conv_bn_forward(const dip_conv_bn *layer, const dip_tensor *x,
+                                bool relu, bool training);
 
 /* Attention of several heads: queries [B, T, W], keys and values [B, S, W];
  * result [B, T, W]. `mask` as in dip_t_attention(), or NULL. */

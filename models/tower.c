@@ -32,6 +32,7 @@ static const dip_field IMAGE_FIELDS[] = {
     IMAGE_FIELD(heads, INT),
     IMAGE_FIELD(mlp_ratio, REAL),
     IMAGE_FIELD(dropout, REAL),
+    IMAGE_FIELD(features, INT),
     IMAGE_FIELD(pooling, STRING),
     IMAGE_FIELD(activation, STRING),
 };

@@ -34,21 +34,23 @@
 typedef struct {
     const char *kind;   /* name of a row; borrowed while the tower is built */
     int64_t image_size; /* height and width in pixels; always needed */
-    int64_t width;      /* cnn, resnet: channels of the first stage; vit: W */
-    int64_t depth;      /* resnet: 18, 34 or 50; vit: blocks */
-    int64_t layers[DIP_TOWER_STAGES_MAX]; /* resnet: blocks per stage */
+    int64_t width;      /* channels of the first stage; vit: W */
+    int64_t depth;      /* resnet: 18, 34, 50, 101 or 152; vit: blocks */
+    int64_t layers[DIP_TOWER_STAGES_MAX]; /* resnets: blocks per stage */
     int layer_count;                      /* 0 = as `depth` says */
     int64_t widths[DIP_TOWER_STAGES_MAX]; /* cnn: channels per stage */
     int width_count;
     const char *block;       /* resnet: basic, bottleneck */
     const char *stem;        /* resnet: imagenet (7x7 stride 2, pool), small */
-    bool zero_init_residual; /* resnet: last norm of each block starts at 0 */
-    double drop_path;        /* resnet, vit: of the last block, rising from 0 */
+    bool zero_init_residual; /* resnets: last norm of a block starts at 0 */
+    double drop_path;        /* resnets, vit: of the last block, from 0 */
     int64_t patch;           /* vit: pixels */
-    int64_t heads;           /* vit: default width / 64, at least 1 */
+    int64_t heads;           /* vit: default width / 64, at least 1;
+                                clip_resnet: default width / 2 */
     double mlp_ratio;        /* vit */
     double dropout;          /* cnn: before the features; vit: after the two
                                 branches of a block */
+    int64_t features;        /* clip_resnet: F; default 32 width */
     const char *pooling;     /* vit: cls, mean */
     const char *activation;  /* vit: gelu, quick_gelu, gelu_tanh */
 } dip_image_options;
@@ -94,6 +96,11 @@ typedef struct {
     const char *name;
     const char *summary;        /* a line of help */
     const char *const *options; /* those it reads, NULL-terminated */
+    /* The parameter that has a row for each place of a square grid, and how
+     * many other rows stand before them; NULL = none. Weights of another image
+     * size fit by dip_positions_resize(). */
+    const char *positions;
+    int64_t positions_before;
     /* Replaces what is unset by the defaults and refuses the impossible. */
     dip_status (*check)(dip_image_options *options, dip_err *err);
     /* Adds the parameters; NULL only when memory is out. */

@@ -7,14 +7,9 @@
 #include "models/towers.h"
 
 typedef struct {
-    dip_conv conv;
-    dip_batch_norm bn;
-} stage;
-
-typedef struct {
     dip_image_tower base;
     int stage_count;
-    stage stages[DIP_TOWER_STAGES_MAX];
+    dip_conv_bn stages[DIP_TOWER_STAGES_MAX];
     double dropout;
 } cnn;
 
@@ -55,21 +50,19 @@ static dip_image_tower *build(const dip_image_options *o,
     int64_t in = 3;
     for (int i = 0; i < o->width_count; i++) {
         dip_maker inner = dip_maker_in(maker, "stages.%d", i);
-        net->stages[i].conv =
-            dip_make_conv(&inner, "conv", in, o->widths[i], 3, 1, 1);
-        net->stages[i].bn =
-            dip_make_batch_norm(&inner, "bn", o->widths[i], 1.0);
+        const dip_conv_options conv = {
+            .in = in, .out = o->widths[i], .kernel = 3, .padding = 1};
+        net->stages[i] = dip_make_conv_bn(&inner, "conv", "bn", &conv, 1.0);
         in = o->widths[i];
     }
     return &net->base;
 }
 
-static dip_tensor *forward_stage(const stage *s, const dip_tensor *x,
+static dip_tensor *forward_stage(const dip_conv_bn *stage, const dip_tensor *x,
                                  bool training)
 {
     dip_scope_open();
-    dip_tensor *y = dip_conv_forward(&s->conv, x);
-    y = dip_relu_over(dip_batch_norm_forward(&s->bn, y, training));
+    dip_tensor *y = dip_conv_bn_forward(stage, x, true, training);
     y = dip_tensor_return(dip_t_max_pool2d(y, 2, 2, 0));
     dip_scope_close();
     return y;

@@ -11,23 +11,22 @@
 #define BOTTLENECK_EXPANSION 4
 
 typedef struct {
-    dip_conv conv[3]; /* the third only in bottlenecks */
-    dip_batch_norm bn[3];
-    int conv_count;
-    dip_conv down; /* weight NULL where the shortcut is the identity */
-    dip_batch_norm down_bn;
+    dip_conv_bn units[3]; /* the third only in bottlenecks */
+    int unit_count;
+    dip_conv_bn down; /* weight NULL where the shortcut is the identity */
     double drop_path;
 } block;
 
 typedef struct {
     dip_image_tower base;
-    dip_conv stem;
-    dip_batch_norm stem_bn;
+    dip_conv_bn stem;
     bool stem_pool;
     int64_t block_count;
     block blocks[]; /* all stages in a row */
 } resnet;
 
+static const char *const CONVS[] = {"conv1", "conv2", "conv3"};
+static const char *const NORMS[] = {"bn1", "bn2", "bn3"};
 static const char *const OPTIONS[] = {
     "width",     "depth", "layers", "block", "stem", "zero_init_residual",
     "drop_path", NULL};
@@ -39,9 +38,9 @@ static const struct {
     const char *block;
     int64_t layers[4];
 } PRESETS[] = {
-    {18, "basic", {2, 2, 2, 2}},
-    {34, "basic", {3, 4, 6, 3}},
-    {50, "bottleneck", {3, 4, 6, 3}},
+    {18, "basic", {2, 2, 2, 2}},        {34, "basic", {3, 4, 6, 3}},
+    {50, "bottleneck", {3, 4, 6, 3}},   {101, "bottleneck", {3, 4, 23, 3}},
+    {152, "bottleneck", {3, 8, 36, 3}},
 };
 
 /* Depth 18 without anything said; a depth is refused beside a list. */
@@ -65,7 +64,8 @@ static dip_status apply_preset(dip_image_options *o, dip_err *err)
         return DIP_OK;
     }
     return dip_fail(err, DIP_ECONFIG,
-                    "image.depth: %lld is none of 18, 34, 50; use image.layers",
+                    "image.depth: %lld is none of 18, 34, 50, 101, 152; use "
+                    "image.layers",
                     (long long)depth);
 }
 
@@ -90,32 +90,37 @@ static dip_status check(dip_image_options *o, dip_err *err)
     return st;
 }
 
-/* Adds the convolutions and norms conv1, bn1, conv2, ... of one block. */
+static void add_unit(block *b, const dip_maker *maker,
+                     const dip_conv_options *conv, double scale)
+{
+    int i = b->unit_count++;
+    b->units[i] = dip_make_conv_bn(maker, CONVS[i], NORMS[i], conv, scale);
+}
+
 static void build_block(block *b, const dip_maker *maker, bool bottleneck,
                         int64_t in, int64_t width, int64_t stride,
                         bool zero_last)
 {
     int64_t out = bottleneck ? width * BOTTLENECK_EXPANSION : width;
     double last = zero_last ? 0.0 : 1.0;
-    if (bottleneck) {
-        b->conv_count = 3;
-        b->conv[0] = dip_make_conv(maker, "conv1", in, width, 1, 1, 0);
-        b->bn[0] = dip_make_batch_norm(maker, "bn1", width, 1.0);
-        b->conv[1] = dip_make_conv(maker, "conv2", width, width, 3, stride, 1);
-        b->bn[1] = dip_make_batch_norm(maker, "bn2", width, 1.0);
-        b->conv[2] = dip_make_conv(maker, "conv3", width, out, 1, 1, 0);
-        b->bn[2] = dip_make_batch_norm(maker, "bn3", out, last);
-    } else {
-        b->conv_count = 2;
-        b->conv[0] = dip_make_conv(maker, "conv1", in, width, 3, stride, 1);
-        b->bn[0] = dip_make_batch_norm(maker, "bn1", width, 1.0);
-        b->conv[1] = dip_make_conv(maker, "conv2", width, width, 3, 1, 1);
-        b->bn[1] = dip_make_batch_norm(maker, "bn2", width, last);
-    }
-    if (stride != 1 || in != out) {
-        b->down = dip_make_conv(maker, "downsample.0", in, out, 1, stride, 0);
-        b->down_bn = dip_make_batch_norm(maker, "downsample.1", out, 1.0);
-    }
+    const dip_conv_options reduce = {.in = in, .out = width, .kernel = 1};
+    const dip_conv_options expand = {.in = width, .out = out, .kernel = 1};
+    const dip_conv_options spatial = {.in = bottleneck ? width : in,
+                                      .out = width,
+                                      .kernel = 3,
+                                      .stride = stride,
+                                      .padding = 1};
+    const dip_conv_options second = {
+        .in = width, .out = width, .kernel = 3, .padding = 1};
+    const dip_conv_options down = {
+        .in = in, .out = out, .kernel = 1, .stride = stride};
+    if (bottleneck)
+        add_unit(b, maker, &reduce, 1.0);
+    add_unit(b, maker, &spatial, 1.0);
+    add_unit(b, maker, bottleneck ? &expand : &second, last);
+    if (stride != 1 || in != out)
+        b->down =
+            dip_make_conv_bn(maker, "downsample.0", "downsample.1", &down, 1.0);
 }
 
 static void build_stages(resnet *net, const dip_image_options *o,
@@ -156,23 +161,13 @@ static dip_image_tower *build(const dip_image_options *o,
     net->base.kind = &dip_image_resnet;
     net->block_count = count;
     net->stem_pool = !small;
-    net->stem = small ? dip_make_conv(maker, "conv1", 3, o->width, 3, 1, 1)
-                      : dip_make_conv(maker, "conv1", 3, o->width, 7, 2, 3);
-    net->stem_bn = dip_make_batch_norm(maker, "bn1", o->width, 1.0);
+    dip_conv_options stem = {.in = 3, .out = o->width};
+    stem.kernel = small ? 3 : 7;
+    stem.stride = small ? 1 : 2;
+    stem.padding = small ? 1 : 3;
+    net->stem = dip_make_conv_bn(maker, "conv1", "bn1", &stem, 1.0);
     build_stages(net, o, maker);
     return &net->base;
-}
-
-/* Convolution and norm, then ReLU if `relu`; what lies between is freed. */
-static dip_tensor *conv_bn(const dip_conv *conv, const dip_batch_norm *bn,
-                           const dip_tensor *x, bool relu, bool training)
-{
-    dip_scope_open();
-    dip_tensor *y = dip_conv_forward(conv, x);
-    y = dip_batch_norm_forward(bn, y, training);
-    y = dip_tensor_return(relu ? dip_relu_over(y) : y);
-    dip_scope_close();
-    return y;
 }
 
 static dip_tensor *forward_block(const block *b, const dip_tensor *x,
@@ -180,11 +175,13 @@ static dip_tensor *forward_block(const block *b, const dip_tensor *x,
 {
     dip_scope_open();
     dip_tensor *y = dip_tensor_alias(x);
-    for (int i = 0; i < b->conv_count; i++)
-        y = conv_bn(&b->conv[i], &b->bn[i], y, i + 1 < b->conv_count, training);
+    for (int i = 0; i < b->unit_count; i++)
+        y = dip_conv_bn_forward(&b->units[i], y, i + 1 < b->unit_count,
+                                training);
     y = dip_drop_path(y, b->drop_path, training);
     const dip_tensor *shortcut =
-        b->down.weight ? conv_bn(&b->down, &b->down_bn, x, false, training) : x;
+        b->down.conv.weight ? dip_conv_bn_forward(&b->down, x, false, training)
+                            : x;
     y = dip_tensor_return(dip_relu_over(dip_add_over(y, shortcut)));
     dip_scope_close();
     return y;
@@ -195,7 +192,7 @@ static dip_tensor *forward(const dip_image_tower *tower,
                            bool training)
 {
     const resnet *net = (const resnet *)tower;
-    dip_tensor *x = conv_bn(&net->stem, &net->stem_bn, images, true, training);
+    dip_tensor *x = dip_conv_bn_forward(&net->stem, images, true, training);
     if (net->stem_pool)
         x = dip_t_max_pool2d(x, 3, 2, 1);
     for (int64_t i = 0; i < net->block_count; i++)

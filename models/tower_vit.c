@@ -68,19 +68,6 @@ static dip_status check(dip_image_options *o, dip_err *err)
     return st;
 }
 
-/* A convolution as torch.nn.Conv2d starts, unlike a residual network's. */
-static dip_conv make_patches(const dip_maker *maker, int64_t width,
-                             int64_t patch)
-{
-    dip_maker inner = dip_maker_in(maker, "conv1");
-    double bound = 1.0 / sqrt((double)(3 * patch * patch));
-    return (dip_conv){
-        .weight = dip_make_uniform(&inner, "weight", DIP_PARAM_WEIGHT, bound, 4,
-                                   (int64_t[]){width, 3, patch, patch}),
-        .stride = patch,
-    };
-}
-
 static void release(dip_image_tower *tower)
 {
     vit *net = (vit *)tower;
@@ -100,7 +87,12 @@ static dip_image_tower *build(const dip_image_options *o,
     net->base.features = o->width;
     net->tokens = side * side + 1;
     net->mean = dip_option_is(o->pooling, "mean");
-    net->patches = make_patches(maker, o->width, o->patch);
+    net->patches = dip_make_conv(maker, "conv1",
+                                 &(dip_conv_options){.in = 3,
+                                                     .out = o->width,
+                                                     .kernel = o->patch,
+                                                     .stride = o->patch,
+                                                     .start = DIP_CONV_TORCH});
     net->class_embedding = dip_make_normal(
         maker, "class_embedding", DIP_PARAM_NO_DECAY, std, 1, &o->width);
     net->positional_embedding =
@@ -154,6 +146,8 @@ const dip_image_kind dip_image_vit = {
     .name = "vit",
     .summary = "vision transformer with CLIP's parameter names",
     .options = OPTIONS,
+    .positions = "positional_embedding",
+    .positions_before = 1,
     .check = check,
     .build = build,
     .forward = forward,

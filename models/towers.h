@@ -6,6 +6,7 @@
 #include "models/tower.h"
 
 #define DIP_IMAGE_TOWER_TABLE(X)                                               \
+    X(clip_resnet)                                                             \
     X(cnn)                                                                     \
     X(resnet)                                                                  \
     X(vit)

@@ -12,8 +12,9 @@
 #include "export/part.h"
 #include "export/samples.h"
 #include "tests/models/helper.h"
+#include "tests/models/small.h"
 
-enum { SIDE = 16, CONTEXT = 6, WORDS = 11, ROWS = 20 };
+enum { SIDE = SMALL_SIDE, CONTEXT = 6, WORDS = 11, ROWS = 20 };
 
 /* The `i`th image tower, text tower and fusion of the tables, going round; a
  * head for every input. */
@@ -22,7 +23,7 @@ static inline dip_model_config config_of(int i)
     const char *image = dip_image_kind_at(i % dip_image_kind_count())->name;
     const char *text = dip_text_kind_at(i % dip_text_kind_count())->name;
     dip_model_config c = {
-        .image = {.kind = image, .image_size = SIDE},
+        .image = small_image(image),
         .text = {.kind = text,
                  .vocabulary = WORDS,
                  .context = CONTEXT,
@@ -40,14 +41,6 @@ static inline dip_model_config config_of(int i)
         .head_count = 5,
         .seed = 3,
     };
-    if (strcmp(image, "vit") == 0) {
-        c.image.patch = 4;
-        c.image.width = 16;
-        c.image.depth = 2;
-    } else if (strcmp(image, "resnet") == 0) {
-        c.image.width = 4;
-        c.image.stem = "small";
-    }
     return c;
 }
 

@@ -9,12 +9,13 @@
 #include "base/mem.h"
 #include "losses/loss.h"
 #include "tests/models/helper.h"
+#include "tests/models/small.h"
 
 static dip_model_config small_config(void)
 {
     return (dip_model_config){
         .image = {.kind = "vit",
-                  .image_size = 16,
+                  .image_size = SMALL_SIDE,
                   .patch = 8,
                   .width = 16,
                   .depth = 2,
@@ -102,19 +103,6 @@ static dip_text_options small_text(const char *kind)
                               .depth = has_depth ? 2 : 0};
 }
 
-static void shrink(dip_image_options *image, const char *kind)
-{
-    *image = (dip_image_options){.kind = kind, .image_size = 16};
-    if (strcmp(kind, "vit") == 0) {
-        image->patch = 4;
-        image->width = 16;
-        image->depth = 2;
-    } else if (strcmp(kind, "resnet") == 0) {
-        image->width = 4;
-        image->stem = "small";
-    }
-}
-
 static void test_model_every_combination_trains_all_parameters(void **state)
 {
     (void)state;
@@ -122,12 +110,12 @@ static void test_model_every_combination_trains_all_parameters(void **state)
         for (int t = 0; t < dip_text_kind_count(); t++)
             for (int f = 0; f < dip_fusion_kind_count(); f++) {
                 dip_model_config c = small_config();
-                shrink(&c.image, dip_image_kind_at(i)->name);
+                c.image = small_image(dip_image_kind_at(i)->name);
                 c.text = small_text(dip_text_kind_at(t)->name);
                 c.fusion.kind = dip_fusion_kind_at(f)->name;
                 dip_model *model = make(&c);
-                dip_tensor *loss =
-                    step_loss(model, pattern(SIZES(3, 3, 16, 16)), true);
+                dip_tensor *loss = step_loss(
+                    model, pattern(SIZES(3, 3, SMALL_SIDE, SMALL_SIDE)), true);
                 assert_true(isfinite(dip_tensor_item(loss)));
                 dip_tensor_backward(loss);
                 assert_gradients(dip_model_params(model), "");
@@ -143,7 +131,7 @@ static void test_model_trains_under_autocast(void **state)
     c.image_projection = (dip_projection_options){.hidden = 12, .dropout = 0.1};
     c.text_projection.hidden = 12;
     dip_model *model = make(&c);
-    dip_tensor *images = pattern(SIZES(3, 3, 16, 16));
+    dip_tensor *images = pattern(SIZES(3, 3, SMALL_SIDE, SMALL_SIDE));
     double exact = dip_tensor_item(step_loss(model, images, false));
     bool before = dip_tensor_set_autocast(DIP_CPU, true);
     dip_tensor *loss = step_loss(model, images, false);
@@ -320,12 +308,23 @@ static void assert_refused(const dip_model_config *config, const char *message)
         assert_refused(&c, message);                                           \
     } while (0)
 
+/* The message begins so, and then names every kind. */
+static void refuse_image_kind(const char *kind, const char *message)
+{
+    dip_model_config c = small_config();
+    c.image.kind = kind;
+    dip_err err = {0};
+    assert_int_equal(dip_model_config_check(&c, &err), DIP_ECONFIG);
+    assert_memory_equal(err.msg, message, strlen(message));
+    for (int i = 0; i < dip_image_kind_count(); i++)
+        assert_non_null(strstr(err.msg, dip_image_kind_at(i)->name));
+}
+
 static void test_model_refuses_wrong_image_options(void **state)
 {
     (void)state;
-    REFUSED(c.image.kind = "swin",
-            "image.tower: 'swin' is none of cnn, resnet, vit");
-    REFUSED(c.image.kind = NULL, "image.tower: '' is none of cnn, resnet, vit");
+    refuse_image_kind("swin", "image.tower: 'swin' is none of ");
+    refuse_image_kind(NULL, "image.tower: '' is none of ");
     REFUSED(c.image.image_size = 0, "image.image_size: 0 is not in 1..4096");
     REFUSED(c.image.image_size = 20,
             "image.patch: 8 does not divide image_size 20");
@@ -339,7 +338,8 @@ static void test_model_refuses_wrong_image_options(void **state)
     REFUSED(c.image.stem = "small", "image.stem: not an option of 'vit'");
     REFUSED(c.image = ((dip_image_options){
                 .kind = "resnet", .image_size = 32, .depth = 20}),
-            "image.depth: 20 is none of 18, 34, 50; use image.layers");
+            "image.depth: 20 is none of 18, 34, 50, 101, 152; "
+            "use image.layers");
     REFUSED(c.image = ((dip_image_options){.kind = "resnet",
                                            .image_size = 32,
                                            .depth = 18,
@@ -430,7 +430,7 @@ typedef void (*input_fn)(dip_tensor **inputs, int64_t rows);
 
 static void image_inputs(dip_tensor **inputs, int64_t rows)
 {
-    inputs[0] = pattern(SIZES(rows, 3, 16, 16));
+    inputs[0] = pattern(SIZES(rows, 3, SMALL_SIDE, SMALL_SIDE));
 }
 
 static void text_inputs(dip_tensor **inputs, int64_t rows)
@@ -486,7 +486,7 @@ static void test_model_traces_every_tower_with_a_free_batch(void **state)
                                            "attention", "pooler", NULL};
     for (int i = 0; i < dip_image_kind_count(); i++) {
         dip_model_config c = small_config();
-        shrink(&c.image, dip_image_kind_at(i)->name);
+        c.image = small_image(dip_image_kind_at(i)->name);
         dip_model *model = make(&c);
         check_trace(model, trace_image, image_inputs, 1);
         dip_model_free(model);

@@ -4,10 +4,9 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <stdio.h>
 
-#include "base/json.h"
 #include "base/mem.h"
+#include "tests/models/small.h"
 #include "tests/models/tower_case.h"
 
 static void test_tower_resnet_basic_equals_torchvision(void **state)
@@ -93,28 +92,6 @@ static void test_tower_bag_equals_embedding_bag(void **state)
     check_text_case("bag", &o);
 }
 
-/* Names and shapes of our parameters are those of the peer, all of them. */
-static void compare_names(const dip_params *params, const char *peer)
-{
-    json_t *all = NULL;
-    dip_err err = {0};
-    assert_ok(dip_json_load(&all, GOLDEN "names.json", 1 << 20, &err), &err);
-    json_t *shapes = json_object_get(all, peer);
-    assert_int_equal(json_object_size(shapes), dip_params_count(params));
-    for (int i = 0; i < dip_params_count(params); i++) {
-        const dip_tensor *t = dip_params_tensor(params, i);
-        json_t *shape = json_object_get(shapes, dip_params_name(params, i));
-        if (!shape)
-            fail_msg("%s has no %s", peer, dip_params_name(params, i));
-        assert_int_equal(json_array_size(shape), dip_tensor_ndim(t));
-        for (int k = 0; k < dip_tensor_ndim(t); k++)
-            assert_int_equal(
-                json_integer_value(json_array_get(shape, (size_t)k)),
-                dip_tensor_size(t, k));
-    }
-    json_decref(all);
-}
-
 static void test_tower_presets_have_the_peers_names_and_shapes(void **state)
 {
     (void)state;
@@ -125,34 +102,18 @@ static void test_tower_presets_have_the_peers_names_and_shapes(void **state)
         tower t = make_image(&o, 0);
         char name[16];
         (void)snprintf(name, sizeof name, "resnet%d", (int)depths[i]);
-        compare_names(t.params, name);
+        compare_names(t.params, "names.json", name);
         end(&t);
     }
     dip_image_options vit = {.kind = "vit", .image_size = 224, .patch = 32};
     tower t = make_image(&vit, 0);
-    compare_names(t.params, "vit_b_32");
+    compare_names(t.params, "names.json", "vit_b_32");
     end(&t);
     dip_text_options text = {
         .kind = "transformer", .vocabulary = 49408, .context = 77};
     t = make_text(&text, 0);
-    compare_names(t.params, "text_b_32");
+    compare_names(t.params, "names.json", "text_b_32");
     end(&t);
-}
-
-/* Small options of every kind that a table may hold. */
-static dip_image_options small_image(const char *kind)
-{
-    dip_image_options o = {.kind = kind, .image_size = 32};
-    if (strcmp(kind, "vit") == 0) {
-        o.patch = 8;
-        o.width = 16;
-        o.depth = 2;
-        o.heads = 4;
-    } else if (strcmp(kind, "resnet") == 0) {
-        o.width = 4;
-        o.stem = "small";
-    }
-    return o;
 }
 
 static dip_text_options small_text(const char *kind)

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "base/json.h"
 #include "tests/models/helper.h"
 
 #define GOLDEN "tests/golden/models/"
@@ -127,6 +128,32 @@ static inline void check_text_case(const char *name, const dip_text_options *o)
     compare_rest(&t, file, 2);
     dip_safetensors_close(file);
     end(&t);
+}
+
+/* Names and shapes of our parameters are those that `file` has of the peer, all
+ * of them. */
+static inline void compare_names(const dip_params *params, const char *file,
+                                 const char *peer)
+{
+    json_t *all = NULL;
+    dip_err err = {0};
+    char path[128];
+    (void)snprintf(path, sizeof path, GOLDEN "%s", file);
+    assert_ok(dip_json_load(&all, path, 1 << 20, &err), &err);
+    json_t *shapes = json_object_get(all, peer);
+    assert_int_equal(json_object_size(shapes), dip_params_count(params));
+    for (int i = 0; i < dip_params_count(params); i++) {
+        const dip_tensor *t = dip_params_tensor(params, i);
+        json_t *shape = json_object_get(shapes, dip_params_name(params, i));
+        if (!shape)
+            fail_msg("%s has no %s", peer, dip_params_name(params, i));
+        assert_int_equal(json_array_size(shape), dip_tensor_ndim(t));
+        for (int k = 0; k < dip_tensor_ndim(t); k++)
+            assert_int_equal(
+                json_integer_value(json_array_get(shape, (size_t)k)),
+                dip_tensor_size(t, k));
+    }
+    json_decref(all);
 }
 
 #endif
