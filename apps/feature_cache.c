@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apps/config_block.h"
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -82,20 +83,11 @@ static void choose(cache *c, const dip_params *params)
 
 /* ---- keys ---- */
 
-/* Appends the block of a resolved config that begins with the line `head`
- * (blanks included), but where the catalog lies. */
+/* Where the catalog lies does not matter: its digest is in the key. */
 static void add_block(dip_str *key, const char *dump, const char *head)
 {
-    size_t indent = strspn(head, " "), length = strlen(head);
-    bool inside = false;
-    for (const char *line = dump; *line != '\0';) {
-        size_t n = strcspn(line, "\n");
-        if (strspn(line, " ") <= indent)
-            inside = n == length && memcmp(line, head, n) == 0;
-        if (inside && !has_prefix(line, "  catalog:"))
-            dip_str_addf(key, "%.*s\n", (int)n, line);
-        line += n + (line[n] == '\n');
-    }
+    static const char *const skip[] = {"catalog", NULL};
+    dip_config_block(key, dump, head, skip);
 }
 
 /* Names, shapes and elements of the tower's tensors, buffers included. */

@@ -10,6 +10,7 @@ int main(int argc, char **argv)
         {"eval", dip_cmd_eval, "diptych eval"},
         {"export", dip_cmd_export, "diptych export"},
         {"search", dip_cmd_search, "diptych search"},
+        {"soup", dip_cmd_soup, "diptych soup"},
         {"options", dip_cmd_options, "diptych options"},
         {"versions", dip_cmd_versions, "diptych versions"},
     };

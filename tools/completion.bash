@@ -2,7 +2,7 @@
 # where bash-completion looks. The test of the docs compares it with the help
 # of each command.
 
-_diptych_commands="import inspect audit synth train eval search export options"
+_diptych_commands="import inspect audit synth train eval search export soup options"
 
 # The long options of a command. `=` behind one: a value follows.
 _diptych_options() {
@@ -30,6 +30,8 @@ _diptych_options() {
         --split= --text= --top= --help --usage ;;
     export) echo --checkpoint= --data= --format= --out= --quiet --rows= \
         --split= --help --usage ;;
+    soup) echo --checkpoint= --data= --greedy --interpolate= --out= --help \
+        --usage ;;
     options) echo --help --usage ;;
     esac
 }

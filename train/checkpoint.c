@@ -104,7 +104,7 @@ static dip_status fill(const char *dir, const dip_train_state *state,
     dip_status st = write_params(dir, &MODEL, parts->params, digests, err);
     if (st == DIP_OK && parts->averages != NULL)
         st = write_params(dir, &AVERAGES, parts->averages, digests, err);
-    if (st == DIP_OK)
+    if (st == DIP_OK && parts->optimizer != NULL)
         st = write_optimizer(dir, parts->optimizer, err);
     if (st == DIP_OK)
         st = write_state(dir, state, digests, err);

@@ -45,7 +45,7 @@ typedef struct {
 typedef struct {
     dip_params *params;
     dip_params *averages;     /* of the weights, by the same names; or NULL */
-    dip_optimizer *optimizer; /* NULL, to read: only the weights are wanted */
+    dip_optimizer *optimizer; /* NULL: only the weights */
 } dip_checkpoint_parts;
 
 /* Writes the checkpoint of state->step and points "latest" at it, and "best"
