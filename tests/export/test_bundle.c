@@ -198,7 +198,7 @@ static void test_bundle_tells_how_inputs_are_made(void **state)
     char *dump = json_dumps(p, JSON_COMPACT | JSON_REAL_PRECISION(9));
     assert_string_equal(
         dump,
-        "{\"image\":{\"size\":16,\"resize_mode\":\"shortest\",\"resample\":"
+        "{\"image\":{\"size\":32,\"resize_mode\":\"shortest\",\"resample\":"
         "\"bicubic\",\"channel_order\":\"RGB\",\"value_range\":\"0..1 before "
         "mean and std\",\"exif\":true,\"mean\":[0.1,0.4578275,0.40821072],"
         "\"std\":[0.26862955,0.2613026,0.2757771]},\"text\":{\"tokenizer\":"
