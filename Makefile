@@ -165,6 +165,12 @@ $(filter-out $(FUZZ_PLAIN),$(FUZZ_BIN)): $(BUILD)/%: $(BUILD)/%.c.o $(BUILD)/tes
 fuzz-run: $(FUZZ_BIN)
 	@tools/run-fuzz $(FUZZ_BIN)
 
+# The checks against peers compute with this.
+PARITY_BIN := $(BUILD)/tests/parity/parity
+.SECONDARY: $(PARITY_BIN).c.o
+$(PARITY_BIN): $(PARITY_BIN).c.o $(call app_objects,options initial $(patsubst apps/%.c,%,$(wildcard apps/settings*.c))) $(MODEL_LIBS)
+	@echo "ld  $@"
+	@$(CXX) $(LDFLAGS) -o $@ $^ $(TORCH_LIBS) $(PKG_LIBS)
 PEERS ?= .deps/peer
 
 # Unit tests of all modules, the command line, configs.
@@ -206,7 +212,7 @@ fuzz:
 ## parity: against the peers of PEERS=.deps/peer, which is made where it lacks
 ## parity CHECK="steps ema": these tests/parity/check_*.py only
 .PHONY: parity
-parity: programs
+parity: programs $(PARITY_BIN)
 	@[ -x $(PEERS)/bin/python ] || bench/peer-setup $(PEERS)
 	@tests/parity/run $(PEERS) $(BUILD) $(CHECK)
 

@@ -161,6 +161,17 @@ static const dip_option options[] = {
     INT("fields.*.damage.seed", "0", 0, 9007199254740992.0,
         "Seed of the damage: runs of other seeds see the same texts."),
 
+    TEXT("init.model", NULL,
+         "Weights to start from: a safetensors file, a folder or index of "
+         "such, or a run directory. The names of open_clip, OpenAI's CLIP, "
+         "Hugging Face's CLIP and SigLIP, and ours are known."),
+    TEXT("init.image", NULL,
+         "The same for the image tower and its projection alone; also "
+         "torchvision's and timm's names."),
+    TEXT("init.text", NULL,
+         "The same for the text tower and its projection alone; also BERT's "
+         "names."),
+
     INT("model.embed_dim", "256", 1, 65536, "Length of an embedding."),
     TEXT("model.image.tower", "resnet",
          "clip_resnet, cnn, resnet or vit. Each tower takes those of the "
@@ -222,9 +233,17 @@ static const dip_option options[] = {
     INT("model.image_projection.hidden", "0", 0, 65536,
         "0: linear; else an MLP with one hidden layer of this width."),
     FLOAT("model.image_projection.dropout", "0", 0, 1, "Of that layer."),
+    BOOL("model.image_projection.bias", "false", "The last layer has a bias."),
+    BOOL("model.image_projection.none", "false",
+         "No projection: the tower's features, embed_dim of them, are the "
+         "embedding."),
     INT("model.text_projection.hidden", "0", 0, 65536,
         "0: linear; else an MLP with one hidden layer of this width."),
     FLOAT("model.text_projection.dropout", "0", 0, 1, "Of that layer."),
+    BOOL("model.text_projection.bias", "false", "The last layer has a bias."),
+    BOOL("model.text_projection.none", "false",
+         "No projection: the tower's features, embed_dim of them, are the "
+         "embedding."),
     TEXT("model.fusion.kind", "weighted_average",
          "weighted_average or concat_mlp: a product's fields into one."),
     BOOL("model.fusion.fixed", "false",

@@ -438,6 +438,19 @@ static void read_heads(dip_settings *s)
     }
 }
 
+static void read_projection(dip_settings *s, dip_projection_options *o,
+                            const char *tower)
+{
+    const dip_config *c = s->config;
+    *o = (dip_projection_options){
+        .hidden = dip_config_int(c, KEY("model.%s_projection.hidden", tower)),
+        .dropout =
+            dip_config_float(c, KEY("model.%s_projection.dropout", tower)),
+        .bias = dip_config_bool(c, KEY("model.%s_projection.bias", tower)),
+        .none = dip_config_bool(c, KEY("model.%s_projection.none", tower)),
+    };
+}
+
 static void read_model(dip_settings *s)
 {
     const dip_config *c = s->config;
@@ -446,12 +459,8 @@ static void read_model(dip_settings *s)
     m->embed_dim = dip_config_int(c, "model.embed_dim");
     read_image_tower(s);
     read_text_tower(s);
-    m->image_projection = (dip_projection_options){
-        dip_config_int(c, "model.image_projection.hidden"),
-        dip_config_float(c, "model.image_projection.dropout")};
-    m->text_projection = (dip_projection_options){
-        dip_config_int(c, "model.text_projection.hidden"),
-        dip_config_float(c, "model.text_projection.dropout")};
+    read_projection(s, &m->image_projection, "image");
+    read_projection(s, &m->text_projection, "text");
     m->similarity = (dip_similarity)dip_config_choice(c, "model.similarity");
     m->temperature = dip_config_float(c, "model.temperature");
     m->fixed_temperature = dip_config_bool(c, "model.fixed_temperature");
@@ -615,6 +624,10 @@ dip_status dip_settings_load(dip_settings **out, const char *path,
         check_name(s);
         read_data(s);
         read_tasks(s);
+        for (int p = 0; p < DIP_INITIAL_PART_COUNT; p++)
+            s->init[p] = dip_config_string(
+                s->config,
+                KEY("init.%s", dip_initial_part_name((dip_initial_part)p)));
         read_model(s);
         check_weights(s);
         read_train(s);

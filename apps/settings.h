@@ -13,6 +13,7 @@
 #include "data/tokenizer.h"
 #include "image/transform.h"
 #include "losses/loss.h"
+#include "models/initial.h"
 #include "models/model.h"
 #include "train/encode.h"
 #include "train/loop.h"
@@ -86,6 +87,7 @@ typedef struct {
     dip_task_settings tasks[DIP_RETRIEVAL_TASKS_MAX];
     int task_count;
 
+    const char *init[DIP_INITIAL_PART_COUNT]; /* files of weights, or NULL */
     dip_model_config model; /* without what the data tell: vocabulary,
                                classes, names and statistics */
     double head_weights[DIP_MODEL_HEADS_MAX];

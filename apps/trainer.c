@@ -9,6 +9,7 @@
 #include "apps/evaluate.h"
 #include "apps/feature_cache.h"
 #include "apps/fields.h"
+#include "apps/initial.h"
 #include "apps/run_dir.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -31,6 +32,7 @@ typedef struct {
     dip_tokenizer *tokenizer;
     json_t *labels;
     json_t *fields;
+    json_t *initial; /* what the run starts from, for run.json; or NULL */
     dip_model *model;
     dip_loader *loader;
     dip_features features; /* of frozen towers */
@@ -59,6 +61,7 @@ static void end(trainer *t)
     dip_loader_free(t->loader);
     dip_feature_cache_free(&t->features);
     dip_model_free(t->model);
+    json_decref(t->initial);
     json_decref(t->labels);
     json_decref(t->fields);
     dip_tokenizer_free(t->tokenizer);
@@ -322,8 +325,12 @@ static dip_status prepare_model(trainer *t, dip_err *err)
     if (st == DIP_OK)
         st = dip_run_model(&t->model, s, t->tokenizer, t->labels, t->fields,
                            err);
+    if (st == DIP_OK && !t->options->resume)
+        st = dip_initial_apply(&t->initial, s, t->model, err);
     if (st != DIP_OK)
         return st;
+    if (!t->options->quiet)
+        dip_initial_print(t->initial);
     dip_params_to_device(dip_model_params(t->model), t->loop_options.device);
     int64_t batches = dip_loader_batches(t->loader);
     dip_loop_options *o = &t->loop_options;
@@ -397,7 +404,7 @@ static dip_status open_logs(trainer *t, dip_err *err)
     dip_status st = dip_dir_make(t->checkpoint_dir, err);
     if (st == DIP_OK && !t->options->resume)
         st = dip_run_write(dir, t->settings, t->corpus, t->tokenizer, t->labels,
-                           t->fields, err);
+                           t->fields, t->initial, err);
     char *log = dip_path_join(dir, "log.jsonl");
     if (st == DIP_OK && log == NULL)
         st = dip_no_memory(err);

@@ -30,6 +30,10 @@ static dip_status check_projection(const dip_projection_options *p,
                                    const char *hidden_name,
                                    const char *dropout_name, dip_err *err)
 {
+    if (p->none && (p->hidden != 0 || p->bias))
+        return dip_fail(err, DIP_ECONFIG,
+                        "%s: no projection has neither layers nor a bias",
+                        hidden_name);
     dip_status st = dip_option_int(p->hidden, 0, 1 << 16, hidden_name, err);
     if (st == DIP_OK)
         st = dip_option_share(p->dropout, dropout_name, err);

@@ -11,7 +11,7 @@
 
 typedef struct {
     dip_linear hidden; /* weight NULL in a linear projection */
-    dip_linear out;
+    dip_linear out;    /* weight NULL where there is no projection */
     double dropout;
 } projection;
 
@@ -39,21 +39,34 @@ struct dip_model {
     dip_tensor *logit_scale;
 };
 
-/* Without biases at the end, so that no features give no embedding. */
+/* Weights are normal, a bias starts at 0. */
+static dip_linear make_out(const dip_maker *maker, const char *name,
+                           int64_t width, int64_t dim, bool bias)
+{
+    dip_linear out = dip_make_linear_normal(maker, name, width, dim, false,
+                                            1.0 / sqrt((double)width));
+    if (bias) {
+        dip_maker inner = dip_maker_in(maker, "%s", name);
+        out.bias =
+            dip_make_full(&inner, "bias", DIP_PARAM_NO_DECAY, 0.0, 1, &dim);
+    }
+    return out;
+}
+
 static projection make_projection(const dip_maker *maker, const char *name,
                                   const dip_projection_options *o,
                                   int64_t features, int64_t dim)
 {
     projection p = {.dropout = o->dropout};
+    if (o->none)
+        return p;
     if (o->hidden == 0) {
-        p.out = dip_make_linear_normal(maker, name, features, dim, false,
-                                       1.0 / sqrt((double)features));
+        p.out = make_out(maker, name, features, dim, o->bias);
         return p;
     }
     dip_maker inner = dip_maker_in(maker, "%s", name);
     p.hidden = dip_make_linear(&inner, "hidden", features, o->hidden, true);
-    p.out = dip_make_linear_normal(&inner, "out", o->hidden, dim, false,
-                                   1.0 / sqrt((double)o->hidden));
+    p.out = make_out(&inner, "out", o->hidden, dim, o->bias);
     return p;
 }
 
@@ -111,6 +124,19 @@ static dip_status build_attributes(dip_model *model, const dip_model_config *c,
     return st;
 }
 
+/* Without a projection the features must have the length of an embedding. */
+static dip_status check_features(const dip_projection_options *o,
+                                 const char *name, int64_t features,
+                                 int64_t dim, dip_err *err)
+{
+    if (o->none && features != dim)
+        return dip_fail(err, DIP_ECONFIG,
+                        "%s.none: the tower has %lld features, but embed_dim "
+                        "is %lld",
+                        name, (long long)features, (long long)dim);
+    return DIP_OK;
+}
+
 static dip_status build_parts(dip_model *model, const dip_model_config *c,
                               const dip_maker *root, dip_err *err)
 {
@@ -120,6 +146,12 @@ static dip_status build_parts(dip_model *model, const dip_model_config *c,
         dip_image_tower_create(&model->image, &c->image, &image, err);
     if (st == DIP_OK)
         st = dip_text_tower_create(&model->text, &c->text, &text, err);
+    if (st == DIP_OK)
+        st = check_features(&c->image_projection, "image_projection",
+                            model->image->features, c->embed_dim, err);
+    if (st == DIP_OK)
+        st = check_features(&c->text_projection, "text_projection",
+                            model->text->features, c->embed_dim, err);
     if (st != DIP_OK)
         return st;
     model->image_projection =
@@ -265,7 +297,9 @@ static dip_tensor *project(const projection *p, const dip_tensor *features,
         x = dip_t_gelu(dip_linear_forward(&p->hidden, x));
         x = dip_t_dropout(x, p->dropout, training);
     }
-    return dip_t_to_dtype(dip_linear_forward(&p->out, x), DIP_F32);
+    if (p->out.weight)
+        x = dip_linear_forward(&p->out, x);
+    return dip_t_to_dtype(x, DIP_F32);
 }
 
 /* Rows as they are compared. */

@@ -48,6 +48,10 @@ typedef struct {
     int64_t hidden; /* 0 = linear without bias, as CLIP; else one hidden layer
                        of this width with GELU */
     double dropout; /* of the hidden layer */
+    bool bias;      /* of the last layer, as SigLIP's text; a text of length 0
+                       still gives zeros */
+    bool none;      /* the features, embed_dim of them, are projected already:
+                       those of CLIP's residual networks, sentence encoders */
 } dip_projection_options;
 
 typedef struct {

@@ -1,0 +1,312 @@
+#include "models/initial.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "models/options.h"
+#include "models/origins.h"
+#include "models/source.h"
+
+static const char *const part_names[] = {
+#define PART_NAME(name, word, words) word,
+    DIP_INITIAL_PART_TABLE(PART_NAME)
+#undef PART_NAME
+};
+
+const char *dip_initial_part_name(dip_initial_part part)
+{
+    return part_names[part];
+}
+
+/* ---- the report ---- */
+
+static dip_status add_name(dip_names *names, const char *name, dip_err *err)
+{
+    dip_status st = dip_reserve(&names->items, &names->capacity,
+                                names->count + 1, sizeof *names->items, err);
+    if (st != DIP_OK)
+        return st;
+    char *copy = dip_strdup(name);
+    if (!copy)
+        return dip_no_memory(err);
+    names->items[names->count++] = copy;
+    return DIP_OK;
+}
+
+static void free_names(dip_names *names)
+{
+    for (size_t i = 0; i < names->count; i++)
+        free(names->items[i]);
+    free(names->items);
+    *names = (dip_names){0};
+}
+
+void dip_initial_report_free(dip_initial_report *report)
+{
+    if (!report)
+        return;
+    free_names(&report->matched);
+    free_names(&report->resized);
+    free_names(&report->unfit);
+    free_names(&report->missing);
+    free_names(&report->unexpected);
+}
+
+/* ---- what the file has ---- */
+
+typedef struct {
+    dip_origin_name origin;
+    int tensor;  /* of the source */
+    bool wanted; /* some parameter is made of it */
+} entry;
+
+typedef struct {
+    dip_initial_report *report;
+    dip_params *params;
+    dip_initial_part part;
+    const dip_image_kind *image;
+    const char *path;
+    dip_source *source;
+    entry *entries;
+    int count;
+} load;
+
+/* Whether a name in our language is of what is asked for. */
+static bool is_asked(dip_initial_part part, const char *name)
+{
+    if (part == DIP_INITIAL_MODEL)
+        return true;
+    const char *word = part_names[part];
+    size_t n = strlen(word);
+    return strncmp(name, word, n) == 0 &&
+           (name[n] == '.' ||
+            strncmp(name + n, "_projection.", strlen("_projection.")) == 0);
+}
+
+static bool is_projection(const char *name)
+{
+    return strncmp(name, "image_projection.", 17) == 0 ||
+           strncmp(name, "text_projection.", 16) == 0;
+}
+
+static dip_status read_names(load *l, dip_err *err)
+{
+    int total = dip_source_count(l->source);
+    bool told = l->part == DIP_INITIAL_MODEL;
+    l->entries = dip_calloc((size_t)total, sizeof *l->entries);
+    if (!l->entries)
+        return dip_no_memory(err);
+    for (int i = 0; i < total && !told; i++)
+        told = dip_origin_tells_part(dip_source_name(l->source, i));
+    for (int i = 0; i < total; i++) {
+        entry *e = &l->entries[l->count];
+        const char *name = dip_source_name(l->source, i);
+        e->tensor = i;
+        l->count += dip_origin_read(
+            &e->origin, name, told ? NULL : dip_initial_part_name(l->part));
+    }
+    return DIP_OK;
+}
+
+/* The entry that holds a third of `name`; NULL when there is none. */
+static entry *find(const load *l, const char *name, int third)
+{
+    for (int i = 0; i < l->count; i++) {
+        entry *e = &l->entries[i];
+        if (e->origin.first <= third &&
+            third < e->origin.first + e->origin.count &&
+            strcmp(e->origin.name, name) == 0)
+            return e;
+    }
+    return NULL;
+}
+
+/* ---- one parameter ---- */
+
+/* Thirds `first` to `end` of the whole, out of what an entry holds. */
+static dip_tensor *cut(const load *l, const entry *e, int first, int end,
+                       bool transposed)
+{
+    dip_tensor *t = dip_source_tensor(l->source, e->tensor);
+    if (e->origin.transposed != transposed && dip_tensor_ndim(t) == 2)
+        t = dip_t_transpose(t, 0, 1);
+    if (end - first == e->origin.count || dip_tensor_ndim(t) == 0)
+        return t;
+    int64_t third = dip_tensor_size(t, 0) / e->origin.count;
+    return dip_t_narrow(t, 0, (first - e->origin.first) * third,
+                        (end - first) * third);
+}
+
+/* What the file has for a parameter, in the open scope; NULL when it has not
+ * all of it. */
+static dip_tensor *assemble(const load *l, const dip_origin_name *want)
+{
+    dip_tensor *pieces[DIP_ORIGIN_THIRDS] = {0};
+    int count = 0, end = want->first + want->count;
+    for (int third = want->first; third < end; count++) {
+        entry *e = find(l, want->name, third);
+        if (!e)
+            return NULL;
+        int last = e->origin.first + e->origin.count;
+        last = last < end ? last : end;
+        pieces[count] = cut(l, e, third, last, want->transposed);
+        e->wanted = true;
+        third = last;
+    }
+    return count == 1 ? pieces[0] : dip_t_cat(pieces, count, 0);
+}
+
+/* Equal but for dimensions of one. */
+static bool same_shape(const dip_tensor *a, const dip_tensor *b)
+{
+    int i = 0, j = 0, m = dip_tensor_ndim(a), n = dip_tensor_ndim(b);
+    while (i < m || j < n) {
+        if (i < m && dip_tensor_size(a, i) == 1)
+            i++;
+        else if (j < n && dip_tensor_size(b, j) == 1)
+            j++;
+        else if (i == m || j == n ||
+                 dip_tensor_size(a, i++) != dip_tensor_size(b, j++))
+            return false;
+    }
+    return true;
+}
+
+static dip_tensor *in_shape_of(const dip_tensor *got, const dip_tensor *want)
+{
+    int64_t sizes[8];
+    int ndim = dip_tensor_ndim(want);
+    for (int i = 0; i < ndim; i++)
+        sizes[i] = dip_tensor_size(want, i);
+    return dip_t_reshape(got, ndim, sizes);
+}
+
+/* The first places of more than the text tower has; NULL where that is not what
+ * differs. */
+static dip_tensor *fewer_places(const char *name, const dip_tensor *got,
+                                const dip_tensor *want)
+{
+    static const char *const tables[] = {
+        "text.positional_embedding",
+        "text.embeddings.position_embeddings.weight"};
+    bool is_table = false;
+    for (size_t i = 0; i < DIP_ARRAY_LEN(tables); i++)
+        is_table = is_table || strcmp(name, tables[i]) == 0;
+    if (!is_table || dip_tensor_ndim(got) != 2 ||
+        dip_tensor_size(got, 1) != dip_tensor_size(want, 1) ||
+        dip_tensor_size(got, 0) < dip_tensor_size(want, 0))
+        return NULL;
+    return dip_t_narrow(got, 0, 0, dip_tensor_size(want, 0));
+}
+
+static void add_shape(dip_str *out, const dip_tensor *t)
+{
+    dip_str_add(out, "[");
+    for (int i = 0; i < dip_tensor_ndim(t); i++)
+        dip_str_addf(out, "%s%lld", i ? ", " : "",
+                     (long long)dip_tensor_size(t, i));
+    dip_str_add(out, "]");
+}
+
+static dip_status fail_shape(const load *l, const char *name,
+                             const dip_tensor *got, const dip_tensor *want,
+                             dip_err *err)
+{
+    dip_str text = {0};
+    add_shape(&text, got);
+    dip_str_add(&text, ", the model has ");
+    add_shape(&text, want);
+    dip_fail(err, DIP_EDATA, "wrong shape for '%s' in '%s': the file has %s",
+             name, l->path, dip_str_text(&text));
+    dip_str_free(&text);
+    return DIP_EDATA;
+}
+
+/* Notes what becomes of parameter `i`, or assigns it. */
+static dip_status take(load *l, int i, bool assign, dip_err *err)
+{
+    dip_origin_name want;
+    const char *name = dip_params_name(l->params, i);
+    dip_tensor *own = dip_params_tensor(l->params, i);
+    if (!is_asked(l->part, name) || !dip_origin_read(&want, name, NULL))
+        return DIP_OK;
+    dip_initial_report *r = l->report;
+    dip_tensor *got = assemble(l, &want);
+    if (dip_tensor_failed())
+        return dip_tensor_status(err);
+    dip_tensor *fewer =
+        got && !same_shape(got, own) ? fewer_places(want.name, got, own) : NULL;
+    if (assign) {
+        if (fewer)
+            got = fewer;
+        if (got && same_shape(got, own))
+            dip_tensor_assign(own, in_shape_of(got, own));
+        return DIP_OK;
+    }
+    if (!got)
+        return add_name(&r->missing, name, err);
+    if (!fewer && !same_shape(got, own))
+        return is_projection(name) ? add_name(&r->unfit, name, err)
+                                   : fail_shape(l, name, got, own, err);
+    dip_status st = add_name(&r->matched, name, err);
+    return st == DIP_OK && fewer ? add_name(&r->resized, name, err) : st;
+}
+
+static dip_status take_all(load *l, bool assign, dip_err *err)
+{
+    dip_status st = DIP_OK;
+    for (int i = 0; i < dip_params_count(l->params) && st == DIP_OK; i++) {
+        dip_scope_open();
+        st = take(l, i, assign, err);
+        dip_scope_close();
+    }
+    return st == DIP_OK ? dip_tensor_status(err) : st;
+}
+
+static dip_status note_unexpected(load *l, dip_err *err)
+{
+    dip_status st = DIP_OK;
+    for (int i = 0; i < l->count && st == DIP_OK; i++) {
+        const entry *e = &l->entries[i];
+        if (e->wanted)
+            continue;
+        if (is_asked(l->part, e->origin.name))
+            st = add_name(&l->report->unexpected,
+                          dip_source_name(l->source, e->tensor), err);
+        else
+            l->report->elsewhere++;
+    }
+    return st;
+}
+
+dip_status dip_initial_load(dip_initial_report *report, dip_params *params,
+                            dip_initial_part part, const dip_image_kind *image,
+                            const char *path, dip_err *err)
+{
+    load l = {.report = report,
+              .params = params,
+              .part = part,
+              .image = image,
+              .path = path};
+    *report = (dip_initial_report){0};
+    dip_status st = dip_source_open(&l.source, path, err);
+    if (st == DIP_OK)
+        st = read_names(&l, err);
+    if (st == DIP_OK)
+        st = take_all(&l, false, err);
+    if (st == DIP_OK)
+        st = note_unexpected(&l, err);
+    if (st == DIP_OK && report->matched.count == 0)
+        st = dip_fail(err, DIP_EDATA,
+                      "nothing in '%s' is a weight of this model's %s: it "
+                      "begins with '%s'",
+                      path, part_names[part],
+                      l.count > 0 ? dip_source_name(l.source, 0) : "");
+    if (st == DIP_OK)
+        st = take_all(&l, true, err);
+    free(l.entries);
+    dip_source_close(l.source);
+    return st;
+}

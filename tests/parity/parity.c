@@ -1,0 +1,248 @@
+/* The model of a config on given tensors, for the checks against other
+ * implementations (tests/parity/driver.py runs it):
+ *
+ *   parity CONFIG IN.safetensors OUT.safetensors
+ *
+ * CONFIG is a config of `diptych train`, whose `init` names the weights. What
+ * is computed depends on what IN holds:
+ *
+ *   vocabulary              I64, entries of the text tower's table
+ *   images [B, 3, H, W]     F32, normalised: image.features, image.embedding
+ *   ids [B, T], lengths [B] I64: text.features, text.embedding
+ *   both                    also loss, of the pairs, and grad.<parameter>, all
+ *                           as in evaluation
+ *   the same with one more  one update for each of the S batches, as in
+ *   dimension S in front    training: losses [S], param.<parameter> at the end
+ *   queries, items [B, D],  no model: loss, grad.queries, grad.items,
+ *   scale []                grad.scale
+ *
+ * A failure is a line on stderr and exit code 1. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "apps/initial.h"
+#include "apps/settings.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "models/weights.h"
+#include "tensor/safetensors.h"
+#include "train/schedule.h"
+
+typedef struct {
+    dip_settings *settings;
+    dip_safetensors *in;
+    dip_model *model;
+    dip_named_tensor *outs; /* borrowed from the open scope */
+    char **names;           /* of the outs; owned */
+    int count, room;
+} run;
+
+/* A tensor of the input file; NULL when it has none of the name. */
+static dip_tensor *input(const run *r, const char *name)
+{
+    int i = dip_safetensors_find(r->in, name);
+    return i < 0 ? NULL : dip_safetensors_tensor(r->in, i);
+}
+
+static dip_status output(run *r, const char *prefix, const char *name,
+                         dip_tensor *tensor, dip_err *err)
+{
+    if (r->count == r->room)
+        return dip_fail(err, DIP_ERANGE, "too many outputs");
+    dip_str full = {0};
+    dip_str_addf(&full, "%s%s", prefix, name);
+    dip_status st = dip_str_status(&full, err);
+    if (st != DIP_OK)
+        return st;
+    r->names[r->count] = full.data;
+    r->outs[r->count] =
+        (dip_named_tensor){.name = full.data, .tensor = dip_t_detach(tensor)};
+    r->count++;
+    return DIP_OK;
+}
+
+static dip_status prepare(run *r, const char *config, const char *in,
+                          dip_err *err)
+{
+    dip_str faults = {0};
+    dip_status st =
+        dip_settings_load(&r->settings, config, NULL, 0, &faults, err);
+    dip_str_free(&faults);
+    if (st == DIP_OK)
+        st = dip_safetensors_open(&r->in, in, err);
+    if (st != DIP_OK)
+        return st;
+    dip_model_config model = r->settings->model;
+    dip_tensor *size = input(r, "vocabulary");
+    model.text.vocabulary = size != NULL ? (int64_t)dip_tensor_item(size) : 2;
+    dip_tensor_set_threads(r->settings->threads > 0 ? r->settings->threads : 1);
+    st = dip_model_create(&r->model, &model, err);
+    if (st == DIP_OK)
+        st = dip_initial_apply(NULL, r->settings, r->model, err);
+    if (st != DIP_OK)
+        return st;
+    dip_params *params = dip_model_params(r->model);
+    r->room = dip_params_count(params) + 8;
+    r->outs = dip_calloc((size_t)r->room, sizeof *r->outs);
+    r->names = dip_calloc((size_t)r->room, sizeof *r->names);
+    return r->outs != NULL && r->names != NULL ? DIP_OK : dip_no_memory(err);
+}
+
+static dip_tensor *pair_loss(const run *r, const dip_tensor *queries,
+                             const dip_tensor *items, const dip_tensor *scale)
+{
+    dip_loss_input pairs = {.queries = queries, .items = items, .scale = scale};
+    return r->settings->loss->fn(&pairs, &r->settings->loss_options);
+}
+
+/* The gradients of all parameters that have one, or their values. */
+static dip_status output_params(run *r, bool gradients, dip_err *err)
+{
+    dip_params *params = dip_model_params(r->model);
+    dip_status st = DIP_OK;
+    for (int i = 0; i < dip_params_count(params) && st == DIP_OK; i++) {
+        dip_tensor *tensor = dip_params_tensor(params, i);
+        if (gradients)
+            tensor = dip_tensor_grad(tensor);
+        if (tensor != NULL)
+            st = output(r, gradients ? "grad." : "param.",
+                        dip_params_name(params, i), tensor, err);
+    }
+    return st;
+}
+
+static dip_status evaluate(run *r, const dip_tensor *images,
+                           const dip_tensor *ids, const dip_tensor *lengths,
+                           dip_err *err)
+{
+    dip_encoded image = {0}, text = {0};
+    dip_status st = DIP_OK;
+    if (images != NULL) {
+        image = dip_model_encode_image(r->model, images, false);
+        st = output(r, "image.", "features", image.features, err);
+        if (st == DIP_OK)
+            st = output(r, "image.", "embedding", image.embedding, err);
+    }
+    if (st == DIP_OK && ids != NULL) {
+        text = dip_model_encode_text(r->model, ids, lengths, false);
+        st = output(r, "text.", "features", text.features, err);
+        if (st == DIP_OK)
+            st = output(r, "text.", "embedding", text.embedding, err);
+    }
+    if (st != DIP_OK || images == NULL || ids == NULL)
+        return st;
+    dip_tensor *loss = pair_loss(r, text.embedding, image.embedding,
+                                 dip_model_scale(r->model));
+    dip_tensor_backward(loss);
+    st = output(r, "", "loss", loss, err);
+    return st == DIP_OK ? output_params(r, true, err) : st;
+}
+
+/* One update on batch `s` of the stacked inputs, with s + 1 as its number. */
+static dip_status update(run *r, dip_optimizer *optimizer,
+                         dip_tensor *const stacked[3], int64_t s, float *loss,
+                         dip_err *err)
+{
+    const dip_loop_options *o = &r->settings->loop;
+    double norm;
+    dip_scope_open();
+    dip_encoded image =
+        dip_model_encode_image(r->model, dip_t_select(stacked[0], 0, s), true);
+    dip_encoded text =
+        dip_model_encode_text(r->model, dip_t_select(stacked[1], 0, s),
+                              dip_t_select(stacked[2], 0, s), true);
+    dip_tensor *value = pair_loss(r, text.embedding, image.embedding,
+                                  dip_model_scale(r->model));
+    *loss = (float)dip_tensor_item(value);
+    dip_tensor_backward(value);
+    dip_scope_close();
+    dip_status st = dip_tensor_status(err);
+    if (st == DIP_OK)
+        st = dip_optimizer_step(optimizer, s + 1,
+                                dip_schedule_lr(&o->schedule, s + 1),
+                                o->clip_grad_norm, &norm, err);
+    dip_model_constrain(r->model);
+    return st;
+}
+
+static dip_status train(run *r, dip_tensor *const stacked[3], dip_err *err)
+{
+    int64_t steps = dip_tensor_size(stacked[0], 0);
+    float *losses = dip_calloc((size_t)steps, sizeof *losses);
+    if (losses == NULL)
+        return dip_no_memory(err);
+    dip_optimizer *optimizer;
+    r->settings->loop.schedule.total_steps = steps;
+    dip_status st = dip_optimizer_create(&optimizer, dip_model_params(r->model),
+                                         &r->settings->loop.optimizer, err);
+    for (int64_t s = 0; s < steps && st == DIP_OK; s++)
+        st = update(r, optimizer, stacked, s, &losses[s], err);
+    if (st == DIP_OK)
+        st = output(r, "", "losses",
+                    dip_tensor_from(losses, DIP_F32, 1, &steps), err);
+    if (st == DIP_OK)
+        st = output_params(r, false, err);
+    dip_optimizer_free(optimizer);
+    free(losses);
+    return st;
+}
+
+static dip_status lose(run *r, dip_err *err)
+{
+    static const char *const names[] = {"queries", "items", "scale"};
+    dip_tensor *leaves[3];
+    for (int i = 0; i < 3; i++) {
+        leaves[i] = input(r, names[i]);
+        dip_tensor_set_requires_grad(leaves[i], true);
+    }
+    dip_tensor *loss = pair_loss(r, leaves[0], leaves[1], leaves[2]);
+    dip_tensor_backward(loss);
+    dip_status st = output(r, "", "loss", loss, err);
+    for (int i = 0; i < 3 && st == DIP_OK; i++) {
+        dip_tensor *grad = dip_tensor_grad(leaves[i]);
+        if (grad != NULL)
+            st = output(r, "grad.", names[i], grad, err);
+    }
+    return st;
+}
+
+static dip_status compute(run *r, dip_err *err)
+{
+    if (dip_safetensors_find(r->in, "queries") >= 0)
+        return lose(r, err);
+    dip_tensor *inputs[3] = {input(r, "images"), input(r, "ids"),
+                             input(r, "lengths")};
+    if (inputs[0] != NULL && dip_tensor_ndim(inputs[0]) == 5)
+        return train(r, inputs, err);
+    return evaluate(r, inputs[0], inputs[1], inputs[2], err);
+}
+
+int main(int argc, char **argv)
+{
+    dip_err err = {0};
+    run r = {0};
+    if (argc != 4) {
+        (void)fprintf(stderr, "usage: parity CONFIG IN OUT\n");
+        return 2;
+    }
+    dip_scope_open();
+    dip_status st = prepare(&r, argv[1], argv[2], &err);
+    if (st == DIP_OK)
+        st = compute(&r, &err);
+    if (st == DIP_OK)
+        st = dip_tensor_status(&err);
+    if (st == DIP_OK)
+        st = dip_safetensors_write(argv[3], r.outs, r.count, NULL, 0, &err);
+    if (st != DIP_OK)
+        (void)fprintf(stderr, "%s\n", err.msg);
+    dip_scope_close();
+    for (int i = 0; i < r.count; i++)
+        free(r.names[i]);
+    free(r.names);
+    free(r.outs);
+    dip_model_free(r.model);
+    dip_safetensors_close(r.in);
+    dip_settings_free(r.settings);
+    return st == DIP_OK ? 0 : 1;
+}
