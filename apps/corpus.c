@@ -296,8 +296,9 @@ void dip_corpus_free(dip_corpus *c)
 
 /* ---- tokenizer ---- */
 
-static dip_status add_row(dip_tokenizer_builder *builder, const dip_corpus *c,
-                          int64_t row, dip_str *text, dip_err *err)
+static dip_status each_text_of_row(const dip_corpus *c, int64_t row,
+                                   dip_str *text, dip_corpus_text_fn fn,
+                                   void *user, dip_err *err)
 {
     for (int i = 0; i < c->settings->text_count; i++) {
         if (c->formats[i] == NULL)
@@ -307,17 +308,16 @@ static dip_status add_row(dip_tokenizer_builder *builder, const dip_corpus *c,
             dip_damage_apply(c->damages[i], text, row);
         dip_status st = dip_str_status(text, err);
         if (st == DIP_OK)
-            st = dip_tokenizer_builder_add(
-                builder, (dip_bytes){dip_str_text(text), text->len}, err);
+            st = fn(user, (dip_bytes){dip_str_text(text), text->len}, err);
         if (st != DIP_OK)
             return st;
     }
     return DIP_OK;
 }
 
-/* Each query counts as often as it was judged in training. */
-static dip_status add_judged(dip_tokenizer_builder *builder,
-                             const dip_corpus *c, dip_err *err)
+/* Each query comes as often as it was judged in training. */
+static dip_status each_judged(const dip_corpus *c, dip_corpus_text_fn fn,
+                              void *user, dip_err *err)
 {
     if (c->judged.rows == 0)
         return DIP_OK;
@@ -326,12 +326,33 @@ static dip_status add_judged(dip_tokenizer_builder *builder,
         dip_judgement judgement = dip_catalog_judgement(c->catalog, i);
         if (judgement.split != DIP_SPLIT_TRAIN)
             continue;
-        dip_status st = dip_tokenizer_builder_add(
-            builder, dip_catalog_query(c->catalog, judgement.query), err);
+        dip_status st =
+            fn(user, dip_catalog_query(c->catalog, judgement.query), err);
         if (st != DIP_OK)
             return st;
     }
     return DIP_OK;
+}
+
+dip_status dip_corpus_each_text(const dip_corpus *c, dip_corpus_text_fn fn,
+                                void *user, dip_err *err)
+{
+    dip_str text = {0};
+    dip_status st = DIP_OK;
+    int64_t rows = dip_catalog_rows(c->catalog);
+    for (int64_t row = 0; row < rows && st == DIP_OK; row++) {
+        if (dip_catalog_split(c->catalog, row) == DIP_SPLIT_TRAIN)
+            st = each_text_of_row(c, row, &text, fn, user, err);
+    }
+    if (st == DIP_OK)
+        st = each_judged(c, fn, user, err);
+    dip_str_free(&text);
+    return st;
+}
+
+static dip_status add_text(void *user, dip_bytes text, dip_err *err)
+{
+    return dip_tokenizer_builder_add(user, text, err);
 }
 
 dip_status dip_corpus_build_tokenizer(dip_tokenizer **out, const dip_corpus *c,
@@ -339,19 +360,12 @@ dip_status dip_corpus_build_tokenizer(dip_tokenizer **out, const dip_corpus *c,
 {
     *out = NULL;
     dip_tokenizer_builder *builder = NULL;
-    dip_str text = {0};
     dip_status st =
         dip_tokenizer_builder_create(&builder, &c->settings->tokenizer, err);
-    int64_t rows = dip_catalog_rows(c->catalog);
-    for (int64_t row = 0; row < rows && st == DIP_OK; row++) {
-        if (dip_catalog_split(c->catalog, row) == DIP_SPLIT_TRAIN)
-            st = add_row(builder, c, row, &text, err);
-    }
     if (st == DIP_OK)
-        st = add_judged(builder, c, err);
+        st = dip_corpus_each_text(c, add_text, builder, err);
     if (st == DIP_OK)
         st = dip_tokenizer_builder_finish(out, builder, err);
-    dip_str_free(&text);
     dip_tokenizer_builder_free(builder);
     return st;
 }

@@ -50,6 +50,13 @@ dip_status dip_corpus_open(dip_corpus **out, const dip_settings *settings,
                            dip_err *err) DIP_MUST_CHECK;
 void dip_corpus_free(dip_corpus *corpus); /* NULL allowed */
 
+/* Calls `fn` with every text of the train split, fields and queries, as they
+ * are without word dropout; borrowed for the call. Another status than DIP_OK
+ * ends it. */
+typedef dip_status (*dip_corpus_text_fn)(void *user, dip_bytes text,
+                                         dip_err *err);
+dip_status dip_corpus_each_text(const dip_corpus *corpus, dip_corpus_text_fn fn,
+                                void *user, dip_err *err) DIP_MUST_CHECK;
 /* A tokenizer of all texts of the train split. The caller owns *out. */
 dip_status dip_corpus_build_tokenizer(dip_tokenizer **out,
                                       const dip_corpus *corpus,

@@ -210,6 +210,12 @@ static const dip_option options[] = {
         "bag, cnn, lstm, gru, transformer: width of a word's vector; by "
         "default "
         "`width`, for cnn 300."),
+    TEXT("model.text.vectors", NULL,
+         "Pretrained word vectors of `token_width` numbers that the table of "
+         "words starts with: word2vec (text or binary), GloVe, fastText (.vec "
+         "or .bin, with its subwords). For the tokenizer `word`."),
+    BOOL("model.text.vectors_frozen", "false",
+         "The table of words is not trained."),
     INT("model.text.depth", NULL, 0, 1024, "Layers."),
     INT("model.text.heads", NULL, 1, 1024,
         "transformer, bert: attention heads."),

@@ -147,7 +147,8 @@ static dip_status write_json(const char *dir, const char *name, json_t *json,
 dip_status dip_run_write(const char *dir, const dip_settings *settings,
                          const dip_corpus *corpus,
                          const dip_tokenizer *tokenizer, json_t *labels,
-                         json_t *fields, json_t *initial, dip_err *err)
+                         json_t *fields, json_t *initial, json_t *vectors,
+                         dip_err *err)
 {
     char digest[DIP_DIGEST_SIZE];
     char *path = dip_path_join(dir, "tokenizer.json");
@@ -165,6 +166,8 @@ dip_status dip_run_write(const char *dir, const dip_settings *settings,
         json_t *run = describe_run(settings, corpus, digest);
         if (initial != NULL)
             (void)json_object_set(run, "init", initial);
+        if (vectors != NULL)
+            (void)json_object_set(run, "word_vectors", vectors);
         st = write_json(dir, "run.json", run, err);
         json_decref(run);
     }

@@ -41,12 +41,13 @@ dip_status dip_trained_corpus(dip_corpus **out, const dip_trained *run,
                               const char *path, dip_err *err) DIP_MUST_CHECK;
 
 /* Writes config.yaml, tokenizer.json, labels.json, fields.json (when there are
- * any) and run.json into `dir`, which exists. `initial` is what run.json tells
- * of the weights that the run starts from, or NULL. */
+ * any) and run.json into `dir`, which exists. `initial` and `vectors` are what
+ * run.json tells of the weights and the word vectors that the run starts from,
+ * or NULL. */
 dip_status dip_run_write(const char *dir, const dip_settings *settings,
                          const dip_corpus *corpus,
                          const dip_tokenizer *tokenizer, json_t *labels,
-                         json_t *fields, json_t *initial,
+                         json_t *fields, json_t *initial, json_t *vectors,
                          dip_err *err) DIP_MUST_CHECK;
 
 /* The words and classes that the run in `dir` began with: tokenizer.json, which

@@ -394,6 +394,15 @@ static void read_text_tower(dip_settings *s)
     o->activation = dip_config_string(c, "model.text.activation");
     o->norm_eps = dip_config_float(c, "model.text.norm_eps");
     o->positions = dip_config_int(c, "model.text.positions");
+    o->frozen_tokens = dip_config_bool(c, "model.text.vectors_frozen");
+    s->vectors = dip_config_string(c, "model.text.vectors");
+    if (s->vectors == NULL && o->frozen_tokens)
+        dip_config_fault(s->config, "model.text.vectors_frozen",
+                         "'model.text.vectors_frozen' needs "
+                         "'model.text.vectors'");
+    if (s->vectors != NULL && s->tokenizer.kind != DIP_TOKENIZER_WORD)
+        dip_config_fault(s->config, "model.text.vectors",
+                         "'model.text.vectors' needs 'tokenizer.kind' word");
 }
 
 static void read_fusion(dip_settings *s)

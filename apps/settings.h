@@ -75,6 +75,7 @@ typedef struct {
 
     dip_tokenizer_options tokenizer;
     int64_t context;
+    const char *vectors; /* file of word vectors; NULL: none */
     dip_text_settings texts[DIP_SOURCES_MAX];
     int text_count;
 

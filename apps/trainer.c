@@ -11,6 +11,7 @@
 #include "apps/fields.h"
 #include "apps/initial.h"
 #include "apps/run_dir.h"
+#include "apps/word_vectors.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -31,6 +32,7 @@ typedef struct {
     dip_corpus *corpus;
     dip_tokenizer *tokenizer;
     json_t *labels;
+    json_t *vectors; /* what was read of them, for run.json; or NULL */
     json_t *fields;
     json_t *initial; /* what the run starts from, for run.json; or NULL */
     dip_model *model;
@@ -62,6 +64,7 @@ static void end(trainer *t)
     dip_feature_cache_free(&t->features);
     dip_model_free(t->model);
     json_decref(t->initial);
+    json_decref(t->vectors);
     json_decref(t->labels);
     json_decref(t->fields);
     dip_tokenizer_free(t->tokenizer);
@@ -326,11 +329,16 @@ static dip_status prepare_model(trainer *t, dip_err *err)
         st = dip_run_model(&t->model, s, t->tokenizer, t->labels, t->fields,
                            err);
     if (st == DIP_OK && !t->options->resume)
+        st = dip_word_vectors_apply(&t->vectors, t->corpus, t->tokenizer,
+                                    t->model, err);
+    if (st == DIP_OK && !t->options->resume)
         st = dip_initial_apply(&t->initial, s, t->model, err);
     if (st != DIP_OK)
         return st;
-    if (!t->options->quiet)
+    if (!t->options->quiet) {
+        dip_word_vectors_print(t->vectors);
         dip_initial_print(t->initial);
+    }
     dip_params_to_device(dip_model_params(t->model), t->loop_options.device);
     int64_t batches = dip_loader_batches(t->loader);
     dip_loop_options *o = &t->loop_options;
@@ -404,7 +412,7 @@ static dip_status open_logs(trainer *t, dip_err *err)
     dip_status st = dip_dir_make(t->checkpoint_dir, err);
     if (st == DIP_OK && !t->options->resume)
         st = dip_run_write(dir, t->settings, t->corpus, t->tokenizer, t->labels,
-                           t->fields, t->initial, err);
+                           t->fields, t->initial, t->vectors, err);
     char *log = dip_path_join(dir, "log.jsonl");
     if (st == DIP_OK && log == NULL)
         st = dip_no_memory(err);
