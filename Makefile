@@ -16,7 +16,8 @@ endif
 # says who may include whom, and `make lint` enforces it.
 MODULES := base tensor image data losses models train eval report export
 
-PACKAGES := hdf5 libfyaml jansson libjpeg spng libwebp libutf8proc libcrypto zlib
+PACKAGES := hdf5 libfyaml jansson libjpeg spng libwebp libutf8proc libcrypto zlib \
+            sentencepiece
 PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm
 TORCH      := $(shell tools/find-libtorch 2>/dev/null)
@@ -102,7 +103,7 @@ BENCH_BIN := $(BUILD)/bench/bench_loader $(BUILD)/bench/bench_step
 .SECONDARY: $(BENCH_BIN:%=%.c.o) $(BUILD)/bench/serve.c.o
 $(BUILD)/bench/bench_loader: $(BUILD)/bench/bench_loader.c.o $(BUILD)/bench/serve.c.o $(PLAIN_LIBS)
 	@echo "ld  $@"
-	@$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	@$(CXX) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 $(BUILD)/bench/bench_step: $(BUILD)/bench/bench_step.c.o $(BUILD)/bench/serve.c.o $(foreach m,train models losses tensor data image base,$(call lib_of,$m))
 	@echo "ld  $@"
 	@$(CXX) $(LDFLAGS) -o $@ $^ $(TORCH_LIBS) $(PKG_LIBS)
@@ -121,7 +122,7 @@ $(filter $(BUILD)/tests/image/%,$(TEST_BIN)): $(call lib_of,image) $(call lib_of
 $(filter $(BUILD)/tests/data/%,$(TEST_BIN)): $(PLAIN_LIBS)
 $(PLAIN_TEST): $(BUILD)/%: $(BUILD)/%.c.o
 	@echo "ld  $@"
-	@$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
+	@$(CXX) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
 
 # The modules that a test of module M links: M and what it may include.
 NEEDS_tensor := tensor base

@@ -359,9 +359,11 @@ dip_status dip_corpus_build_tokenizer(dip_tokenizer **out, const dip_corpus *c,
                                       dip_err *err)
 {
     *out = NULL;
+    const dip_tokenizer_options *options = &c->settings->tokenizer;
+    if (dip_tokenizer_kind_file(options->kind) != NULL)
+        return dip_tokenizer_read(out, options, err);
     dip_tokenizer_builder *builder = NULL;
-    dip_status st =
-        dip_tokenizer_builder_create(&builder, &c->settings->tokenizer, err);
+    dip_status st = dip_tokenizer_builder_create(&builder, options, err);
     if (st == DIP_OK)
         st = dip_corpus_each_text(c, add_text, builder, err);
     if (st == DIP_OK)

@@ -57,7 +57,8 @@ typedef dip_status (*dip_corpus_text_fn)(void *user, dip_bytes text,
                                          dip_err *err);
 dip_status dip_corpus_each_text(const dip_corpus *corpus, dip_corpus_text_fn fn,
                                 void *user, dip_err *err) DIP_MUST_CHECK;
-/* A tokenizer of all texts of the train split. The caller owns *out. */
+/* A tokenizer of all texts of the train split, or of the files that the
+ * settings name. The caller owns *out. */
 dip_status dip_corpus_build_tokenizer(dip_tokenizer **out,
                                       const dip_corpus *corpus,
                                       dip_err *err) DIP_MUST_CHECK;

@@ -182,17 +182,15 @@ static dip_status embed_some(float *out, const dip_embed_job *job,
                              int64_t *ids, int64_t *lengths, dip_err *err)
 {
     int64_t context = job->settings->context;
-    int64_t no_words = dip_tokenizer_has_eos(job->corpus->tokenizer) ? 1 : 0;
     for (int64_t i = 0; i < count; i++) {
+        int64_t needed;
         dip_status st =
-            dip_tokenizer_encode(&lengths[i], ids + i * context, context,
+            dip_tokenizer_encode(&needed, ids + i * context, context,
                                  job->corpus->tokenizer, texts[i], err);
         if (st != DIP_OK)
             return st;
-        if (lengths[i] == no_words)
-            lengths[i] = 0; /* as the loader has it: absent */
-        if (lengths[i] > context)
-            lengths[i] = context;
+        lengths[i] =
+            dip_tokenizer_length(job->corpus->tokenizer, needed, context);
     }
     int64_t sizes[2] = {count, context};
     dip_scope_open();

@@ -118,15 +118,49 @@ static const dip_option options[] = {
     STEP("color_jitter.p", "1", 1, "Probability."),
     STEP("grayscale.p", "0.1", 1, "Probability."),
 
-    ENUM("tokenizer.kind", "word", "word",
+    ENUM("tokenizer.kind", "word",
+         "word|character|wordpiece|clip_bpe|sentencepiece",
          "word: built from the training texts; Han, Kana and Hangul by "
-         "character."),
+         "character. character: so, every one alone. wordpiece: of BERT. "
+         "clip_bpe: of CLIP. sentencepiece: of SigLIP, T5 and others. Each "
+         "takes those of the options below that concern it; any other is an "
+         "error."),
+    TEXT("tokenizer.vocab", NULL,
+         "wordpiece: the vocab.txt, or the Hugging Face folder that has it."),
+    BOOL("tokenizer.lowercase", NULL,
+         "wordpiece: lower case without accents, as uncased models have it; "
+         "true by default."),
+    TEXT("tokenizer.merges", NULL,
+         "clip_bpe: bpe_simple_vocab_16e6.txt.gz of open_clip, a merges.txt, "
+         "or the Hugging Face folder that has it."),
+    TEXT("tokenizer.model", NULL,
+         "sentencepiece: the model file, or the Hugging Face folder that has "
+         "a spiece.model."),
+    ENUM("tokenizer.clean", NULL, "none|whitespace|lower|canonicalize",
+         "clip_bpe, sentencepiece: what open_clip does to a text first. By "
+         "default lower for clip_bpe, none for sentencepiece; SigLIP has "
+         "canonicalize."),
+    BOOL("tokenizer.bos", NULL,
+         "sentencepiece: texts begin with the begin-of-text token; false by "
+         "default."),
+    INT("tokenizer.pad_id", NULL, 0, 1048575,
+        "sentencepiece: the id that fills up; by default the model's, or else "
+        "its end token. SigLIP: 1."),
+    BOOL("tokenizer.count_pads", NULL,
+         "sentencepiece: pads are tokens too, so that every text fills the "
+         "context, as in SigLIP; false by default."),
     INT("tokenizer.context", "32", 1, 4096, "Most tokens of a text."),
-    INT("tokenizer.min_count", "2", 1, BIG,
-        "Words seen less often in training are unknown."),
-    INT("tokenizer.max_size", "32768", 8, 1048576, "Most words."),
-    BOOL("tokenizer.punctuation", "false", "Punctuation marks are tokens."),
-    BOOL("tokenizer.eos", "true", "Texts end in an end-of-text token."),
+    INT("tokenizer.min_count", NULL, 1, BIG,
+        "word, character: those seen less often in training are unknown; 2 by "
+        "default."),
+    INT("tokenizer.max_size", NULL, 8, 1048576,
+        "Most tokens: 32768 of word and character by default, 49408 of "
+        "clip_bpe."),
+    BOOL("tokenizer.punctuation", NULL,
+         "word, character: punctuation marks are tokens; false by default."),
+    BOOL("tokenizer.eos", NULL,
+         "word, character, sentencepiece: texts end in an end-of-text token; "
+         "true by default."),
 
     TEXT("fields.*.template", NULL,
          "Text of this field, made of columns: \"{gender} {title}\"; by "

@@ -132,6 +132,65 @@ static void read_transform(dip_settings *s)
         dip_config_fault(s->config, "augment", "%s", err.msg);
 }
 
+/* A key that the kind does not read would change nothing, and a file that it
+ * needs must be named. */
+static void check_tokenizer(dip_settings *s)
+{
+    const dip_config *c = s->config;
+    dip_tokenizer_kind kind = s->tokenizer.kind;
+    const char *file = dip_tokenizer_kind_file(kind);
+    size_t count = dip_config_child_count(c, "tokenizer");
+    for (size_t i = 0; i < count; i++) {
+        const char *name = dip_config_child(c, "tokenizer", i);
+        if (strcmp(name, "kind") != 0 && strcmp(name, "context") != 0 &&
+            !dip_tokenizer_kind_reads(kind, name))
+            dip_config_fault(s->config, KEY("tokenizer.%s", name),
+                             "'tokenizer.%s' is not for the kind '%s'", name,
+                             dip_tokenizer_kind_name(kind));
+    }
+    if (file != NULL && !dip_config_has(c, KEY("tokenizer.%s", file)))
+        dip_config_fault(s->config, "tokenizer.kind",
+                         "the kind '%s' needs 'tokenizer.%s'",
+                         dip_tokenizer_kind_name(kind), file);
+}
+
+/* These have no fallback in the table of options: a resolved config holds no
+ * key that its kind does not read. */
+static bool true_unless_set(const dip_config *c, const char *key)
+{
+    return !dip_config_has(c, key) || dip_config_bool(c, key);
+}
+
+static int64_t int_or(const dip_config *c, const char *key, int64_t fallback)
+{
+    return dip_config_has(c, key) ? dip_config_int(c, key) : fallback;
+}
+
+static void read_tokenizer(dip_settings *s)
+{
+    const dip_config *c = s->config;
+    bool own_clean = dip_config_has(c, "tokenizer.clean");
+    s->context = dip_config_int(c, "tokenizer.context");
+    s->tokenizer = (dip_tokenizer_options){
+        .kind = (dip_tokenizer_kind)dip_config_choice(c, "tokenizer.kind"),
+        .punctuation = dip_config_bool(c, "tokenizer.punctuation"),
+        .bos = dip_config_bool(c, "tokenizer.bos"),
+        .eos = true_unless_set(c, "tokenizer.eos"),
+        .min_count = int_or(c, "tokenizer.min_count", 2),
+        .max_size = dip_config_int(c, "tokenizer.max_size"),
+        .lowercase = true_unless_set(c, "tokenizer.lowercase"),
+        .pad_id = int_or(c, "tokenizer.pad_id", -1),
+        .count_pads = dip_config_bool(c, "tokenizer.count_pads"),
+        .vocab = dip_config_string(c, "tokenizer.vocab"),
+        .merges = dip_config_string(c, "tokenizer.merges"),
+        .model = dip_config_string(c, "tokenizer.model"),
+    };
+    s->tokenizer.clean =
+        own_clean ? (dip_clean)dip_config_choice(c, "tokenizer.clean")
+                  : dip_tokenizer_kind_clean(s->tokenizer.kind);
+    check_tokenizer(s);
+}
+
 static void read_data(dip_settings *s)
 {
     const dip_config *c = s->config;
@@ -142,14 +201,7 @@ static void read_data(dip_settings *s)
     s->bad_image = (dip_bad_image)dip_config_choice(c, "data.bad_image");
     read_mapping(s);
     read_transform(s);
-    s->tokenizer = (dip_tokenizer_options){
-        .kind = DIP_TOKENIZER_WORD,
-        .punctuation = dip_config_bool(c, "tokenizer.punctuation"),
-        .eos = dip_config_bool(c, "tokenizer.eos"),
-        .min_count = dip_config_int(c, "tokenizer.min_count"),
-        .max_size = dip_config_int(c, "tokenizer.max_size"),
-    };
-    s->context = dip_config_int(c, "tokenizer.context");
+    read_tokenizer(s);
 }
 
 /* ---- texts, fields, tasks ---- */

@@ -24,6 +24,11 @@ void dip_utf8_add(dip_str *out, int32_t code);
 /* White_Space of the Unicode character database. */
 bool dip_utf8_is_space(int32_t code);
 
+/* Makes well-formed text from text->data[begin] on lower case by the full
+ * mapping of Unicode: a capital sigma that ends a word becomes a final one, an I
+ * with a dot keeps it. */
+void dip_utf8_lower(dip_str *text, size_t begin);
+
 /* The normalised form by which titles are compared: compatibility
  * normalisation (NFKC), full case folding, runs of white space made one
  * blank, none at the ends. Malformed UTF-8 is DIP_EFORMAT and names the byte.

@@ -73,11 +73,11 @@ static void damage_text(dip_row_worker *worker,
     dip_word_dropout(&worker->text, source->word_dropout, &rng);
 }
 
-static void put_no_text(dip_batch_text *out, int64_t i)
+static void put_no_text(dip_batch_text *out, int64_t i, int64_t pad)
 {
     out->lengths[i] = 0;
     for (int64_t t = 0; t < out->context; t++)
-        out->ids[i * out->context + t] = DIP_TOKEN_PAD;
+        out->ids[i * out->context + t] = pad;
 }
 
 static dip_status fill_text(dip_row_worker *worker,
@@ -88,8 +88,9 @@ static dip_status fill_text(dip_row_worker *worker,
     dip_batch_text *out = &batch->texts[source_index];
     int64_t row = batch->rows[i];
     int64_t *ids = out->ids + i * out->context;
+    int64_t pad = dip_tokenizer_special(source->tokenizer).pad;
     if (!find_text(worker, options, source, out, batch->epoch, row, i)) {
-        put_no_text(out, i);
+        put_no_text(out, i, pad);
         return DIP_OK;
     }
     damage_text(worker, options, source_index, batch->epoch, row);
@@ -101,9 +102,10 @@ static dip_status fill_text(dip_row_worker *worker,
             (dip_bytes){dip_str_text(&worker->text), worker->text.len}, err);
     if (st != DIP_OK)
         return name_row(options, "text", row, err);
-    out->lengths[i] = needed < out->context ? needed : out->context;
-    if (needed == (dip_tokenizer_has_eos(source->tokenizer) ? 1 : 0))
-        put_no_text(out, i);
+    out->lengths[i] =
+        dip_tokenizer_length(source->tokenizer, needed, out->context);
+    if (out->lengths[i] == 0)
+        put_no_text(out, i, pad);
     return DIP_OK;
 }
 

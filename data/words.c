@@ -249,3 +249,51 @@ dip_status dip_words_each(dip_bytes text, bool punctuation, dip_word_fn fn,
     free(normal);
     return st;
 }
+
+/* ---- characters ---- */
+
+static dip_status give_character(const struct walk *walk, enum char_class cls,
+                                 dip_bytes character, bool *blank,
+                                 bool after_bad, dip_err *err)
+{
+    bool symbol = cls == CLASS_PUNCTUATION || cls == CLASS_APOSTROPHE;
+    if (cls == CLASS_IGNORED || (symbol && !walk->punctuation) ||
+        (cls == CLASS_BAD && after_bad))
+        return DIP_OK;
+    dip_status st = DIP_OK;
+    if (*blank)
+        st = walk->fn(walk->user, (dip_bytes){" ", 1}, err);
+    *blank = false;
+    if (cls == CLASS_BAD)
+        character.data = NULL;
+    return st == DIP_OK ? walk->fn(walk->user, character, err) : st;
+}
+
+dip_status dip_characters_each(dip_bytes text, bool punctuation, dip_word_fn fn,
+                               void *user, dip_err *err)
+{
+    const struct walk walk = {
+        .punctuation = punctuation, .fn = fn, .user = user};
+    char *normal = NULL;
+    dip_status st = normalise(&normal, text, err);
+    if (st != DIP_OK)
+        return st;
+    dip_bytes left = {normal, strlen(normal)};
+    bool begun = false, blank = false, after_bad = false;
+    for (size_t at = 0; st == DIP_OK && at < left.len;) {
+        size_t start = at;
+        enum char_class cls = next_class(left, &at);
+        if (cls == CLASS_SPACE) {
+            blank = begun;
+        } else {
+            st = give_character(&walk, cls,
+                                (dip_bytes){normal + start, at - start}, &blank,
+                                after_bad, err);
+            begun = true;
+        }
+        if (cls != CLASS_IGNORED)
+            after_bad = cls == CLASS_BAD;
+    }
+    free(normal);
+    return st;
+}

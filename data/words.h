@@ -1,4 +1,4 @@
-/* Cutting text into the words of the tokenizer kind `word`
+/* Cutting text into the words of the tokenizer kinds `word` and `character`
  * (data/tokenizer.h has the rules). */
 #ifndef DIP_DATA_WORDS_H
 #define DIP_DATA_WORDS_H
@@ -18,5 +18,7 @@ typedef dip_status (*dip_word_fn)(void *user, dip_bytes word, dip_err *err);
 /* Reentrant; takes memory only for text that is not ASCII. */
 dip_status dip_words_each(dip_bytes text, bool punctuation, dip_word_fn fn,
                           void *user, dip_err *err) DIP_MUST_CHECK;
+dip_status dip_characters_each(dip_bytes text, bool punctuation, dip_word_fn fn,
+                               void *user, dip_err *err) DIP_MUST_CHECK;
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/json.h"
+#include "base/mem.h"
 
 static const char *const RESIZE_MODES[] = {
 #define RESIZE_MODE_NAME(name, words) words,
@@ -48,14 +49,26 @@ static json_t *image_json(const dip_preprocessing *p)
 
 static json_t *text_json(const dip_preprocessing *p)
 {
-    return json_pack(
-        "{s:s, s:s, s:I, s:I, s:b, s:i, s:i, s:i}", "tokenizer",
+    const dip_special_ids special = dip_tokenizer_special(p->tokenizer);
+    json_t *json = json_pack(
+        "{s:s, s:s, s:I, s:I, s:b, s:I}", "tokenizer",
         dip_tokenizer_kind_name(dip_tokenizer_kind_of(p->tokenizer)), "file",
         "tokenizer.json", "vocabulary",
         (json_int_t)dip_tokenizer_size(p->tokenizer), "context",
         (json_int_t)p->context, "append_eos",
-        dip_tokenizer_has_eos(p->tokenizer), "pad_id", DIP_TOKEN_PAD, "unk_id",
-        DIP_TOKEN_UNK, "eos_id", DIP_TOKEN_EOS);
+        dip_tokenizer_has_eos(p->tokenizer), "pad_id", (json_int_t)special.pad);
+    const struct {
+        const char *key;
+        int64_t id;
+    } others[] = {{"unk_id", special.unk},
+                  {"bos_id", special.bos},
+                  {"eos_id", special.eos}};
+    for (size_t i = 0; i < DIP_ARRAY_LEN(others); i++) {
+        if (others[i].id >= 0)
+            (void)json_object_set_new(json, others[i].key,
+                                      json_integer(others[i].id));
+    }
+    return json;
 }
 
 static json_t *texts_json(const dip_preprocessing_text *texts, int count)

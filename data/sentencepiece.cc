@@ -1,0 +1,96 @@
+extern "C" {
+#include "data/sentencepiece.h"
+}
+
+#include <new>
+#include <string>
+#include <vector>
+
+#include <sentencepiece_processor.h>
+
+struct dip_sentencepiece {
+    sentencepiece::SentencePieceProcessor processor;
+};
+
+namespace
+{
+
+/* The library's reason without the place in its source. */
+dip_status fail(dip_err *err, const sentencepiece::util::Status &status)
+{
+    std::string reason = status.error_message();
+    size_t place = reason.rfind(") [");
+    if (reason.compare(0, 1, "") == 0 && place != std::string::npos)
+        reason.erase(0, place + 3);
+    if (!reason.empty() && reason.back() == ']')
+        reason.pop_back();
+    return dip_fail(err, DIP_EFORMAT, "no sentencepiece model: %s",
+                    reason.empty() ? "damaged" : reason.c_str());
+}
+
+} // namespace
+
+extern "C" {
+
+dip_status dip_sentencepiece_open(dip_sentencepiece **out, const void *bytes,
+                                  size_t n, dip_err *err)
+try {
+    *out = nullptr;
+    auto *model = new dip_sentencepiece;
+    auto status = model->processor.LoadFromSerializedProto(
+        absl::string_view(static_cast<const char *>(bytes), n));
+    if (!status.ok()) {
+        delete model;
+        return fail(err, status);
+    }
+    *out = model;
+    return DIP_OK;
+} catch (const std::bad_alloc &) {
+    return dip_fail(err, DIP_ENOMEM, "out of memory");
+} catch (...) {
+    return dip_fail(err, DIP_EFORMAT, "no sentencepiece model");
+}
+
+void dip_sentencepiece_close(dip_sentencepiece *model)
+{
+    delete model;
+}
+
+int64_t dip_sentencepiece_size(const dip_sentencepiece *model)
+{
+    return model->processor.GetPieceSize();
+}
+
+const char *dip_sentencepiece_piece(const dip_sentencepiece *model, int64_t id,
+                                    size_t *n)
+{
+    const std::string &piece = model->processor.IdToPiece(static_cast<int>(id));
+    *n = piece.size();
+    return piece.data();
+}
+
+dip_sentencepiece_ids dip_sentencepiece_special(const dip_sentencepiece *model)
+{
+    const auto &p = model->processor;
+    return {p.pad_id(), p.unk_id(), p.bos_id(), p.eos_id()};
+}
+
+dip_status dip_sentencepiece_encode(const dip_sentencepiece *model,
+                                    const char *text, size_t n,
+                                    void (*put)(void *user, int64_t id),
+                                    void *user, dip_err *err)
+try {
+    std::vector<int> ids;
+    auto status = model->processor.Encode(absl::string_view(text, n), &ids);
+    if (!status.ok())
+        return fail(err, status);
+    for (int id : ids)
+        put(user, id);
+    return DIP_OK;
+} catch (const std::bad_alloc &) {
+    return dip_fail(err, DIP_ENOMEM, "out of memory");
+} catch (...) {
+    return dip_fail(err, DIP_EFORMAT, "sentencepiece cannot read a text");
+}
+
+} // extern "C"
