@@ -148,6 +148,12 @@ unit-$(1): $$(filter $$(BUILD)/tests/$(1)/%,$$(TEST_BIN))
 endef
 $(foreach m,$(MODULES),$(eval $(call unit_rule,$m)))
 
+# What the comparisons with peers need beside the programs.
+.SECONDARY: $(BUILD)/tests/parity/tokenize.c.o
+$(BUILD)/tests/parity/tokenize: $(BUILD)/tests/parity/tokenize.c.o $(PLAIN_LIBS)
+	@echo "ld  $@"
+	@$(CXX) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
 # ---- fuzzing: tests/fuzz/fuzz_*.c with the loop of tests/fuzz/driver.c -------
 
 # Targets whose parser stands in tensor/ or models/ link libtorch.
@@ -213,7 +219,7 @@ fuzz:
 ## parity: against the peers of PEERS=.deps/peer, which is made where it lacks
 ## parity CHECK="steps ema": these tests/parity/check_*.py only
 .PHONY: parity
-parity: programs $(PARITY_BIN)
+parity: programs $(PARITY_BIN) $(BUILD)/tests/parity/tokenize
 	@[ -x $(PEERS)/bin/python ] || bench/peer-setup $(PEERS)
 	@tests/parity/run $(PEERS) $(BUILD) $(CHECK)
 

@@ -290,11 +290,12 @@ static void test_tokenizer_load_refuses_damaged_files(void **state)
     check_refused("{\"format\": \"other\", \"version\": 1}",
                   "not a diptych-tokenizer of version 1: '%s'");
     check_refused(HEAD ", \"tokens\": [" THREE "], \"more\": 1}",
-                  "unknown keys in '%s'");
+                  "not the 6 keys of a word tokenizer in '%s'");
     check_refused("{\"format\": \"diptych-tokenizer\", \"version\": 1,"
                   " \"kind\": \"bpe\", \"punctuation\": true, \"eos\": true,"
                   " \"tokens\": []}",
-                  "'%s': no tokenizer 'bpe': it is one of word");
+                  "'%s': no tokenizer 'bpe': it is one of word, character, "
+                  "wordpiece, clip_bpe, sentencepiece");
     check_refused(HEAD ", \"tokens\": [\"[pad]\"]}",
                   "1 tokens, not 3 to 1048576, in '%s'");
     check_refused(HEAD ", \"tokens\": [\"[pad]\", \"[eos]\", \"[unk]\"]}",
@@ -302,9 +303,9 @@ static void test_tokenizer_load_refuses_damaged_files(void **state)
     check_refused(HEAD ", \"tokens\": [" THREE ", \"red\", \"hat\", \"red\"]}",
                   "token 5 repeats token 3 in '%s'");
     check_refused(HEAD ", \"tokens\": [" THREE ", \"\"]}",
-                  "token 3 is no string of 1 to 128 bytes in '%s'");
+                  "token 3 is not a text of 1 to 128 bytes in '%s'");
     check_refused(HEAD ", \"tokens\": [" THREE ", 4]}",
-                  "token 3 is no string of 1 to 128 bytes in '%s'");
+                  "token 3 is not a text of 1 to 128 bytes in '%s'");
 }
 
 static void test_tokenizer_kinds_have_names(void **state)
