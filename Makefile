@@ -39,7 +39,10 @@ LDFLAGS  := $(SANITIZE) -fopenmp -Wl,--as-needed
 # be linked although no symbol of it is named.
 CUDA_LIBS  := $(if $(wildcard $(TORCH)/lib/libtorch_cuda.so),-Wl$(comma)--no-as-needed -ltorch_cuda -lc10_cuda)
 comma      := ,
-TORCH_LIBS := -L$(TORCH)/lib -Wl,-rpath,$(TORCH)/lib -ltorch_cpu -lc10 $(CUDA_LIBS)
+# Both SentencePiece and libtorch have an object FLAGS_minloglevel, the former
+# the larger one: the linker gives both the one that it meets first.
+TORCH_LIBS := $(shell pkg-config --libs sentencepiece 2>/dev/null) \
+              -L$(TORCH)/lib -Wl,-rpath,$(TORCH)/lib -ltorch_cpu -lc10 $(CUDA_LIBS)
 
 lib_of = $(BUILD)/libdip_$(1).a
 LIBS  := $(foreach m,$(MODULES),$(call lib_of,$m))

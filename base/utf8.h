@@ -25,8 +25,8 @@ void dip_utf8_add(dip_str *out, int32_t code);
 bool dip_utf8_is_space(int32_t code);
 
 /* Makes well-formed text from text->data[begin] on lower case by the full
- * mapping of Unicode: a capital sigma that ends a word becomes a final one, an I
- * with a dot keeps it. */
+ * mapping of Unicode: a capital sigma that ends a word becomes a final one, an
+ * I with a dot keeps it. */
 void dip_utf8_lower(dip_str *text, size_t begin);
 
 /* The normalised form by which titles are compared: compatibility
