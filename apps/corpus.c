@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "data/class_counts.h"
 #include "data/sampler.h"
 
 static void print_warning(void *user, const char *message)
@@ -194,6 +195,46 @@ static void warn_of_leaks(const dip_settings *s)
                           s->tasks[t].leak, s->tasks[t].name);
 }
 
+static dip_status list_weights(dip_corpus *c, int h, dip_err *err)
+{
+    const dip_head_settings *head = &c->settings->heads[h];
+    int64_t classes =
+        dip_catalog_column(c->catalog, c->head_columns[h])->classes;
+    if ((int64_t)head->list_count != classes)
+        return dip_fail(err, DIP_ECONFIG,
+                        "model.heads.%s.class_weight_list has %zu numbers for "
+                        "%lld classes",
+                        c->settings->model.heads[h].name, head->list_count,
+                        (long long)classes);
+    c->class_weights[h] =
+        dip_calloc(head->list_count, sizeof *c->class_weights[h]);
+    if (c->class_weights[h] == NULL)
+        return dip_no_memory(err);
+    for (int64_t i = 0; i < classes; i++)
+        c->class_weights[h][i] = (float)head->list[i];
+    return DIP_OK;
+}
+
+static dip_status weigh_classes(dip_corpus *c, dip_err *err)
+{
+    dip_status st = DIP_OK;
+    for (int h = 0; h < c->settings->model.head_count && st == DIP_OK; h++) {
+        switch (c->settings->heads[h].weights) {
+        case DIP_CLASS_WEIGHTS_BALANCED:
+            st = dip_class_weights_balanced(&c->class_weights[h], c->catalog,
+                                            c->head_columns[h], DIP_SPLIT_TRAIN,
+                                            err);
+            break;
+        case DIP_CLASS_WEIGHTS_LIST:
+            st = list_weights(c, h, err);
+            break;
+        case DIP_CLASS_WEIGHTS_NONE:
+            break;
+        }
+    }
+    return st;
+}
+
 /* What evaluation leaves out on a catalog that lacks it is a mistake on the
  * one that is trained on. */
 static dip_status check_training(const dip_corpus *c, dip_err *err)
@@ -266,6 +307,8 @@ dip_status dip_corpus_open(dip_corpus **out, const dip_settings *settings,
         st = bind_attributes(c, err);
     if (st == DIP_OK && training)
         st = check_training(c, err);
+    if (st == DIP_OK && training)
+        st = weigh_classes(c, err);
     if (st != DIP_OK) {
         dip_corpus_free(c);
         return st;
@@ -288,6 +331,8 @@ void dip_corpus_free(dip_corpus *c)
         dip_row_keys_free(&c->keys[t]);
     for (int f = 0; f < DIP_FUSION_FIELDS_MAX; f++)
         free(c->attribute_ids[f]);
+    for (int h = 0; h < DIP_MODEL_HEADS_MAX; h++)
+        free(c->class_weights[h]);
     dip_row_queries_free(&c->judged);
     dip_catalog_close(c->catalog);
     free_lock(c->hdf5_lock);

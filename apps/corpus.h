@@ -34,6 +34,7 @@ typedef struct {
     const dip_tokenizer *tokenizer; /* borrowed */
     /* Loaders do not read photos whose features are here; borrowed or NULL. */
     const dip_features *features;
+    float *class_weights[DIP_MODEL_HEADS_MAX]; /* of heads; NULL: all 1 */
     dip_text_source sources[DIP_SOURCES_MAX];
     /* Of all loaders: a validation reads while the training's loader reads
      * ahead. */

@@ -306,6 +306,13 @@ static const dip_option options[] = {
          "What the classification head of this label column sees."),
     FLOAT("model.heads.*.weight", "1", 0, 1e6,
           "Weight of its cross-entropy in the loss."),
+    FLOAT("model.heads.*.label_smoothing", "0", 0, .99,
+          "Share of the target that is spread over all classes."),
+    ENUM("model.heads.*.class_weights", "none", "none|balanced|list",
+         "balanced: rows / (classes x rows of the class) over the train "
+         "split."),
+    FLOATS("model.heads.*.class_weight_list", "[]", 0, 1e6,
+           "class_weights list: one for each class, in the catalog's order."),
 
     NEEDED("tasks.*.query",
            "What is searched with: a field, `image`, a template in braces, or "
@@ -326,10 +333,36 @@ static const dip_option options[] = {
          "Evaluation also ranks by each product field alone, with paired "
          "intervals of what fusion adds."),
 
-    TEXT("loss.kind", "infonce", "infonce."),
-    ENUM("loss.positives", "uniform", "uniform|sum|exclude",
-         "How several right rows of a batch share the target."),
-    FLOAT("loss.label_smoothing", "0", 0, .99, "Of the contrastive loss."),
+    TEXT("loss.kind", "infonce",
+         "infonce, supcon, siglip, triplet or gcl (docs/losses.md). Each takes "
+         "those of the options below that name it; any other is an error."),
+    ENUM("loss.positives", NULL, "uniform|sum|exclude",
+         "infonce (uniform), gcl (exclude): how several right rows of a batch "
+         "share the target."),
+    FLOAT("loss.label_smoothing", NULL, 0, .99, "infonce, gcl (0)."),
+    BOOL("loss.symmetric", NULL,
+         "infonce, triplet, gcl (true): items search queries, too."),
+    ENUM("loss.form", NULL, "out|in",
+         "supcon (out): the mean over positives outside or inside of the "
+         "logarithm."),
+    ENUM("loss.views", NULL, "all|cross",
+         "supcon (all): every embedding against all others, or across the two "
+         "sides only."),
+    FLOAT("loss.bias", NULL, -1e3, 1e3, "siglip (-10): start of logit_bias."),
+    ENUM("loss.mining", NULL, "all|hardest|semi_hard",
+         "triplet (all): the triplets that count."),
+    FLOAT("loss.margin", NULL, 0, 1e3, "triplet (0.2)."),
+    ENUM("loss.distance", NULL, "cosine|squared_euclidean",
+         "triplet (that of model.similarity)."),
+    ENUM("loss.score_to_weight", NULL,
+         "constant|linear|inverse|inverse_sqrt|log|piecewise",
+         "gcl (inverse): from the grade of a judged pair to its weight."),
+    FLOAT("loss.score_max", NULL, 1e-6, 1e6,
+          "gcl: the best grade; by default the highest of the train split."),
+    FLOATS("loss.score_steps", "[]", 0, 1e6,
+           "gcl, piecewise: grades, ascending."),
+    FLOATS("loss.step_weights", "[]", 0, 1e6,
+           "gcl, piecewise: the weight from each of these grades on."),
 
     INT("train.epochs", "10", 1, 1e6, "Passes over the train split."),
     INT("train.batch_size", "128", 2, 1e6, "Rows of a batch."),

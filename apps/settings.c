@@ -6,6 +6,7 @@
 
 #include "apps/options.h"
 #include "apps/settings_fields.h"
+#include "apps/settings_loss.h"
 #include "base/mem.h"
 
 #define KEY(...) dip_config_key((char[DIP_CONFIG_KEY_SIZE]){0}, __VA_ARGS__)
@@ -496,6 +497,7 @@ static void read_heads(dip_settings *s)
             .classes = 1, /* until the catalog is open */
             .input = (dip_head_input)input,
         };
+        dip_settings_read_head(s, (int)i);
     }
 }
 
@@ -529,17 +531,10 @@ static void read_model(dip_settings *s)
     m->field_count = s->field_count;
     read_fusion(s);
     read_heads(s);
+    dip_settings_read_loss(s);
     dip_err err = {0};
     if (dip_model_config_check(m, &err) != DIP_OK)
         dip_config_fault(s->config, "model", "model.%s", err.msg);
-
-    const char *loss = dip_config_string(c, "loss.kind");
-    s->loss = dip_loss_kind_find(loss);
-    if (s->loss == NULL)
-        dip_config_fault(s->config, "loss.kind", "unknown loss '%s'", loss);
-    s->loss_options = (dip_loss_options){
-        (dip_positives)dip_config_choice(c, "loss.positives"),
-        dip_config_float(c, "loss.label_smoothing")};
 }
 
 /* ---- training and evaluation ---- */

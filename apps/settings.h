@@ -60,6 +60,20 @@ typedef struct {
     bool of_product; /* else of the photo */
 } dip_zero_shot_settings;
 
+typedef enum {
+    DIP_CLASS_WEIGHTS_NONE,
+    DIP_CLASS_WEIGHTS_BALANCED,
+    DIP_CLASS_WEIGHTS_LIST
+} dip_class_weights;
+
+/* The cross-entropy of a head. */
+typedef struct {
+    double label_smoothing;
+    dip_class_weights weights;
+    const double *list;
+    size_t list_count;
+} dip_head_settings;
+
 typedef struct {
     dip_config *config; /* owned; all strings are its */
     const char *name;
@@ -92,6 +106,7 @@ typedef struct {
     dip_model_config model; /* without what the data tell: vocabulary,
                                classes, names and statistics */
     double head_weights[DIP_MODEL_HEADS_MAX];
+    dip_head_settings heads[DIP_MODEL_HEADS_MAX];
     const dip_loss_kind *loss;
     dip_loss_options loss_options;
 

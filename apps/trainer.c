@@ -39,6 +39,8 @@ typedef struct {
     dip_loader *loader;
     dip_features features; /* of frozen towers */
     dip_retrieval_task tasks[DIP_RETRIEVAL_TASKS_MAX];
+    dip_head_target head_targets[DIP_MODEL_HEADS_MAX];
+    dip_retrieval_terms terms; /* since the last line of the log */
     dip_retrieval recipe;
     dip_loop_options loop_options;
     dip_train_state start;
@@ -169,20 +171,43 @@ static dip_status validate(void *user, int64_t step, double *metric,
     return st;
 }
 
+/* {"text_to_image": 2.1, "type": 0.3}: tasks and heads that weigh anything,
+ * means over the batches since the last line. NULL when memory is out. */
+static json_t *describe_terms(const trainer *t)
+{
+    const dip_settings *s = t->settings;
+    double batches = t->terms.batches > 0 ? (double)t->terms.batches : 1;
+    json_t *tasks = json_object(), *heads = json_object();
+    for (int i = 0; i < s->task_count; i++) {
+        if (s->tasks[i].weight > 0)
+            (void)json_object_set_new(
+                tasks, s->tasks[i].name,
+                dip_json_real(t->terms.tasks[i] / batches));
+    }
+    for (int h = 0; h < s->model.head_count; h++) {
+        if (s->head_weights[h] > 0)
+            (void)json_object_set_new(
+                heads, s->model.heads[h].name,
+                dip_json_real(t->terms.heads[h] / batches));
+    }
+    return json_pack("{s:o, s:o}", "tasks", tasks, "heads", heads);
+}
+
 static dip_status log_update(trainer *t, const dip_loop_report *r, dip_err *err)
 {
     double rate = (double)r->rows / r->step_seconds;
     json_t *line = json_pack(
-        "{s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "event", "step",
-        "step", (json_int_t)r->step, "epoch", (json_int_t)r->epoch, "loss",
-        dip_json_real(r->loss), "lr", dip_json_real(r->lr), "grad_norm",
-        dip_json_real(r->grad_norm), "scale", dip_json_real(t->scale),
-        "samples_per_second", dip_json_real(rate), "data_wait",
-        dip_json_real(r->wait_seconds / r->step_seconds), "seconds",
-        dip_json_real(r->seconds));
+        "{s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "event",
+        "step", "step", (json_int_t)r->step, "epoch", (json_int_t)r->epoch,
+        "loss", dip_json_real(r->loss), "terms", describe_terms(t), "lr",
+        dip_json_real(r->lr), "grad_norm", dip_json_real(r->grad_norm), "scale",
+        dip_json_real(t->scale), "samples_per_second", dip_json_real(rate),
+        "data_wait", dip_json_real(r->wait_seconds / r->step_seconds),
+        "seconds", dip_json_real(r->seconds));
     dip_status st =
         line != NULL ? dip_log_write(t->log, line, err) : dip_no_memory(err);
     json_decref(line);
+    t->terms = (dip_retrieval_terms){0};
     const struct {
         const char *tag;
         double value;
@@ -301,6 +326,10 @@ static void prepare_tasks(trainer *t)
         };
         memcpy(t->tasks[i].fields, task->fields, sizeof task->fields);
     }
+    for (int h = 0; h < s->model.head_count; h++)
+        t->head_targets[h] =
+            (dip_head_target){.label_smoothing = s->heads[h].label_smoothing,
+                              .class_weights = t->corpus->class_weights[h]};
     t->recipe = (dip_retrieval){
         .model = t->model,
         .tasks = t->tasks,
@@ -308,6 +337,8 @@ static void prepare_tasks(trainer *t)
         .text_count = s->text_count,
         .field_text = s->field_text,
         .head_weights = s->head_weights,
+        .head_targets = t->head_targets,
+        .terms = &t->terms,
         .loss = s->loss,
         .loss_options = s->loss_options,
         .field_dropout = s->field_dropout,
@@ -316,6 +347,11 @@ static void prepare_tasks(trainer *t)
         .device = t->loop_options.device,
         .channels_last = s->loop.channels_last,
     };
+    dip_score_options *score = &t->recipe.loss_options.score;
+    if (score->max == 0)
+        score->max = t->corpus->judged.highest > 0
+                         ? (double)t->corpus->judged.highest
+                         : 1;
 }
 
 static dip_status prepare_model(trainer *t, dip_err *err)

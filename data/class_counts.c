@@ -42,6 +42,31 @@ void dip_class_counts_free(dip_class_counts *counts)
     *counts = (dip_class_counts){0};
 }
 
+dip_status dip_class_weights_balanced(float **out, const dip_catalog *catalog,
+                                      int column, dip_split split, dip_err *err)
+{
+    *out = NULL;
+    dip_class_counts counts;
+    dip_status st = dip_class_counts_make(&counts, catalog, column, err);
+    if (st != DIP_OK)
+        return st;
+    float *weights = dip_calloc((size_t)counts.count, sizeof *weights);
+    int64_t rows = 0, present = 0;
+    for (int64_t i = 0; i < counts.count; i++) {
+        rows += counts.items[i].split_rows[split];
+        present += counts.items[i].split_rows[split] > 0;
+    }
+    for (int64_t i = 0; weights != NULL && i < counts.count; i++) {
+        int64_t n = counts.items[i].split_rows[split];
+        if (n > 0)
+            weights[counts.items[i].value] =
+                (float)((double)rows / ((double)present * (double)n));
+    }
+    dip_class_counts_free(&counts);
+    *out = weights;
+    return weights != NULL ? DIP_OK : dip_no_memory(err);
+}
+
 json_t *dip_class_counts_json(const dip_class_counts *counts,
                               const dip_catalog *catalog, int column,
                               int64_t most)

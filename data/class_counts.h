@@ -23,6 +23,13 @@ dip_status dip_class_counts_make(dip_class_counts *out,
                                  dip_err *err) DIP_MUST_CHECK;
 void dip_class_counts_free(dip_class_counts *counts);
 
+/* Weights [classes] that let every class of a split count alike: rows /
+ * (present classes x rows of the class), so that their mean over the rows is
+ * 1; 0 for a class without rows. The caller frees *out. */
+dip_status dip_class_weights_balanced(float **out, const dip_catalog *catalog,
+                                      int column, dip_split split,
+                                      dip_err *err) DIP_MUST_CHECK;
+
 /* {"name", "classes", "missing", "counts": [{"name", "rows", "train", ...}]},
  * at most `most` of them. NULL when memory is out. */
 json_t *dip_class_counts_json(const dip_class_counts *counts,

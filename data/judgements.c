@@ -180,10 +180,15 @@ static dip_status fill_answered(dip_row_queries *queries,
     queries->offsets =
         dip_calloc((size_t)queries->rows + 1, sizeof *queries->offsets);
     queries->queries = dip_calloc(entries->count, sizeof *queries->queries);
-    if (queries->offsets == NULL || queries->queries == NULL)
+    queries->grades = dip_calloc(entries->count, sizeof *queries->grades);
+    if (queries->offsets == NULL || queries->queries == NULL ||
+        queries->grades == NULL)
         return dip_no_memory(err);
     for (size_t i = 0; i < entries->count; i++) {
+        float grade = entries->items[i].grade;
         queries->queries[i] = entries->items[i].item;
+        queries->grades[i] = grade;
+        queries->highest = grade > queries->highest ? grade : queries->highest;
         queries->offsets[entries->items[i].owner + 1]++;
     }
     for (int64_t row = 0; row < queries->rows; row++)
@@ -215,6 +220,7 @@ void dip_row_queries_free(dip_row_queries *queries)
 {
     free(queries->offsets);
     free(queries->queries);
+    free(queries->grades);
     *queries = (dip_row_queries){0};
 }
 
@@ -231,7 +237,8 @@ int64_t dip_row_queries_pick(const dip_row_queries *queries, uint64_t seed,
         ->queries[first + (int64_t)dip_rng_below(&rng, (uint64_t)count)];
 }
 
-static bool answers(const dip_row_queries *queries, int64_t query, int64_t row)
+float dip_row_queries_grade(const dip_row_queries *queries, int64_t query,
+                            int64_t row)
 {
     int64_t low = queries->offsets[row], high = queries->offsets[row + 1];
     while (low < high) {
@@ -241,7 +248,9 @@ static bool answers(const dip_row_queries *queries, int64_t query, int64_t row)
         else
             high = middle;
     }
-    return low < queries->offsets[row + 1] && queries->queries[low] == query;
+    bool found =
+        low < queries->offsets[row + 1] && queries->queries[low] == query;
+    return found ? queries->grades[low] : 0;
 }
 
 void dip_row_queries_positives(uint8_t *out, const dip_row_queries *queries,
@@ -250,6 +259,7 @@ void dip_row_queries_positives(uint8_t *out, const dip_row_queries *queries,
 {
     for (int64_t i = 0; i < count; i++) {
         for (int64_t j = 0; j < count; j++)
-            out[i * count + j] = answers(queries, query[i], rows[j]);
+            out[i * count + j] =
+                dip_row_queries_grade(queries, query[i], rows[j]) > 0;
     }
 }

@@ -77,6 +77,8 @@ typedef struct {
     int64_t rows;     /* of the catalog */
     int64_t *offsets; /* [rows + 1] */
     int64_t *queries; /* [offsets[rows]] ascending and distinct for a row */
+    float *grades;    /* beside `queries`; of a pair judged twice the highest */
+    float highest;    /* grade of all; 0 when there is none */
 } dip_row_queries;
 
 /* The caller ends *out with dip_row_queries_free(). */
@@ -89,6 +91,9 @@ void dip_row_queries_free(dip_row_queries *queries);
  */
 int64_t dip_row_queries_pick(const dip_row_queries *queries, uint64_t seed,
                              int64_t epoch, int64_t row);
+/* The grade of a pair; 0 when the row does not answer the query. */
+float dip_row_queries_grade(const dip_row_queries *queries, int64_t query,
+                            int64_t row);
 /* Writes out [count, count]: 1 where query[i] is answered by rows[j]. A query
  * of -1 has a row of zeros. */
 void dip_row_queries_positives(uint8_t *out, const dip_row_queries *queries,

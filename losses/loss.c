@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "losses/kinds.h"
 
 static const char *const POSITIVES_NAMES[] = {
 #define POSITIVES_NAME(name, string, words) string,
@@ -10,9 +11,10 @@ static const char *const POSITIVES_NAMES[] = {
 #undef POSITIVES_NAME
 };
 
-static const dip_loss_kind KINDS[] = {
-    {"infonce", "symmetric contrastive cross-entropy, as CLIP's",
-     dip_loss_infonce},
+static const dip_loss_kind *const KINDS[] = {
+#define KIND_OF(name) &dip_loss_kind_##name,
+    DIP_LOSS_TABLE(KIND_OF)
+#undef KIND_OF
 };
 
 const char *dip_positives_name(dip_positives mode)
@@ -35,13 +37,21 @@ int dip_loss_kind_count(void)
 
 const dip_loss_kind *dip_loss_kind_at(int i)
 {
-    return &KINDS[i];
+    return KINDS[i];
 }
 
 const dip_loss_kind *dip_loss_kind_find(const char *name)
 {
     for (int i = 0; name && i < dip_loss_kind_count(); i++)
-        if (strcmp(name, KINDS[i].name) == 0)
-            return &KINDS[i];
+        if (strcmp(name, KINDS[i]->name) == 0)
+            return KINDS[i];
     return NULL;
+}
+
+bool dip_loss_kind_reads(const dip_loss_kind *kind, const char *option)
+{
+    for (const char *const *name = kind->options; *name; name++)
+        if (strcmp(*name, option) == 0)
+            return true;
+    return false;
 }

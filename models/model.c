@@ -37,6 +37,7 @@ struct dip_model {
     head heads[DIP_MODEL_HEADS_MAX];
     int head_count;
     dip_tensor *logit_scale;
+    dip_tensor *logit_bias; /* NULL: none */
 };
 
 /* Weights are normal, a bias starts at 0. */
@@ -177,6 +178,9 @@ static dip_status build_parts(dip_model *model, const dip_model_config *c,
         root, "logit_scale",
         c->fixed_temperature ? DIP_PARAM_BUFFER : DIP_PARAM_NO_DECAY,
         -log(c->temperature), 0, NULL);
+    if (c->has_bias)
+        model->logit_bias = dip_make_full(root, "logit_bias",
+                                          DIP_PARAM_NO_DECAY, c->bias, 0, NULL);
     return DIP_OK;
 }
 
@@ -432,6 +436,11 @@ dip_tensor *dip_model_head_logits(const dip_model *model, int i,
 dip_tensor *dip_model_scale(const dip_model *model)
 {
     return dip_t_exp(model->logit_scale);
+}
+
+dip_tensor *dip_model_bias(const dip_model *model)
+{
+    return model->logit_bias ? dip_tensor_alias(model->logit_bias) : NULL;
 }
 
 void dip_model_constrain(dip_model *model)

@@ -4,6 +4,8 @@
  * Parameters are named image.*, text.*, image_projection.*, text_projection.*,
  * fields.<name>.*, fusion.*, heads.<name>.*, logit_scale. One text tower serves
  * all text fields and the queries.
+ * fusion.*, heads.<name>.*, logit_scale, logit_bias. One text tower serves all
+ * text fields and the queries.
  *
  * Functions from dip_model_encode_image() on follow tensor/tensor.h: results in
  * the open scope, failures stick. They read no size of the batch unless
@@ -78,6 +80,8 @@ typedef struct {
      * within [.01, 100], since distances have no bound. */
     double temperature;
     bool fixed_temperature;
+    bool has_bias; /* the logits of the loss have a trained bias (SigLIP) */
+    double bias;   /* its start */
     dip_head_options heads[DIP_MODEL_HEADS_MAX];
     int head_count;
     uint64_t seed; /* of the initial values */
@@ -161,6 +165,8 @@ dip_tensor *dip_model_head_logits(const dip_model *model, int i,
 /* exp(logit_scale), F32 without dimensions: what similarities are multiplied
  * by. */
 dip_tensor *dip_model_scale(const dip_model *model);
+/* logit_bias, F32 without dimensions; NULL in a model without one. */
+dip_tensor *dip_model_bias(const dip_model *model);
 /* Puts logit_scale back into [0, ln 100] (CLIP, arXiv 2103.00020, section 2.5),
  * or into [-ln 100, ln 100] for distances; call it after each update. */
 void dip_model_constrain(dip_model *model);

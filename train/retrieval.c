@@ -128,6 +128,20 @@ static dip_tensor *positives_of(const dip_retrieval_task *task,
     return matrix;
 }
 
+/* F32 [B]: grades of the rows' own pairs; NULL where nothing is judged. */
+static dip_tensor *scores_of(const dip_retrieval_task *task,
+                             const dip_batch *batch)
+{
+    if (task->judged == NULL)
+        return NULL;
+    dip_tensor *scores = dip_tensor_empty(DIP_F32, 1, &batch->size);
+    float *cells = dip_tensor_data(scores);
+    for (int64_t i = 0; cells != NULL && i < batch->size; i++)
+        cells[i] = dip_row_queries_grade(
+            task->judged, batch->texts[task->query].queries[i], batch->rows[i]);
+    return scores;
+}
+
 static int fields_used(const dip_retrieval_task *task, int count)
 {
     int used = 0;
@@ -155,8 +169,13 @@ static dip_tensor *task_loss(const dip_retrieval *r,
         .positives = dip_t_to_device(positives_of(task, batch), r->device),
         .valid = dip_t_logical_and(dip_encoded_present(encoded, task->query),
                                    product_present),
+        .bias = dip_model_bias(r->model),
+        .lifted = dip_model_similarity(r->model) == DIP_SIMILARITY_EUCLIDEAN,
     };
-    if (dip_model_similarity(r->model) == DIP_SIMILARITY_EUCLIDEAN) {
+    dip_tensor *scores = scores_of(task, batch);
+    if (scores != NULL)
+        input.scores = dip_t_to_device(scores, r->device);
+    if (input.lifted) {
         input.queries = dip_lift_queries(input.queries);
         input.items = dip_lift_items(input.items);
     }
@@ -215,13 +234,26 @@ static dip_tensor *head_loss(const dip_retrieval *r, int h,
     if (!has_labels(batch, h))
         return dip_t_mul_scalar(dip_t_sum_all(dip_t_to_dtype(logits, DIP_F32)),
                                 0);
+    dip_head_target how = {0};
+    dip_tensor *weights = NULL;
+    if (r->head_targets != NULL)
+        how = r->head_targets[h];
+    if (how.class_weights != NULL) {
+        int64_t classes = dip_model_head_classes(r->model, h);
+        weights = dip_t_to_device(
+            dip_tensor_from(how.class_weights, DIP_F32, 1, &classes),
+            r->device);
+    }
     return dip_loss_cross_entropy(logits, dip_t_to_device(targets, r->device),
-                                  0);
+                                  weights, how.label_smoothing);
 }
 
+/* Adds a part to the sum, and its value to *term (NULL: nobody asks). */
 static dip_tensor *add_weighted(dip_tensor *sum, const dip_tensor *part,
-                                double weight)
+                                double weight, double *term)
 {
+    if (term != NULL)
+        *term += dip_tensor_item(part);
     dip_tensor *weighted = dip_t_mul_scalar(part, weight);
     return sum == NULL ? weighted : dip_t_add(sum, weighted);
 }
@@ -244,13 +276,17 @@ dip_status dip_retrieval_loss(dip_tensor **loss, const dip_retrieval *r,
     for (int t = 0; t < r->task_count; t++) {
         if (r->tasks[t].weight > 0)
             sum = add_weighted(sum, task_loss(r, &r->tasks[t], &encoded, batch),
-                               r->tasks[t].weight);
+                               r->tasks[t].weight,
+                               r->terms ? &r->terms->tasks[t] : NULL);
     }
     for (int h = 0; h < dip_model_head_count(r->model); h++) {
         if (r->head_weights[h] > 0)
             sum = add_weighted(sum, head_loss(r, h, &encoded, batch),
-                               r->head_weights[h]);
+                               r->head_weights[h],
+                               r->terms ? &r->terms->heads[h] : NULL);
     }
+    if (r->terms != NULL)
+        r->terms->batches++;
     *loss = sum;
     if (sum == NULL && !dip_tensor_failed())
         return dip_fail(err, DIP_ECONFIG,

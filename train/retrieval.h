@@ -24,6 +24,20 @@ typedef struct {
     const dip_row_queries *judged; /* the source gives judged queries */
 } dip_retrieval_task;
 
+/* How the cross-entropy of a head is made. */
+typedef struct {
+    double label_smoothing;
+    const float *class_weights; /* [classes], borrowed; NULL: all 1 */
+} dip_head_target;
+
+/* Sums over the batches since they were last cleared, each before its weight:
+ * what a log tells of a loss beside its total. */
+typedef struct {
+    int64_t batches;
+    double tasks[DIP_RETRIEVAL_TASKS_MAX];
+    double heads[DIP_MODEL_HEADS_MAX];
+} dip_retrieval_terms;
+
 /* All borrowed. */
 typedef struct {
     dip_model *model;
@@ -32,6 +46,8 @@ typedef struct {
     int text_count;             /* sources of a batch */
     const int *field_text;      /* [model fields] source of train/encode.h */
     const double *head_weights; /* [heads]; head i reads label i of a batch */
+    const dip_head_target *head_targets; /* [heads]; NULL: plain */
+    dip_retrieval_terms *terms;          /* NULL: not wanted */
     const dip_loss_kind *loss;
     dip_loss_options loss_options;
     double field_dropout;

@@ -24,7 +24,7 @@ static void check(const dip_safetensors *file, const char *name,
     dip_tensor *logits = dip_t_to_dtype(get(file, "logits"), DIP_F32);
     dip_tensor_set_requires_grad(logits, true);
     dip_tensor *loss =
-        dip_loss_cross_entropy(logits, get(file, "targets"), smoothing);
+        dip_loss_cross_entropy(logits, get(file, "targets"), NULL, smoothing);
     dip_tensor_backward(loss);
     assert_true(distance(loss, golden_get(file, name, "loss")) <= 1e-6);
     assert_true(distance(dip_tensor_grad(logits),
@@ -50,7 +50,7 @@ static void test_cross_entropy_without_labels_is_zero(void **state)
     dip_tensor *logits = dip_tensor_full(2.0, DIP_F32, 2, sizes);
     dip_tensor_set_requires_grad(logits, true);
     dip_tensor *loss = dip_loss_cross_entropy(
-        logits, dip_tensor_full(-1, DIP_I64, 1, sizes), 0.0);
+        logits, dip_tensor_full(-1, DIP_I64, 1, sizes), NULL, 0.0);
     dip_tensor_backward(loss);
     assert_near(dip_tensor_item(loss), 0, 0);
     assert_near(dip_tensor_item(dip_t_norm_all(dip_tensor_grad(logits))), 0, 0);
@@ -65,7 +65,7 @@ static void test_cross_entropy_of_bf16_logits_is_f32(void **state)
     dip_safetensors *file = golden_open(GOLDEN);
     dip_tensor *loss =
         dip_loss_cross_entropy(dip_t_to_dtype(get(file, "logits"), DIP_BF16),
-                               get(file, "targets"), 0.0);
+                               get(file, "targets"), NULL, 0.0);
     assert_int_equal(dip_tensor_dtype(loss), DIP_F32);
     dip_safetensors_close(file);
     dip_scope_close();

@@ -88,7 +88,7 @@ static dip_tensor *step_loss(const dip_model *model, const dip_tensor *images,
                          dip_model_head_classes(model, i));
         loss = dip_t_add(
             loss, dip_loss_cross_entropy(
-                      logits, dip_tensor_from(LABELS, DIP_I64, SIZES(3)), 0));
+                      logits, dip_tensor_from(LABELS, DIP_I64, SIZES(3)), NULL, 0));
     }
     return loss;
 }
