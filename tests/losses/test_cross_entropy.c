@@ -19,12 +19,14 @@ static dip_tensor *get(const dip_safetensors *file, const char *name)
 }
 
 static void check(const dip_safetensors *file, const char *name,
-                  double smoothing)
+                  double smoothing, bool weighted)
 {
+    dip_tensor *weights =
+        weighted ? dip_t_to_dtype(get(file, "weights"), DIP_F32) : NULL;
     dip_tensor *logits = dip_t_to_dtype(get(file, "logits"), DIP_F32);
     dip_tensor_set_requires_grad(logits, true);
-    dip_tensor *loss =
-        dip_loss_cross_entropy(logits, get(file, "targets"), NULL, smoothing);
+    dip_tensor *loss = dip_loss_cross_entropy(logits, get(file, "targets"),
+                                              weights, smoothing);
     dip_tensor_backward(loss);
     assert_true(distance(loss, golden_get(file, name, "loss")) <= 1e-6);
     assert_true(distance(dip_tensor_grad(logits),
@@ -36,8 +38,10 @@ static void test_cross_entropy_equals_pytorch(void **state)
     (void)state;
     dip_scope_open();
     dip_safetensors *file = golden_open(GOLDEN);
-    check(file, "plain", 0.0);
-    check(file, "smoothed", 0.3);
+    check(file, "plain", 0.0, false);
+    check(file, "smoothed", 0.3, false);
+    check(file, "weighted", 0.0, true);
+    check(file, "weighted_smoothed", 0.2, true);
     dip_safetensors_close(file);
     dip_scope_close();
 }

@@ -87,8 +87,9 @@ static dip_tensor *step_loss(const dip_model *model, const dip_tensor *images,
         assert_int_equal(dip_tensor_size(logits, 1),
                          dip_model_head_classes(model, i));
         loss = dip_t_add(
-            loss, dip_loss_cross_entropy(
-                      logits, dip_tensor_from(LABELS, DIP_I64, SIZES(3)), NULL, 0));
+            loss,
+            dip_loss_cross_entropy(
+                logits, dip_tensor_from(LABELS, DIP_I64, SIZES(3)), NULL, 0));
     }
     return loss;
 }

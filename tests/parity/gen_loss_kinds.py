@@ -35,6 +35,7 @@ MATRYOSHKA = {1.0: 1.0, 0.5: 0.75, 0.25: 0.5}  # share of D: weight
 
 def make_inputs(rows, dim, seed):
     torch.manual_seed(seed)
+    torch.set_num_threads(1)
 
     def unit(n, d):
         return F.normalize(torch.randn(n, d, dtype=torch.float64), dim=1)
@@ -105,12 +106,9 @@ def multiview(x, q, k, s, form, past=False):
 
 def sigmoid_pairs(x, q, k, s, b, rows, right):
     """Algorithm 1 of arXiv 2303.15343 with +1 for every right pair."""
-    total = 0.0
-    for i in rows:
-        for j in rows:
-            z = 1.0 if right[i][j] else -1.0
-            total = total - F.logsigmoid(z * (s * q[i] @ k[j] + b))
-    return total / len(rows)
+    rows = list(rows)
+    z = torch.where(right[rows][:, rows], 1.0, -1.0).to(torch.float64)
+    return -F.logsigmoid(z * (s * q[rows] @ k[rows].T + b)).sum() / len(rows)
 
 
 def sigmoid_past(x, q, k, s, b):
@@ -151,12 +149,11 @@ def gcl(x, q, k, s, kind, grouped=False):
     n, total = len(q), 0.0
     for i in range(n):
         w = score_weight(kind, x["scores"][i].item())
-        seen = [j for j in range(n)
-                if j == i or not (grouped and x["positives"][i][j])]
-        ahead = torch.log_softmax(s * k[seen] @ q[i], 0)[seen.index(i)]
-        seen = [j for j in range(n)
-                if j == i or not (grouped and x["positives"][j][i])]
-        back = torch.log_softmax(s * q[seen] @ k[i], 0)[seen.index(i)]
+        seen = ~x["positives"][i] if grouped else torch.ones(n, dtype=torch.bool)
+        seen = seen.index_fill(0, torch.tensor([i]), True)
+        own = seen[:i].sum()
+        ahead = torch.log_softmax(s * k[seen] @ q[i], 0)[own]
+        back = torch.log_softmax(s * q[seen] @ k[i], 0)[own]
         total = total - w * (ahead + back) / 2
     return total / n
 

@@ -121,9 +121,14 @@ def main():
     logits = torch.randn(6, 4, dtype=torch.float64)
     targets = torch.tensor([2, -1, 0, 3, -1, 1])
     head = {"logits": logits, "targets": targets}
-    for name, smoothing in (("plain", 0.0), ("smoothed", 0.3)):
+    weights = torch.tensor([0.5, 2.0, 1.0, 3.5], dtype=torch.float64)
+    head["weights"] = weights
+    for name, smoothing, weight in (("plain", 0.0, None), ("smoothed", 0.3, None),
+                                    ("weighted", 0.0, weights),
+                                    ("weighted_smoothed", 0.2, weights)):
         x = logits.clone().requires_grad_()
-        loss = F.cross_entropy(x, targets, ignore_index=-1, label_smoothing=smoothing)
+        loss = F.cross_entropy(x, targets, weight, ignore_index=-1,
+                               label_smoothing=smoothing)
         loss.backward()
         head |= {f"{name}.loss": loss.detach(), f"{name}.logits": x.grad}
     save_file(head, path / "cross_entropy.safetensors")

@@ -345,7 +345,8 @@ static void test_retrieval_takes_judged_queries(void **state)
     /* Query 0 is answered by rows 0 and 4, 1 by row 2, 2 by rows 2 and 3. */
     int64_t offsets[ROWS + 1] = {0, 1, 1, 3, 4, 5};
     int64_t answered[] = {0, 1, 2, 2, 0};
-    const dip_row_queries judged = {ROWS, offsets, answered};
+    float grades[] = {3, 1, 2, 1, 3};
+    const dip_row_queries judged = {ROWS, offsets, answered, grades, 3};
     static const int64_t asked[ROWS] = {0, -1, 1, 2, 0};
     fixture f;
     encoded e;
