@@ -2,10 +2,8 @@
  * fusion of a product's fields, temperature, and classification heads.
  *
  * Parameters are named image.*, text.*, image_projection.*, text_projection.*,
- * fields.<name>.*, fusion.*, heads.<name>.*, logit_scale. One text tower serves
- * all text fields and the queries.
- * fusion.*, heads.<name>.*, logit_scale, logit_bias. One text tower serves all
- * text fields and the queries.
+ * fields.<name>.*, fusion.*, heads.<name>.*, logit_scale, logit_bias. One text
+ * tower serves all text fields and the queries.
  *
  * Functions from dip_model_encode_image() on follow tensor/tensor.h: results in
  * the open scope, failures stick. They read no size of the batch unless
