@@ -363,6 +363,11 @@ static const dip_option options[] = {
            "gcl, piecewise: grades, ascending."),
     FLOATS("loss.step_weights", "[]", 0, 1e6,
            "gcl, piecewise: the weight from each of these grades on."),
+    INTS("loss.matryoshka", "[]", 1, 65536,
+         "Any kind: the loss is summed over these lengths of the embeddings, "
+         "cut and normalised anew; name the whole length, too."),
+    FLOATS("loss.matryoshka_weights", "[]", 0, 1e6,
+           "One for each of these lengths; by default 1."),
 
     INT("train.epochs", "10", 1, 1e6, "Passes over the train split."),
     INT("train.batch_size", "128", 2, 1e6, "Rows of a batch."),

@@ -13,6 +13,7 @@
 #include "data/tokenizer.h"
 #include "image/transform.h"
 #include "losses/loss.h"
+#include "losses/matryoshka.h"
 #include "models/initial.h"
 #include "models/model.h"
 #include "train/encode.h"
@@ -109,6 +110,7 @@ typedef struct {
     dip_head_settings heads[DIP_MODEL_HEADS_MAX];
     const dip_loss_kind *loss;
     dip_loss_options loss_options;
+    dip_matryoshka matryoshka;
 
     dip_loop_options loop; /* without what depends on the data */
     int64_t epochs, batch_size, eval_batch_size;

@@ -7,7 +7,8 @@
 #define KEY(...) dip_config_key((char[DIP_CONFIG_KEY_SIZE]){0}, __VA_ARGS__)
 
 /* Keys of `loss:` that are not a kind's own. */
-static const char *const COMMON[] = {"kind"};
+static const char *const COMMON[] = {"kind", "matryoshka",
+                                     "matryoshka_weights"};
 
 static bool is_common(const char *name)
 {
@@ -115,6 +116,32 @@ static void read_options(dip_settings *s)
     read_distance(s, o);
 }
 
+static void read_matryoshka(dip_settings *s)
+{
+    const int64_t *dims;
+    const double *weights;
+    size_t n = dip_config_ints(&dims, s->config, "loss.matryoshka");
+    size_t m =
+        dip_config_floats(&weights, s->config, "loss.matryoshka_weights");
+    if (n > DIP_MATRYOSHKA_MAX || (m > 0 && m != n)) {
+        dip_config_fault(s->config, "loss.matryoshka",
+                         "'loss.matryoshka' has at most %d lengths, and "
+                         "'loss.matryoshka_weights' a number for each",
+                         DIP_MATRYOSHKA_MAX);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (dims[i] > s->model.embed_dim)
+            dip_config_fault(s->config, "loss.matryoshka",
+                             "'loss.matryoshka': %lld is above "
+                             "'model.embed_dim', %lld",
+                             (long long)dims[i], (long long)s->model.embed_dim);
+        s->matryoshka.dims[i] = dims[i];
+        s->matryoshka.weights[i] = m > 0 ? weights[i] : 1;
+    }
+    s->matryoshka.count = (int)n;
+}
+
 /* Views of the two sides are compared with each other, which lifted rows do
  * not give. */
 static void check_views(dip_settings *s)
@@ -139,6 +166,7 @@ void dip_settings_read_loss(dip_settings *s)
     refuse_unread(s);
     read_options(s);
     check_views(s);
+    read_matryoshka(s);
     s->model.has_bias = s->loss->has_bias;
     s->model.bias = s->loss_options.bias;
     if (!dip_config_has(s->config, "model.temperature") &&

@@ -341,6 +341,7 @@ static void prepare_tasks(trainer *t)
         .terms = &t->terms,
         .loss = s->loss,
         .loss_options = s->loss_options,
+        .matryoshka = s->matryoshka,
         .field_dropout = s->field_dropout,
         .seed = s->seed,
         .image_size = s->transform.size,

@@ -20,8 +20,6 @@ static dip_tensor *loss_of(dip_similarity similarity, const dip_loss_kind *kind,
         in.queries = dip_lift_queries(in.queries);
         in.items = dip_lift_items(in.items);
     }
-    /* Past rows are candidates of the other side: past queries meet items,
-     * which anchor in the lifted form of items. */
     if (in.lifted && in.past_items) {
         in.past_queries = dip_lift_queries(in.past_queries);
         in.past_items = dip_lift_items(in.past_items);

@@ -5,7 +5,6 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
-#include "losses/lift.h"
 
 enum { STREAM_FIELD_DROPOUT = 0x301 };
 
@@ -170,16 +169,12 @@ static dip_tensor *task_loss(const dip_retrieval *r,
         .valid = dip_t_logical_and(dip_encoded_present(encoded, task->query),
                                    product_present),
         .bias = dip_model_bias(r->model),
-        .lifted = dip_model_similarity(r->model) == DIP_SIMILARITY_EUCLIDEAN,
     };
     dip_tensor *scores = scores_of(task, batch);
     if (scores != NULL)
         input.scores = dip_t_to_device(scores, r->device);
-    if (input.lifted) {
-        input.queries = dip_lift_queries(input.queries);
-        input.items = dip_lift_items(input.items);
-    }
-    return r->loss->fn(&input, &r->loss_options);
+    return dip_matryoshka_loss(&r->matryoshka, dip_model_similarity(r->model),
+                               r->loss, &input, &r->loss_options);
 }
 
 dip_tensor *dip_retrieval_head_input(const dip_model *model, int h,

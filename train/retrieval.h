@@ -10,6 +10,7 @@
 #include "data/loader.h"
 #include "data/relevance.h"
 #include "losses/loss.h"
+#include "losses/matryoshka.h"
 #include "models/model.h"
 #include "train/encode.h"
 
@@ -50,6 +51,7 @@ typedef struct {
     dip_retrieval_terms *terms;          /* NULL: not wanted */
     const dip_loss_kind *loss;
     dip_loss_options loss_options;
+    dip_matryoshka matryoshka; /* count 0: whole embeddings alone */
     double field_dropout;
     uint64_t seed;
     int64_t image_size;

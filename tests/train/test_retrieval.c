@@ -442,6 +442,56 @@ static void test_retrieval_hides_nothing_of_a_single_field(void **state)
     dip_model_free(f.model);
 }
 
+/* ---- other losses -------------------------------------------------------- */
+
+static void test_retrieval_trains_with_every_kind(void **state)
+{
+    (void)state;
+    for (int i = 0; i < dip_loss_kind_count(); i++) {
+        fixture f;
+        begin(&f);
+        f.recipe.loss = dip_loss_kind_at(i);
+        f.recipe.loss_options = f.recipe.loss->defaults;
+        double whole = loss_of(&f);
+        assert_true(isfinite(whole) && whole > 0);
+        f.recipe.matryoshka = (dip_matryoshka){{DIM}, {1}, 1};
+        assert_near(loss_of(&f), whole, 1e-5);
+        f.recipe.matryoshka = (dip_matryoshka){{DIM, DIM / 2}, {1, 1}, 2};
+        assert_true(loss_of(&f) > whole);
+        dip_model_free(f.model);
+    }
+}
+
+static void test_retrieval_tells_the_terms_of_its_sum(void **state)
+{
+    (void)state;
+    fixture f;
+    dip_retrieval_terms terms = {0};
+    begin(&f);
+    f.recipe.terms = &terms;
+    double loss = loss_of(&f);
+    assert_int_equal(terms.batches, 1);
+    assert_near(terms.tasks[0] + .5 * terms.tasks[1] + .25 * terms.heads[0],
+                loss, 1e-5);
+    dip_model_free(f.model);
+}
+
+static void test_retrieval_weighs_classes_of_heads(void **state)
+{
+    (void)state;
+    fixture f;
+    const float first[CLASSES] = {1, 0, 0}, even[CLASSES] = {2, 2, 2};
+    begin(&f);
+    f.tasks[0].weight = f.tasks[1].weight = 0;
+    double plain = loss_of(&f);
+    dip_head_target target = {.class_weights = even};
+    f.recipe.head_targets = &target;
+    assert_near(loss_of(&f), plain, 1e-5);
+    target.class_weights = first;
+    assert_true(fabs(loss_of(&f) - plain) > 1e-3);
+    dip_model_free(f.model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -452,6 +502,9 @@ int main(void)
         MODEL_TEST(test_retrieval_takes_judged_queries),
         MODEL_TEST(test_retrieval_never_hides_all_fields_of_a_row),
         MODEL_TEST(test_retrieval_hides_nothing_of_a_single_field),
+        MODEL_TEST(test_retrieval_trains_with_every_kind),
+        MODEL_TEST(test_retrieval_tells_the_terms_of_its_sum),
+        MODEL_TEST(test_retrieval_weighs_classes_of_heads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
