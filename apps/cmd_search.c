@@ -1,4 +1,5 @@
 #include <argp.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,6 +7,7 @@
 #include "apps/cli.h"
 #include "apps/embed.h"
 #include "apps/model_apps.h"
+#include "apps/rerank.h"
 #include "apps/run_dir.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -22,6 +24,7 @@ enum {
     OPT_IMAGE,
     OPT_TOP,
     OPT_FIELDS,
+    OPT_RERANK,
     OPT_CHECKPOINT,
     OPT_JSON,
     OPT_QUIET
@@ -35,6 +38,8 @@ static const struct argp_option options[] = {
     {"top", OPT_TOP, "N", 0, "results (default 10)", 0},
     {"fields", OPT_FIELDS, "NAME,...", 0,
      "product fields to search in (default: all)", 0},
+    {"rerank", OPT_RERANK, "N", 0,
+     "let the run's match classifier order the first N", 0},
     {"checkpoint", OPT_CHECKPOINT, "NAME", 0,
      "best (default), latest or step-…", 0},
     {"json", OPT_JSON, 0, 0, "print JSON", 0},
@@ -45,7 +50,7 @@ typedef struct {
     const char *dir, *data, *text, *image, *checkpoint;
     dip_cli_list fields;
     dip_split split;
-    int64_t top;
+    int64_t top, rerank;
     bool json, quiet;
 } arguments;
 
@@ -73,6 +78,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         return 0;
     case OPT_FIELDS:
         dip_cli_list_add(state, "fields", &a->fields, value);
+        return 0;
+    case OPT_RERANK:
+        a->rerank = dip_cli_int(state, "rerank", value, 1, 100000);
         return 0;
     case OPT_CHECKPOINT:
         a->checkpoint = value;
@@ -177,8 +185,15 @@ typedef struct {
     const dip_embedded *embedded;
     const int64_t *gallery; /* rows of the embedded split */
     const dip_hit *hits;
-    int64_t count;
+    const float *logits; /* of the match classifier for the first `reranked` */
+    int64_t count, reranked;
 } results;
+
+/* What the classifier thinks of result `i`; NAN when it was not asked. */
+static double match_of(const results *r, int64_t i)
+{
+    return i < r->reranked ? 1 / (1 + exp(-(double)r->logits[i])) : (double)NAN;
+}
 
 static void add_labels(dip_str *out, const dip_catalog *catalog, int64_t row)
 {
@@ -208,14 +223,14 @@ static void add_title(dip_str *out, const dip_catalog *catalog, int64_t row)
 
 static dip_status print_table(const results *r, dip_err *err)
 {
-    static const dip_table_column columns[] = {{"#", DIP_ALIGN_RIGHT},
-                                               {"score", DIP_ALIGN_RIGHT},
-                                               {"id", DIP_ALIGN_LEFT},
-                                               {"title", DIP_ALIGN_LEFT},
-                                               {"labels", DIP_ALIGN_LEFT}};
+    static const dip_table_column columns[] = {
+        {"#", DIP_ALIGN_RIGHT},     {"score", DIP_ALIGN_RIGHT},
+        {"id", DIP_ALIGN_LEFT},     {"title", DIP_ALIGN_LEFT},
+        {"labels", DIP_ALIGN_LEFT}, {"match", DIP_ALIGN_RIGHT}};
+    size_t shown = DIP_ARRAY_LEN(columns) - (r->reranked > 0 ? 0 : 1);
     dip_table *table = NULL;
     dip_str title = {0}, labels = {0}, text = {0};
-    dip_status st = dip_table_new(&table, columns, DIP_ARRAY_LEN(columns), err);
+    dip_status st = dip_table_new(&table, columns, shown, err);
     for (int64_t i = 0; i < r->count && st == DIP_OK; i++) {
         int64_t row = r->embedded->row[r->gallery[r->hits[i].row]];
         dip_bytes id = dip_catalog_id(r->catalog, row);
@@ -228,6 +243,10 @@ static dip_status print_table(const results *r, dip_err *err)
         dip_table_cellf(table, "%.*s", (int)id.len, id.data);
         dip_table_cell(table, dip_str_text(&title));
         dip_table_cell(table, dip_str_text(&labels));
+        if (i < r->reranked)
+            dip_table_cellf(table, "%.4f", match_of(r, i));
+        else if (r->reranked > 0)
+            dip_table_cell(table, "–");
     }
     if (st == DIP_OK)
         st = dip_table_render(&text, table, dip_term_width(stdout), err);
@@ -251,6 +270,8 @@ static json_t *result_json(const results *r, int64_t i)
         "{s:I, s:o, s:s%, s:s, s:s}", "rank", (json_int_t)i + 1, "score",
         dip_json_real((double)r->hits[i].score), "id", id.data, id.len, "title",
         dip_str_text(&title), "labels", dip_str_text(&labels));
+    if (i < r->reranked)
+        (void)json_object_set_new(json, "match", dip_json_real(match_of(r, i)));
     dip_str_free(&title);
     dip_str_free(&labels);
     return json;
@@ -323,28 +344,49 @@ static int64_t pack_gallery(dip_matrix *m, int64_t *gallery, int64_t count,
     return kept;
 }
 
+/* Room for the best of the gallery, found and, if asked for, ranked again. */
+static dip_status find(dip_hit *hits, float *logits, int64_t found,
+                       const dip_embed_job *job, const dip_embeddings *query,
+                       const dip_embeddings *products, int64_t rerank,
+                       dip_err *err)
+{
+    dip_status st = dip_topk_search(hits, query, products, NULL, found, err);
+    if (st == DIP_OK && rerank > 0)
+        st = dip_rerank_logits(logits, hits, rerank, query, products, job, err);
+    if (st == DIP_OK && rerank > 0)
+        dip_rerank_sort(hits, logits, rerank);
+    return st;
+}
+
 static dip_status search(const dip_embed_job *job, dip_embedded *e,
                          const arguments *a, const float *query, dip_err *err)
 {
+    dip_similarity similarity = job->settings->model.similarity;
     int64_t *gallery = dip_calloc((size_t)e->count, sizeof *gallery);
-    dip_hit *hits = dip_calloc((size_t)a->top, sizeof *hits);
-    dip_status st = DIP_OK;
-    if (gallery == NULL || hits == NULL) {
-        st = dip_no_memory(err);
-        goto out_free;
-    }
-    int64_t count = pack_gallery(&e->products[0], gallery, e->count, e->dim);
-    dip_embeddings queries = {query, 1, e->dim,
-                              job->settings->model.similarity};
-    dip_embeddings products = {e->products[0].rows, count, e->dim,
-                               job->settings->model.similarity};
-    st = dip_topk_search(hits, &queries, &products, NULL, a->top, err);
+    int64_t count = gallery != NULL ? pack_gallery(&e->products[0], gallery,
+                                                   e->count, e->dim)
+                                    : 0;
+    int64_t rerank = a->rerank < count ? a->rerank : count;
+    int64_t found = a->top > rerank ? a->top : rerank;
+    dip_hit *hits = dip_calloc((size_t)found, sizeof *hits);
+    float *logits = dip_calloc((size_t)found, sizeof *logits);
+    dip_embeddings queries = {query, 1, e->dim, similarity};
+    dip_embeddings products = {e->products[0].rows, count, e->dim, similarity};
+    dip_status st =
+        gallery != NULL && hits != NULL && logits != NULL
+            ? find(hits, logits, found, job, &queries, &products, rerank, err)
+            : dip_no_memory(err);
     if (st == DIP_OK) {
-        results r = {job->corpus->catalog, e, gallery, hits,
-                     a->top < count ? a->top : count};
+        results r = {job->corpus->catalog,
+                     e,
+                     gallery,
+                     hits,
+                     logits,
+                     a->top < count ? a->top : count,
+                     rerank};
         st = a->json ? print_json(&r, err) : print_table(&r, err);
     }
-out_free:
+    free(logits);
     free(hits);
     free(gallery);
     return st;
@@ -358,6 +400,11 @@ static dip_status encode_and_search(const dip_trained *run, const arguments *a,
     float *query = NULL;
     dip_field_set fields;
     dip_status st = choose_fields(&fields, a, run->settings, err);
+    if (st == DIP_OK && a->rerank > 0 && !dip_model_has_match(run->model))
+        st = dip_fail(err, DIP_ECONFIG,
+                      "no match classifier in '%s' to re-rank with: train it "
+                      "with model.match.hidden",
+                      run->dir);
     if (st == DIP_OK)
         st = dip_trained_corpus(&corpus, run, a->data, err);
     if (st != DIP_OK)

@@ -4,10 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apps/rerank.h"
 #include "base/mem.h"
 #include "data/interner.h"
 #include "eval/ranking.h"
 #include "eval/stats.h"
+#include "eval/topk.h"
 #include "report/report.h"
 
 /* Compact matrices and the right answers of one task. */
@@ -249,13 +251,16 @@ static dip_status make_data(task_data *d, const dip_evaluation *ev,
     return d->products != NULL ? DIP_OK : dip_no_memory(err);
 }
 
+/* `first` [queries, rerank] as dip_ranking_options has it, or NULL. */
 static dip_status rank(dip_ranking *out, const task_data *d,
-                       const float *products, const dip_evaluation *ev,
-                       int64_t dim, dip_err *err)
+                       const float *products, const dip_hit *first,
+                       const dip_evaluation *ev, int64_t dim, dip_err *err)
 {
     const dip_settings *s = ev->job.settings;
     dip_ranking_options options = dip_ranking_defaults();
     options.n_cutoffs = (int)s->cutoff_count;
+    options.first = first;
+    options.first_count = s->rerank;
     for (size_t i = 0; i < s->cutoff_count; i++)
         options.cutoffs[i] = s->cutoffs[i];
     dip_embeddings queries = {d->queries, d->query_count, dim,
@@ -330,7 +335,7 @@ static dip_status alone(json_t **out, const dip_ranking *fused,
         compact(product_of(e, &set), d->gallery, d->gallery_count, e->dim);
     dip_status st = products != NULL ? DIP_OK : dip_no_memory(err);
     if (st == DIP_OK)
-        st = rank(&ranking, d, products, ev, e->dim, err);
+        st = rank(&ranking, d, products, NULL, ev, e->dim, err);
     if (st == DIP_OK)
         st = intervals(&gain, fused, &ranking, d, ev, err);
     if (st == DIP_OK) {
@@ -366,6 +371,66 @@ static dip_status add_alone(json_t *report, const dip_ranking *fused,
     return st;
 }
 
+/* ---- re-ranking ---- */
+
+/* The best products of each query, with the classifier's logits for scores. */
+static dip_status find_first(dip_hit *hits, const task_data *d,
+                             const dip_evaluation *ev, int64_t dim,
+                             dip_err *err)
+{
+    const dip_settings *s = ev->job.settings;
+    dip_embeddings queries = {d->queries, d->query_count, dim,
+                              s->model.similarity};
+    dip_embeddings products = {d->products, d->gallery_count, dim,
+                               s->model.similarity};
+    size_t count = (size_t)(d->query_count * s->rerank);
+    float *logits = dip_calloc(count, sizeof *logits);
+    dip_status st = logits != NULL ? DIP_OK : dip_no_memory(err);
+    if (st == DIP_OK)
+        st = dip_topk_search(hits, &queries, &products, NULL, s->rerank, err);
+    if (st == DIP_OK)
+        st = dip_rerank_logits(logits, hits, s->rerank, &queries, &products,
+                               &ev->job, err);
+    for (size_t i = 0; i < count && st == DIP_OK; i++)
+        hits[i].score = logits[i];
+    free(logits);
+    return st;
+}
+
+/* {"n", the metrics, "gain"}: the whole ranking with its first n in another
+ * order. */
+static dip_status add_reranked(json_t *report, const dip_ranking *plain,
+                               const task_data *d, const dip_evaluation *ev,
+                               int64_t dim, dip_err *err)
+{
+    int64_t n = ev->job.settings->rerank;
+    dip_ranking ranking = {0};
+    json_t *gain = NULL, *part = NULL;
+    size_t count;
+    if (dip_mul_overflows((size_t)d->query_count, (size_t)n, &count))
+        return dip_no_memory(err);
+    dip_hit *hits = dip_calloc(count, sizeof *hits);
+    dip_status st = hits != NULL ? DIP_OK : dip_no_memory(err);
+    if (st == DIP_OK)
+        st = find_first(hits, d, ev, dim, err);
+    if (st == DIP_OK)
+        st = rank(&ranking, d, d->products, hits, ev, dim, err);
+    if (st == DIP_OK)
+        st = intervals(&gain, &ranking, plain, d, ev, err);
+    if (st == DIP_OK) {
+        part = dip_report_ranking(&ranking);
+        if (json_object_set_new(part, "n", json_integer((json_int_t)n)) != 0 ||
+            json_object_set(part, "gain", gain) != 0 ||
+            json_object_set(report, "rerank", part) != 0)
+            st = dip_no_memory(err);
+    }
+    json_decref(part);
+    json_decref(gain);
+    dip_ranking_free(&ranking);
+    free(hits);
+    return st;
+}
+
 static dip_status describe(json_t **out, const dip_ranking *ranking,
                            const task_data *d, const dip_evaluation *ev,
                            const dip_embedded *e, int t, dip_err *err)
@@ -382,6 +447,8 @@ static dip_status describe(json_t **out, const dip_ranking *ranking,
         st = dip_no_memory(err);
     if (st == DIP_OK && evaluates_alone(ev, task))
         st = add_alone(*out, ranking, d, ev, e, task, err);
+    if (st == DIP_OK && ev->job.settings->rerank > 0)
+        st = add_reranked(*out, ranking, d, ev, e->dim, err);
     return st;
 }
 
@@ -393,7 +460,7 @@ dip_status dip_evaluate_task(json_t **out, const dip_evaluation *ev,
     dip_ranking ranking = {0};
     dip_status st = make_data(&data, ev, embedded, t, err);
     if (st == DIP_OK)
-        st = rank(&ranking, &data, data.products, ev, embedded->dim, err);
+        st = rank(&ranking, &data, data.products, NULL, ev, embedded->dim, err);
     if (st == DIP_OK)
         st = describe(out, &ranking, &data, ev, embedded, t, err);
     if (st != DIP_OK) {

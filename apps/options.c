@@ -301,6 +301,16 @@ static const dip_option options[] = {
           "start; by default 0.07 for cosine, which takes at most 1, and 1 for "
           "euclidean."),
     BOOL("model.fixed_temperature", "false", "It is not trained."),
+    INT("model.match.hidden", "0", 0, 65536,
+        "Hidden width of a classifier that tells from [q, p, q * p, |q - p|] "
+        "whether query and product belong together; 0: none. It ranks again "
+        "what the search found (eval.rerank, `diptych search --rerank`)."),
+    INT("model.match.negatives", "1", 0, 4096,
+        "It learns from each query with its product, with this many of the "
+        "nearest wrong products of the batch, and with one at random."),
+    FLOAT("model.match.weight", "1", 0, 1e6,
+          "Weight of its binary cross-entropy beside a task's loss."),
+    BOOL("model.match.detach", "false", "It does not train the embeddings."),
     ENUM("model.heads.*.input", "product",
          "product|image|text|image_features|text_features",
          "What the classification head of this label column sees."),
@@ -426,6 +436,9 @@ static const dip_option options[] = {
 
     INT("eval.batch_size", "256", 1, 1e6, "Rows of a batch."),
     INTS("eval.k", "[1, 5, 10]", 1, BIG, "Cutoffs of the metrics @k."),
+    INT("eval.rerank", "0", 0, 100000,
+        "How many of the best products of each query the match classifier "
+        "ranks again, beside the plain ranking; 0: none."),
     INT("eval.bootstrap", "10000", 1, 1e7, "Resamples of the intervals."),
     TEXTS("eval.zero_shot.*.templates", "[\"{}\"]",
           "Texts of a label's names, {} being the name: classification "

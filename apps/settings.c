@@ -532,6 +532,13 @@ static void read_model(dip_settings *s)
     read_fusion(s);
     read_heads(s);
     dip_settings_read_loss(s);
+    m->match_hidden = dip_config_int(c, "model.match.hidden");
+    s->match = (dip_match_recipe){
+        .weight =
+            m->match_hidden > 0 ? dip_config_float(c, "model.match.weight") : 0,
+        .negatives = dip_config_int(c, "model.match.negatives"),
+        .detach = dip_config_bool(c, "model.match.detach"),
+    };
     dip_err err = {0};
     if (dip_model_config_check(m, &err) != DIP_OK)
         dip_config_fault(s->config, "model", "model.%s", err.msg);
@@ -613,6 +620,11 @@ static void read_eval(dip_settings *s)
                          "to 8",
                          s->cutoff_count);
     s->resamples = dip_config_int(c, "eval.bootstrap");
+    s->rerank = dip_config_int(c, "eval.rerank");
+    if (s->rerank > 0 && s->model.match_hidden == 0)
+        dip_config_fault(s->config, "eval.rerank",
+                         "'eval.rerank' needs a match classifier: set "
+                         "model.match.hidden");
     size_t count = dip_config_child_count(c, "eval.zero_shot");
     if (count > DIP_MODEL_HEADS_MAX)
         dip_config_fault(s->config, "eval.zero_shot",

@@ -108,6 +108,7 @@ typedef struct {
                                classes, names and statistics */
     double head_weights[DIP_MODEL_HEADS_MAX];
     dip_head_settings heads[DIP_MODEL_HEADS_MAX];
+    dip_match_recipe match;
     const dip_loss_kind *loss;
     dip_loss_options loss_options;
     dip_matryoshka matryoshka;
@@ -125,6 +126,7 @@ typedef struct {
     const int64_t *cutoffs;
     size_t cutoff_count;
     int64_t resamples;
+    int64_t rerank; /* products that are ranked again; 0: none */
     dip_zero_shot_settings zero_shot[DIP_MODEL_HEADS_MAX];
     int zero_shot_count;
     int matching_task;             /* -1: none */

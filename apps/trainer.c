@@ -342,6 +342,7 @@ static void prepare_tasks(trainer *t)
         .loss = s->loss,
         .loss_options = s->loss_options,
         .matryoshka = s->matryoshka,
+        .match = s->match,
         .field_dropout = s->field_dropout,
         .seed = s->seed,
         .image_size = s->transform.size,

@@ -33,6 +33,7 @@ typedef struct {
     level *levels;
     dip_tie *ties;
     double *gains;
+    float *scores; /* [gallery] where some rows stand first; else NULL */
 } scratch;
 
 typedef struct {
@@ -287,6 +288,25 @@ static void leave_out(level *levels, int64_t n_levels, double score)
     }
 }
 
+/* The scores with those of the first rows above all others, in the order and
+ * with the ties of their own. */
+static const float *put_first(const ranker *r, const scratch *s, int64_t query,
+                              const float *scores)
+{
+    const float base = 1e38f, step = 1e32f; /* above any score, and distinct */
+    int64_t count = r->options->first_count;
+    const dip_hit *first = r->options->first + query * count;
+    memcpy(s->scores, scores, (size_t)r->gallery * sizeof *scores);
+    for (int64_t i = 0; i < count; i++) {
+        int64_t below = 0;
+        for (int64_t j = 0; j < count; j++)
+            below += first[j].row >= 0 && first[j].score < first[i].score;
+        if (first[i].row >= 0)
+            s->scores[first[i].row] = base + step * (float)below;
+    }
+    return s->scores;
+}
+
 static void rank_query(void *context, int worker, int64_t query,
                        const float *scores)
 {
@@ -295,6 +315,8 @@ static void rank_query(void *context, int worker, int64_t query,
     if (slot < 0 || r->out->per_query[slot].relevant == 0)
         return;
     const scratch *s = r->scratch + worker;
+    if (s->scores != NULL)
+        scores = put_first(r, s, query, scores);
     dip_judged judged = dip_relevance_of(r->relevance, query);
     int64_t excluded = excluded_row(r, query), n = 0;
     for (int64_t i = 0; i < judged.count; i++) {
@@ -380,6 +402,11 @@ static dip_status make_scratch(ranker *r, int workers, int64_t ranked,
         if (s->entries == NULL || s->levels == NULL || s->ties == NULL ||
             s->gains == NULL)
             return dip_no_memory(err);
+        if (r->options->first == NULL)
+            continue;
+        s->scores = dip_calloc((size_t)r->gallery, sizeof *s->scores);
+        if (s->scores == NULL)
+            return dip_no_memory(err);
     }
     return DIP_OK;
 }
@@ -391,6 +418,7 @@ static void ranker_free(ranker *r)
         free(r->scratch[w].levels);
         free(r->scratch[w].ties);
         free(r->scratch[w].gains);
+        free(r->scratch[w].scores);
     }
     free(r->scratch);
     free(r->discounts);
@@ -465,6 +493,24 @@ static dip_status check_excluded(const ranker *r, dip_err *err)
     return DIP_OK;
 }
 
+static dip_status check_first(const ranker *r, dip_err *err)
+{
+    const dip_ranking_options *o = r->options;
+    int64_t count = o->first == NULL ? 0 : o->first_count;
+    for (int64_t i = 0; i < r->relevance->queries * count; i++) {
+        if (o->first[i].row < -1 || o->first[i].row >= r->gallery)
+            return dip_fail(err, DIP_EDATA,
+                            "query %" PRId64 " puts row %" PRId64
+                            " of a gallery of %" PRId64 " first",
+                            i / count, o->first[i].row, r->gallery);
+        if (isnan(o->first[i].score))
+            return dip_fail(err, DIP_ENUMERIC,
+                            "query %" PRId64 " puts a row first by NaN",
+                            i / count);
+    }
+    return DIP_OK;
+}
+
 dip_status dip_ranking_evaluate(dip_ranking *out, const dip_embeddings *queries,
                                 const dip_embeddings *gallery,
                                 const dip_relevance *relevance,
@@ -484,6 +530,8 @@ dip_status dip_ranking_evaluate(dip_ranking *out, const dip_embeddings *queries,
     }
     out->gallery = gallery->rows;
     st = check_excluded(&r, err);
+    if (st == DIP_OK)
+        st = check_first(&r, err);
     if (st == DIP_OK)
         st = make_scratch(&r, dip_scores_workers(), gallery->rows, err);
     if (st == DIP_OK)

@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "eval/relevance.h"
 #include "eval/scores.h"
+#include "eval/topk.h"
 
 #define DIP_RANKING_CUTOFFS   8
 #define DIP_RANKING_NAME_SIZE 32
@@ -35,6 +36,11 @@ typedef struct {
     bool count_empty;       /* a query with nothing relevant counts 0 */
     const int64_t *exclude; /* [queries] gallery row left out of a query's
                              * ranking, -1: none; NULL: none at all */
+    /* [queries, first_count] rows that stand before all others, as their scores
+     * there order them; row -1: none. NULL: none at all. For rankings of a
+     * gallery whose best rows were ranked again. */
+    const dip_hit *first;
+    int64_t first_count;
 } dip_ranking_options;
 
 /* All in [0, 1]. */

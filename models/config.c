@@ -170,5 +170,8 @@ dip_status dip_model_config_check(dip_model_config *config, dip_err *err)
         st = check_fusion(config, err);
     if (st == DIP_OK)
         st = check_heads(config, err);
+    if (st == DIP_OK)
+        st = dip_option_int(config->match_hidden, 0, 1 << 16, "match.hidden",
+                            err);
     return st;
 }

@@ -36,6 +36,7 @@ struct dip_model {
     dip_fusion *fusion; /* NULL without fields */
     head heads[DIP_MODEL_HEADS_MAX];
     int head_count;
+    dip_linear match_hidden, match_out; /* weights NULL: no classifier */
     dip_tensor *logit_scale;
     dip_tensor *logit_bias; /* NULL: none */
 };
@@ -109,6 +110,17 @@ static void build_heads(dip_model *model, const dip_model_config *config,
     }
 }
 
+static void build_match(dip_model *model, const dip_model_config *c,
+                        const dip_maker *root)
+{
+    dip_maker match = dip_maker_in(root, "match");
+    if (c->match_hidden == 0)
+        return;
+    model->match_hidden = dip_make_linear(&match, "hidden", 4 * c->embed_dim,
+                                          c->match_hidden, true);
+    model->match_out = dip_make_linear(&match, "out", c->match_hidden, 1, true);
+}
+
 static dip_status build_attributes(dip_model *model, const dip_model_config *c,
                                    const dip_maker *root, dip_err *err)
 {
@@ -174,6 +186,7 @@ static dip_status build_parts(dip_model *model, const dip_model_config *c,
     if (st != DIP_OK)
         return st;
     build_heads(model, c, root);
+    build_match(model, c, root);
     model->logit_scale = dip_make_full(
         root, "logit_scale",
         c->fixed_temperature ? DIP_PARAM_BUFFER : DIP_PARAM_NO_DECAY,
@@ -431,6 +444,30 @@ dip_tensor *dip_model_head_logits(const dip_model *model, int i,
 {
     dip_tensor *logits = dip_linear_forward(&model->heads[i].layer, input);
     return dip_t_to_dtype(logits, DIP_F32);
+}
+
+bool dip_model_has_match(const dip_model *model)
+{
+    return model->match_out.weight != NULL;
+}
+
+dip_tensor *dip_model_match(const dip_model *model, const dip_tensor *queries,
+                            const dip_tensor *products)
+{
+    if (!dip_model_has_match(model)) {
+        dip_tensor_fail(DIP_ECONFIG, "the model has no match classifier");
+        return NULL;
+    }
+    dip_scope_open();
+    dip_tensor *parts[] = {
+        dip_tensor_alias(queries), dip_tensor_alias(products),
+        dip_t_mul(queries, products), dip_t_abs(dip_t_sub(queries, products))};
+    dip_tensor *x = dip_t_cat(parts, (int)DIP_ARRAY_LEN(parts), 1);
+    x = dip_t_gelu(dip_linear_forward(&model->match_hidden, x));
+    x = dip_t_squeeze(dip_linear_forward(&model->match_out, x), 1);
+    x = dip_tensor_return(dip_t_to_dtype(x, DIP_F32));
+    dip_scope_close();
+    return x;
 }
 
 dip_tensor *dip_model_scale(const dip_model *model)

@@ -1,9 +1,10 @@
 /* The model: image tower, text tower, projections into one space, attributes,
- * fusion of a product's fields, temperature, and classification heads.
+ * fusion of a product's fields, temperature, classification heads, and a match
+ * classifier over a query and a product.
  *
  * Parameters are named image.*, text.*, image_projection.*, text_projection.*,
- * fields.<name>.*, fusion.*, heads.<name>.*, logit_scale, logit_bias. One text
- * tower serves all text fields and the queries.
+ * fields.<name>.*, fusion.*, heads.<name>.*, match.*, logit_scale, logit_bias.
+ * One text tower serves all text fields and the queries.
  *
  * Functions from dip_model_encode_image() on follow tensor/tensor.h: results in
  * the open scope, failures stick. They read no size of the batch unless
@@ -82,7 +83,8 @@ typedef struct {
     double bias;   /* its start */
     dip_head_options heads[DIP_MODEL_HEADS_MAX];
     int head_count;
-    uint64_t seed; /* of the initial values */
+    int64_t match_hidden; /* width of the match classifier; 0: there is none */
+    uint64_t seed;        /* of the initial values */
 } dip_model_config;
 
 /* Fills in all defaults, tables included, and refuses the impossible with
@@ -159,6 +161,13 @@ dip_tensor *dip_model_fuse(const dip_model *model, const dip_encoded *fields,
 /* F32 [B, classes] for the input that head `i` asks for. */
 dip_tensor *dip_model_head_logits(const dip_model *model, int i,
                                   const dip_tensor *input);
+
+bool dip_model_has_match(const dip_model *model);
+/* Logits F32 [N]: whether the query and the product of a row belong together;
+ * both F32 [N, D] embeddings. An MLP with one hidden layer (GELU) sees
+ * [q, p, q * p, |q - p|]. An error when the model has no such classifier. */
+dip_tensor *dip_model_match(const dip_model *model, const dip_tensor *queries,
+                            const dip_tensor *products);
 
 /* exp(logit_scale), F32 without dimensions: what similarities are multiplied
  * by. */

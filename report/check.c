@@ -138,6 +138,12 @@ static dip_status check_fields(const json_t *fields, dip_err *err)
     return check_each(fields, check_field, err);
 }
 
+static dip_status check_reranked(const json_t *reranked, dip_err *err)
+{
+    dip_status st = check_member(reranked, "n", COUNT, err);
+    return st == DIP_OK ? check_field(reranked, err) : st;
+}
+
 static dip_status check_task(const json_t *task, dip_err *err)
 {
     dip_status st = check_ranking(task, err);
@@ -145,6 +151,8 @@ static dip_status check_task(const json_t *task, dip_err *err)
         st = check_object(task, "interval", check_intervals, err);
     if (st == DIP_OK)
         st = check_object(task, "alone", check_fields, err);
+    if (st == DIP_OK)
+        st = check_object(task, "rerank", check_reranked, err);
     return st;
 }
 

@@ -193,6 +193,18 @@ static dip_status add_gains(dip_str *out, const dip_report_rows *tasks,
     return DIP_OK;
 }
 
+static const dip_report_column reranked[] = {
+    {"first", "rerank/n", DIP_REPORT_COUNT},
+    {"hit@1", "rerank/hit@1", DIP_REPORT_REAL},
+    {"gain", "rerank/gain/hit@1/mean", DIP_REPORT_SIGNED},
+    {"low", "rerank/gain/hit@1/low", DIP_REPORT_SIGNED},
+    {"high", "rerank/gain/hit@1/high", DIP_REPORT_SIGNED},
+    {"MRR", "rerank/mrr", DIP_REPORT_REAL},
+    {"gain", "rerank/gain/mrr/mean", DIP_REPORT_SIGNED},
+    {"low", "rerank/gain/mrr/low", DIP_REPORT_SIGNED},
+    {"high", "rerank/gain/mrr/high", DIP_REPORT_SIGNED},
+};
+
 static dip_status add_retrieval(dip_str *out, const json_t *report,
                                 dip_err *err)
 {
@@ -213,6 +225,14 @@ static dip_status add_retrieval(dip_str *out, const json_t *report,
     }
     if (has_member(&tasks, "alone"))
         st = add_gains(out, &tasks, err);
+    if (has_member(&tasks, "rerank")) {
+        dip_str_add(out, "### What re-ranking adds\n\n"
+                         "The first products of each query in the order of the "
+                         "match classifier, and the gain over the plain "
+                         "ranking, with a paired 95 % interval.\n\n");
+        add_table(out, "task", reranked, DIP_ARRAY_LEN(reranked), &tasks,
+                  SIZE_MAX);
+    }
     free(tasks.items);
     return st;
 }

@@ -177,6 +177,16 @@ static dip_status add_gains(dip_str *out, const dip_report_row *task, int width,
     return st;
 }
 
+static const dip_report_column reranked[] = {
+    {"hit@1", "rerank/hit@1", DIP_REPORT_REAL},
+    {"gain", "rerank/gain/hit@1/mean", DIP_REPORT_SIGNED},
+    {"low", "rerank/gain/hit@1/low", DIP_REPORT_SIGNED},
+    {"high", "rerank/gain/hit@1/high", DIP_REPORT_SIGNED},
+    {"MRR", "rerank/mrr", DIP_REPORT_REAL},
+    {"gain", "rerank/gain/mrr/mean", DIP_REPORT_SIGNED},
+    {"first", "rerank/n", DIP_REPORT_COUNT},
+};
+
 static dip_status add_retrieval(dip_str *out, const json_t *report, int width,
                                 dip_err *err)
 {
@@ -188,6 +198,9 @@ static dip_status add_retrieval(dip_str *out, const json_t *report, int width,
                        width, err);
     for (size_t i = 0; i < tasks.count && st == DIP_OK; i++)
         st = add_gains(out, &tasks.items[i], width, err);
+    if (st == DIP_OK)
+        st = add_table(out, "re-ranked", reranked, DIP_ARRAY_LEN(reranked),
+                       &tasks, width, err);
     free(tasks.items);
     return st;
 }

@@ -5,8 +5,10 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "losses/lift.h"
+#include "losses/match.h"
 
-enum { STREAM_FIELD_DROPOUT = 0x301 };
+enum { STREAM_FIELD_DROPOUT = 0x301, STREAM_MATCH = 0x302 };
 
 /* ---- products ---- */
 
@@ -149,6 +151,99 @@ static int fields_used(const dip_retrieval_task *task, int count)
     return used;
 }
 
+/* What chooses the pairs of a match loss, on the CPU. */
+typedef struct {
+    float *scores;
+    uint8_t *positives, *valid;
+    uint64_t *draws;
+} match_room;
+
+static bool make_match_room(match_room *m, size_t rows)
+{
+    size_t cells;
+    *m = (match_room){0};
+    if (dip_mul_overflows(rows, rows, &cells))
+        return false;
+    m->scores = dip_calloc(cells, sizeof *m->scores);
+    m->positives = dip_calloc(cells, 1);
+    m->valid = dip_calloc(rows, 1);
+    m->draws = dip_calloc(rows, sizeof *m->draws);
+    return m->scores != NULL && m->positives != NULL && m->valid != NULL &&
+           m->draws != NULL;
+}
+
+static void free_match_room(match_room *m)
+{
+    free(m->scores);
+    free(m->positives);
+    free(m->valid);
+    free(m->draws);
+}
+
+/* The pairs that a match classifier learns from; a function of the embeddings
+ * and of (seed, epoch, row). */
+static dip_status choose_pairs(dip_match_pairs *pairs, const dip_retrieval *r,
+                               const dip_loss_input *in, const dip_batch *batch,
+                               dip_err *err)
+{
+    match_room m;
+    size_t rows = (size_t)batch->size;
+    *pairs = (dip_match_pairs){0};
+    if (!make_match_room(&m, rows)) {
+        free_match_room(&m);
+        return dip_no_memory(err);
+    }
+    dip_tensor *q = dip_t_detach(in->queries), *p = dip_t_detach(in->items);
+    if (dip_model_similarity(r->model) == DIP_SIMILARITY_EUCLIDEAN) {
+        q = dip_lift_queries(q);
+        p = dip_lift_items(p);
+    }
+    dip_tensor *scores = dip_t_matmul(q, dip_t_transpose(p, 0, 1));
+    dip_tensor_read(scores, DIP_F32, m.scores, rows * rows * sizeof *m.scores);
+    dip_tensor_read(in->positives, DIP_U8, m.positives, rows * rows);
+    dip_tensor_read(in->valid, DIP_U8, m.valid, rows);
+    for (int64_t i = 0; i < batch->size; i++) {
+        dip_rng rng =
+            dip_rng_stream(r->seed, STREAM_MATCH, (uint64_t)batch->epoch,
+                           (uint64_t)batch->rows[i]);
+        m.draws[i] = dip_rng_u64(&rng);
+    }
+    dip_match_batch b = {batch->size, m.scores, m.positives,
+                         m.valid,     m.draws,  r->match.negatives};
+    dip_status st = dip_match_pairs_choose(pairs, &b, err);
+    free_match_room(&m);
+    return st;
+}
+
+/* The rows of `x` at the places, apart from its history where the classifier
+ * is not to train it. */
+static dip_tensor *take_rows(const dip_retrieval *r, const dip_tensor *x,
+                             const int64_t *places, int64_t count)
+{
+    dip_tensor *at =
+        dip_t_to_device(dip_tensor_from(places, DIP_I64, 1, &count), r->device);
+    return dip_t_index_select(r->match.detach ? dip_t_detach(x) : x, 0, at);
+}
+
+static dip_tensor *match_loss(const dip_retrieval *r, const dip_loss_input *in,
+                              const dip_batch *batch)
+{
+    dip_match_pairs pairs;
+    dip_err err = {0};
+    if (choose_pairs(&pairs, r, in, batch, &err) != DIP_OK) {
+        dip_tensor_fail(err.code, "%s", err.msg);
+        return NULL;
+    }
+    dip_tensor *logits = dip_model_match(
+        r->model, take_rows(r, in->queries, pairs.queries, pairs.count),
+        take_rows(r, in->items, pairs.items, pairs.count));
+    dip_tensor *targets = dip_t_to_device(
+        dip_tensor_from(pairs.targets, DIP_F32, 1, &pairs.count), r->device);
+    dip_tensor *loss = dip_loss_match(logits, targets);
+    dip_match_pairs_free(&pairs);
+    return loss;
+}
+
 static dip_tensor *task_loss(const dip_retrieval *r,
                              const dip_retrieval_task *task,
                              const dip_encoded_batch *encoded,
@@ -173,8 +268,13 @@ static dip_tensor *task_loss(const dip_retrieval *r,
     dip_tensor *scores = scores_of(task, batch);
     if (scores != NULL)
         input.scores = dip_t_to_device(scores, r->device);
-    return dip_matryoshka_loss(&r->matryoshka, dip_model_similarity(r->model),
-                               r->loss, &input, &r->loss_options);
+    dip_tensor *loss =
+        dip_matryoshka_loss(&r->matryoshka, dip_model_similarity(r->model),
+                            r->loss, &input, &r->loss_options);
+    if (!(r->match.weight > 0))
+        return loss;
+    dip_tensor *match = match_loss(r, &input, batch);
+    return dip_t_add(loss, dip_t_mul_scalar(match, r->match.weight));
 }
 
 dip_tensor *dip_retrieval_head_input(const dip_model *model, int h,

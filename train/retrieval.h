@@ -39,6 +39,13 @@ typedef struct {
     double heads[DIP_MODEL_HEADS_MAX];
 } dip_retrieval_terms;
 
+/* The loss of the model's match classifier, for each task. */
+typedef struct {
+    double weight;     /* 0: none */
+    int64_t negatives; /* the nearest wrong products of each query */
+    bool detach;       /* it does not train the embeddings */
+} dip_match_recipe;
+
 /* All borrowed. */
 typedef struct {
     dip_model *model;
@@ -52,6 +59,7 @@ typedef struct {
     const dip_loss_kind *loss;
     dip_loss_options loss_options;
     dip_matryoshka matryoshka; /* count 0: whole embeddings alone */
+    dip_match_recipe match;
     double field_dropout;
     uint64_t seed;
     int64_t image_size;
