@@ -206,6 +206,11 @@ static const dip_option options[] = {
          "The same for the text tower and its projection alone; also BERT's "
          "names."),
 
+    TEXTS("freeze", "[]",
+          "What is not trained: towers (image, text) or patterns on names of "
+          "parameters, such as text.token_embedding.* or *.bn?.*. Frozen batch "
+          "norms use their running statistics."),
+
     INT("model.embed_dim", "256", 1, 65536, "Length of an embedding."),
     TEXT("model.image.tower", "resnet",
          "clip_resnet, cnn, resnet or vit. Each tower takes those of the "
@@ -385,6 +390,15 @@ static const dip_option options[] = {
         "Batches whose gradients are averaged for one update."),
     ENUM("train.optimizer", "adamw", "adamw|sgd", "Optimizer."),
     FLOAT("train.lr", "1e-3", 0, 1e3, "Peak learning rate."),
+    FLOAT("train.lr_scale.image", "1", 1e-6, 1e6,
+          "Factor of the learning rate of the image tower."),
+    FLOAT("train.lr_scale.text", "1", 1e-6, 1e6,
+          "Factor of the learning rate of the text tower."),
+    FLOAT("train.layer_decay", "1", 1e-3, 1,
+          "Factor of the learning rate from each block of a tower to the one "
+          "below it, as in BEiT and timm."),
+    INT("train.unlock_after", "0", 0, BIG,
+        "Updates after which what `freeze` names is trained; 0: never."),
     FLOAT("train.weight_decay", "0.1", 0, 1e3,
           "Not on norms, biases, positions and temperature."),
     FLOAT("train.beta1", "0.9", 0, .999999, "adamw."),

@@ -558,6 +558,12 @@ static void read_optimizer(dip_settings *s)
         .momentum = dip_config_float(c, "train.momentum"),
         .nesterov = dip_config_bool(c, "train.nesterov"),
     };
+    dip_tuning_options *t = &s->loop.optimizer.tuning;
+    t->freeze_count = dip_config_strings(&t->freeze, c, "freeze");
+    t->unlock_after = dip_config_int(c, "train.unlock_after");
+    t->layer_decay = dip_config_float(c, "train.layer_decay");
+    t->image_rate = dip_config_float(c, "train.lr_scale.image");
+    t->text_rate = dip_config_float(c, "train.lr_scale.text");
     s->loop.schedule = (dip_schedule){
         .kind = (dip_schedule_kind)dip_config_choice(c, "train.schedule"),
         .lr = dip_config_float(c, "train.lr"),

@@ -496,6 +496,8 @@ static dip_status prepare_features(trainer *t, dip_err *err)
                                .device = t->loop_options.device,
                                .bf16 = t->loop_options.bf16,
                                .quiet = t->options->quiet};
+    if (t->settings->loop.optimizer.tuning.unlock_after > 0)
+        return DIP_OK; /* they do not stay as they are */
     dip_status st = dip_feature_cache_prepare(&t->features, &job,
                                               dip_model_params(t->model), err);
     if (st != DIP_OK)

@@ -184,9 +184,10 @@ dip_batch_norm dip_make_batch_norm(const dip_maker *maker, const char *name,
 dip_tensor *dip_batch_norm_forward(const dip_batch_norm *layer,
                                    const dip_tensor *x, bool training)
 {
+    bool frozen = !dip_tensor_requires_grad(layer->weight);
     return dip_t_batch_norm(x, layer->weight, layer->bias, layer->running_mean,
-                            layer->running_var, training, layer->momentum,
-                            layer->eps);
+                            layer->running_var, training && !frozen,
+                            layer->momentum, layer->eps);
 }
 
 dip_conv dip_make_conv(const dip_maker *maker, const char *name,

@@ -74,6 +74,8 @@ typedef struct {
  * torch.nn.BatchNorm2d; a tower of other ones sets them after making. */
 dip_batch_norm dip_make_batch_norm(const dip_maker *maker, const char *name,
                                    int64_t channels, double start);
+/* One whose scales do not require gradients, being frozen, uses its running
+ * statistics in training, too. */
 dip_tensor *dip_batch_norm_forward(const dip_batch_norm *layer,
                                    const dip_tensor *x, bool training);
 

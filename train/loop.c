@@ -169,6 +169,7 @@ static dip_status update(dip_loop *loop, dip_loop_report *report, dip_err *err)
         dip_rng_stream(loop->state.seed, PURPOSE_STEP_SEED, (uint64_t)step, 0);
     dip_tensor_seed(dip_rng_u64(&rng) >> 1);
     report->step = step;
+    dip_optimizer_unlock(loop->optimizer, step);
     report->epoch = loop->state.epoch;
     for (int64_t i = 0; i < loop->options.accumulate; i++) {
         dip_status st = micro_batch(loop, &report->loss, &report->rows, err);

@@ -19,13 +19,24 @@ static const struct {
     [DIP_OPTIMIZER_SGD] = {"sgd", 1, {"momentum"}},
 };
 
+/* Parameters of one kind and rate. */
+typedef struct {
+    dip_param_kind kind;
+    double rate;
+    bool waits; /* to be unlocked */
+    int end; /* of its parameters, which begin at the end of the one before */
+} group;
+
 struct dip_optimizer {
     dip_optimizer_options options;
-    dip_tensor **params;           /* decayed ones first; borrowed */
+    group *groups; /* those that wait stand last */
+    int group_count;
+    bool unlocked;
+    dip_tensor **params;           /* group by group; borrowed */
     dip_tensor **slots[MAX_SLOTS]; /* beside `params`; owned */
     char **names[MAX_SLOTS];       /* of the slots' tensors; owned */
     dip_tensor **grads;            /* room for one step */
-    int count, decayed;
+    int count, first_waiting;
 };
 
 bool dip_optimizer_parse(dip_optimizer_kind *out, const char *name)
@@ -44,7 +55,8 @@ static dip_status allocate(dip_optimizer *o, int count, dip_err *err)
     size_t n = (size_t)count;
     o->params = dip_calloc(n, sizeof(dip_tensor *));
     o->grads = dip_calloc(n, sizeof(dip_tensor *));
-    bool ok = o->params != NULL && o->grads != NULL;
+    o->groups = dip_calloc(n, sizeof *o->groups);
+    bool ok = o->params != NULL && o->grads != NULL && o->groups != NULL;
     for (int s = 0; s < MAX_SLOTS; s++) {
         o->slots[s] = dip_calloc(n, sizeof(dip_tensor *));
         o->names[s] = dip_calloc(n, sizeof(char *));
@@ -78,17 +90,75 @@ static dip_status add_param(dip_optimizer *o, const dip_params *params, int i,
     return DIP_OK;
 }
 
-static dip_status add_params(dip_optimizer *o, const dip_params *params,
-                             dip_param_kind kind, dip_err *err)
+/* Whether parameter `i` is trained, now or later, and not in a group yet. */
+static bool is_left(const dip_optimizer *o, const dip_params *params, int i)
 {
-    for (int i = 0; i < dip_params_count(params); i++) {
-        if (dip_params_kind(params, i) != kind)
+    const dip_tensor *tensor = dip_params_tensor(params, i);
+    if (dip_params_kind(params, i) == DIP_PARAM_BUFFER ||
+        (!dip_tensor_requires_grad(tensor) &&
+         o->options.tuning.unlock_after == 0))
+        return false;
+    for (int at = 0; at < o->count; at++) {
+        if (o->params[at] == tensor)
+            return false;
+    }
+    return true;
+}
+
+/* A group of parameter `first` and all that are like it. */
+static dip_status add_group(dip_optimizer *o, const dip_params *params,
+                            const double *rates, int first, dip_err *err)
+{
+    group *g = &o->groups[o->group_count++];
+    *g = (group){
+        .kind = dip_params_kind(params, first),
+        .rate = rates[first],
+        .waits = !dip_tensor_requires_grad(dip_params_tensor(params, first)),
+    };
+    for (int i = first; i < dip_params_count(params); i++) {
+        bool waits = !dip_tensor_requires_grad(dip_params_tensor(params, i));
+        if (dip_params_kind(params, i) != g->kind || waits != g->waits ||
+            rates[i] < g->rate || rates[i] > g->rate || !is_left(o, params, i))
             continue;
         dip_status st = add_param(o, params, i, err);
         if (st != DIP_OK)
             return st;
     }
+    g->end = o->count;
     return DIP_OK;
+}
+
+/* Groups of one kind that wait, or do not. */
+static dip_status add_groups(dip_optimizer *o, const dip_params *params,
+                             const double *rates, dip_param_kind kind,
+                             bool waiting, dip_err *err)
+{
+    dip_status st = DIP_OK;
+    for (int i = 0; i < dip_params_count(params) && st == DIP_OK; i++) {
+        bool waits = !dip_tensor_requires_grad(dip_params_tensor(params, i));
+        if (dip_params_kind(params, i) == kind && waits == waiting &&
+            is_left(o, params, i))
+            st = add_group(o, params, rates, i, err);
+    }
+    return st;
+}
+
+static dip_status add_all(dip_optimizer *o, const dip_params *params,
+                          dip_err *err)
+{
+    double *rates = dip_calloc((size_t)dip_params_count(params), sizeof *rates);
+    if (rates == NULL)
+        return dip_no_memory(err);
+    dip_tuning_rates(rates, params, &o->options.tuning);
+    dip_status st = DIP_OK;
+    for (int waiting = 0; waiting < 2 && st == DIP_OK; waiting++) {
+        o->first_waiting = o->count;
+        st = add_groups(o, params, rates, DIP_PARAM_WEIGHT, waiting, err);
+        if (st == DIP_OK)
+            st = add_groups(o, params, rates, DIP_PARAM_NO_DECAY, waiting, err);
+    }
+    free(rates);
+    return st;
 }
 
 dip_status dip_optimizer_create(dip_optimizer **out, dip_params *params,
@@ -103,10 +173,9 @@ dip_status dip_optimizer_create(dip_optimizer **out, dip_params *params,
     dip_scope_open();
     dip_status st = allocate(o, dip_params_count(params), err);
     if (st == DIP_OK)
-        st = add_params(o, params, DIP_PARAM_WEIGHT, err);
-    o->decayed = o->count;
+        st = dip_tuning_freeze(params, &options->tuning, err);
     if (st == DIP_OK)
-        st = add_params(o, params, DIP_PARAM_NO_DECAY, err);
+        st = add_all(o, params, err);
     dip_scope_close();
     if (st == DIP_OK)
         st = dip_tensor_status(err);
@@ -134,26 +203,46 @@ void dip_optimizer_free(dip_optimizer *o)
     }
     free(o->params);
     free(o->grads);
+    free(o->groups);
     free(o);
+}
+
+void dip_optimizer_unlock(dip_optimizer *o, int64_t step)
+{
+    if (o->unlocked || step <= o->options.tuning.unlock_after)
+        return;
+    for (int i = o->first_waiting; i < o->count; i++)
+        dip_tensor_set_requires_grad(o->params[i], true);
+    o->unlocked = true;
+}
+
+/* How many parameters the next update changes. */
+static int trained_now(const dip_optimizer *o)
+{
+    return o->unlocked ? o->count : o->first_waiting;
 }
 
 /* A parameter that the loss does not reach has no gradient; zeros stand in, so
  * that its decay and moments go on as those of the others. */
 static void collect_grads(dip_optimizer *o)
 {
-    for (int i = 0; i < o->count; i++) {
+    for (int i = 0; i < trained_now(o); i++) {
         o->grads[i] = dip_tensor_grad(o->params[i]);
         if (o->grads[i] == NULL && !dip_tensor_failed())
             o->grads[i] = dip_t_mul_scalar(dip_t_detach(o->params[i]), 0);
     }
 }
 
-static void update_group(dip_optimizer *o, int start, int end, double decay,
+/* Those that waited count their updates from when they were unlocked. */
+static void update_group(dip_optimizer *o, const group *g, int start,
                          int64_t step, double lr)
 {
     dip_tensor **first = o->slots[0] + start, **second = o->slots[1] + start;
-    if (start == end)
-        return;
+    double decay = g->kind == DIP_PARAM_WEIGHT ? o->options.weight_decay : 0;
+    int end = g->end;
+    lr *= g->rate;
+    if (g->waits)
+        step -= o->options.tuning.unlock_after;
     if (o->options.kind == DIP_OPTIMIZER_SGD) {
         dip_sgd_options sgd = {.lr = lr,
                                .momentum = o->options.momentum,
@@ -179,11 +268,12 @@ dip_status dip_optimizer_step(dip_optimizer *o, int64_t step, double lr,
 {
     dip_scope_open();
     collect_grads(o);
-    *norm = dip_tensor_clip_grad_norm(o->grads, o->count, clip);
+    *norm = dip_tensor_clip_grad_norm(o->grads, trained_now(o), clip);
     bool finite = isfinite(*norm);
-    if (finite) {
-        update_group(o, 0, o->decayed, o->options.weight_decay, step, lr);
-        update_group(o, o->decayed, o->count, 0, step, lr);
+    for (int g = 0, start = 0; g < o->group_count && finite; g++) {
+        if (o->unlocked || !o->groups[g].waits)
+            update_group(o, &o->groups[g], start, step, lr);
+        start = o->groups[g].end;
     }
     for (int i = 0; i < o->count; i++)
         dip_tensor_clear_grad(o->params[i]);

@@ -1,5 +1,6 @@
-/* AdamW and SGD over the trained parameters of a model, in two groups: weights
- * (with decay) and the rest (biases, norms, temperature, positions: without).
+/* AdamW and SGD over the trained parameters of a model: weights with decay, the
+ * rest (biases, norms, temperature, positions) without, each at its own share
+ * of the rate (train/tuning.h).
  *
  * The state belongs to the optimizer and is saved and loaded by name:
  * "exp_avg.<parameter>", "exp_avg_sq.<parameter>" or "momentum.<parameter>". */
@@ -12,6 +13,7 @@
 #include "base/status.h"
 #include "tensor/params.h"
 #include "tensor/safetensors.h"
+#include "train/tuning.h"
 
 /* The names stand in configs. */
 #define DIP_OPTIMIZER_TABLE(X)                                                 \
@@ -31,17 +33,24 @@ typedef struct {
     double beta1, beta2, eps; /* adamw */
     double momentum;          /* sgd */
     bool nesterov;            /* sgd */
+    dip_tuning_options tuning;
 } dip_optimizer_options;
 
 typedef struct dip_optimizer dip_optimizer;
 
 bool dip_optimizer_parse(dip_optimizer_kind *out, const char *name);
 
-/* `params` must outlive the optimizer. The caller owns *out. */
+/* Freezes what options->tuning says. What does not require gradients is left
+ * out, or waits until it is unlocked. `params` must outlive the optimizer. The
+ * caller owns *out. */
 dip_status dip_optimizer_create(dip_optimizer **out, dip_params *params,
                                 const dip_optimizer_options *options,
                                 dip_err *err) DIP_MUST_CHECK;
 void dip_optimizer_free(dip_optimizer *optimizer);
+
+/* Before the forward pass of update `step`: lets what waits require gradients
+ * when its time has come. It then starts as in the first update of a run. */
+void dip_optimizer_unlock(dip_optimizer *optimizer, int64_t step);
 
 /* One update from the gradients that the parameters hold, which are cleared.
  * `step` counts from 1. Gradients are clipped to the common norm `clip` first

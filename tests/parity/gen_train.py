@@ -12,14 +12,19 @@ ema.safetensors holds the weights after each of EMA_UPDATES updates
 (weights.<update>.weight, .mean, mean being a buffer) and for each of EMA the
 averages of timm's ModelEmaV3 after it (<case>.<update>.weight, .mean); those of
 swa_utils.AveragedModel stand under "swa".
+layer_decay.json: timm's param_groups_layer_decay() of a ViT and a residual
+network: the factor of some parameters of each.
 """
 
+import json
 import sys
 import warnings
 from pathlib import Path
 
+import timm
 import torch
 from safetensors.torch import save_file
+from timm.optim import param_groups_layer_decay
 from timm.utils import ModelEmaV3
 from torch.optim import SGD, AdamW
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR
@@ -150,6 +155,32 @@ def main():
               folder / "schedule.safetensors")
     save_file(optimizers(), folder / "optimizer.safetensors")
     save_file(averages(), folder / "ema.safetensors")
+    (folder / "layer_decay.json").write_text(
+        json.dumps(layer_decay(), indent=1) + "\n")
+
+
+def layer_decay():
+    """Of one parameter a block, and what stands before and behind them."""
+    makers = {
+        "vit": (timm.create_model("vit_tiny_patch16_224", depth=4), [
+            "cls_token", "patch_embed.proj.weight", "blocks.0.attn.qkv.weight",
+            "blocks.1.norm1.bias", "blocks.2.mlp.fc1.weight",
+            "blocks.3.mlp.fc2.weight", "norm.weight", "head.weight"]),
+        "resnet": (timm.create_model("resnet18"), [
+            "conv1.weight", "bn1.bias", "layer1.0.conv1.weight",
+            "layer1.1.bn1.bias", "layer2.0.downsample.0.weight",
+            "layer4.1.conv2.weight", "fc.weight"]),
+    }
+    out = {"decay": 0.75}
+    for case, (model, names) in makers.items():
+        scales = {}
+        groups = param_groups_layer_decay(model, layer_decay=0.75)
+        of = {id(p): g["lr_scale"] for g in groups for p in g["params"]}
+        for name, p in model.named_parameters():
+            if name in names:
+                scales[name] = of[id(p)]
+        out[case] = scales
+    return out
 
 
 if __name__ == "__main__":

@@ -293,6 +293,62 @@ static void test_optimizer_takes_a_missing_gradient_for_zero(void **state)
     end(&f);
 }
 
+/* ---- tuning -------------------------------------------------------------- */
+
+/* Two updates that change nothing, then those of torch from the first on. */
+static void test_optimizer_unlocks_what_waits(void **state)
+{
+    (void)state;
+    static const char *const all[] = {"*"};
+    fixture f;
+    dip_err err = {0};
+    double norm;
+    dip_optimizer_options options = adamw;
+    options.tuning = (dip_tuning_options){
+        .freeze = all, .freeze_count = 1, .unlock_after = 2};
+    begin(&f, &options);
+    assert_int_equal(dip_optimizer_state_count(f.optimizer), 4);
+    for (int step = 1; step <= 2; step++) {
+        dip_optimizer_unlock(f.optimizer, step);
+        assert_false(dip_tensor_requires_grad(f.weight));
+        assert_int_equal(
+            dip_optimizer_step(f.optimizer, step, .5, 1, &norm, &err), DIP_OK);
+        assert_true(distance(f.weight, named(f.golden, "weight")) <= 0);
+    }
+    for (int update = 0; update < UPDATES; update++) {
+        dip_optimizer_unlock(f.optimizer, update + 3);
+        assert_true(dip_tensor_requires_grad(f.weight));
+        set_grads(&f, update);
+        assert_int_equal(dip_optimizer_step(f.optimizer, update + 3,
+                                            f.lr[update], 0, &norm, &err),
+                         DIP_OK);
+        assert_at(&f, "adamw", update);
+    }
+    end(&f);
+}
+
+static void test_optimizer_leaves_out_what_is_frozen_for_good(void **state)
+{
+    (void)state;
+    static const char *const weights[] = {"weight"};
+    fixture f;
+    dip_optimizer_options options = adamw;
+    options.tuning = (dip_tuning_options){.freeze = weights, .freeze_count = 1};
+    begin(&f, &options);
+    assert_int_equal(dip_optimizer_state_count(f.optimizer), 2);
+    dip_optimizer_unlock(f.optimizer, 1000);
+    assert_false(dip_tensor_requires_grad(f.weight));
+    dip_err err = {0};
+    double norm;
+    dip_tensor_set_grad(f.bias, golden_get(f.golden, "grad.0", "bias"));
+    assert_int_equal(
+        dip_optimizer_step(f.optimizer, 1, f.lr[0], 0, &norm, &err), DIP_OK);
+    assert_true(distance(f.weight, named(f.golden, "weight")) <= 0);
+    assert_true(distance(f.bias, golden_get(f.golden, "adamw.0", "bias")) <=
+                1e-6);
+    end(&f);
+}
+
 static void test_optimizer_names_parse(void **state)
 {
     (void)state;
@@ -331,6 +387,8 @@ int main(void)
         CASE(test_optimizer_refuses_a_state_of_another_shape),
         CASE(test_optimizer_leaves_all_alone_when_a_gradient_is_not_finite),
         CASE(test_optimizer_takes_a_missing_gradient_for_zero),
+        CASE(test_optimizer_unlocks_what_waits),
+        CASE(test_optimizer_leaves_out_what_is_frozen_for_good),
         CASE(test_optimizer_names_parse),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
