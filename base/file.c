@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -297,6 +298,7 @@ dip_status dip_link_replace(const char *path, const char *target, dip_err *err)
 struct dip_dir_writer {
     char *path;
     char *temp; /* NULL when there is none, or no longer */
+    bool over;  /* what is there may be replaced */
 };
 
 static dip_status check_replaceable(const char *path, dip_err *err)
@@ -317,27 +319,39 @@ static dip_status check_replaceable(const char *path, dip_err *err)
     return DIP_OK;
 }
 
-dip_status dip_dir_writer_open(dip_dir_writer **out, const char *path,
-                               dip_err *err)
+static dip_status open_dir_writer(dip_dir_writer **out, const char *path,
+                                  bool over, dip_err *err)
 {
     *out = NULL;
-    dip_status st = check_replaceable(path, err);
-    if (st != DIP_OK)
-        return st;
     dip_dir_writer *writer = dip_calloc(1, sizeof *writer);
     if (writer == NULL)
         return dip_no_memory(err);
+    writer->over = over;
     writer->path = with_suffix(path, "");
     int made = -1;
-    st = writer->path != NULL
-             ? make_temp(&writer->temp, &made, path, make_temp_dir, err)
-             : dip_no_memory(err);
+    dip_status st = writer->path != NULL ? make_temp(&writer->temp, &made, path,
+                                                     make_temp_dir, err)
+                                         : dip_no_memory(err);
     if (st != DIP_OK) {
         dip_dir_writer_close(writer);
         return st;
     }
     *out = writer;
     return DIP_OK;
+}
+
+dip_status dip_dir_writer_open(dip_dir_writer **out, const char *path,
+                               dip_err *err)
+{
+    *out = NULL;
+    dip_status st = check_replaceable(path, err);
+    return st == DIP_OK ? open_dir_writer(out, path, false, err) : st;
+}
+
+dip_status dip_dir_writer_open_over(dip_dir_writer **out, const char *path,
+                                    dip_err *err)
+{
+    return open_dir_writer(out, path, true, err);
 }
 
 const char *dip_dir_writer_path(const dip_dir_writer *writer)
@@ -398,10 +412,16 @@ dip_status dip_dir_writer_commit(dip_dir_writer *writer, dip_err *err)
     dip_status st = walk_tree(writer->temp, sync_entry, err);
     if (st != DIP_OK)
         return st;
-    if (rename(writer->temp, writer->path) != 0)
+    /* After an exchange the temporary name is the old directory's, which
+     * closing removes. */
+    bool replaces = writer->over && dip_file_exists(writer->path);
+    unsigned int flags = replaces ? RENAME_EXCHANGE : 0;
+    if (renameat2(AT_FDCWD, writer->temp, AT_FDCWD, writer->path, flags) != 0)
         return fail_errno(err, "write", writer->path);
-    free(writer->temp);
-    writer->temp = NULL;
+    if (!replaces) {
+        free(writer->temp);
+        writer->temp = NULL;
+    }
     return sync_parent(writer->path, err);
 }
 

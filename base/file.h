@@ -66,6 +66,10 @@ typedef struct dip_dir_writer dip_dir_writer;
  * directory is DIP_EIO: nothing is replaced. */
 dip_status dip_dir_writer_open(dip_dir_writer **out, const char *path,
                                dip_err *err) DIP_MUST_CHECK;
+/* The same for a `path` that may exist: the commit then puts the new directory
+ * in its place in one step, and the old one is removed after it. */
+dip_status dip_dir_writer_open_over(dip_dir_writer **out, const char *path,
+                                    dip_err *err) DIP_MUST_CHECK;
 /* Borrowed: the temporary directory, into which the caller writes. */
 const char *dip_dir_writer_path(const dip_dir_writer *writer);
 /* Syncs every file and folder inside, renames, syncs the parent. */

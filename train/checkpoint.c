@@ -18,41 +18,53 @@
 #define STATE_LIMIT  ((size_t)1 << 20)
 #define STEP_PREFIX  "step-"
 
-/* The two files of weights, and where state.json has their digests. */
+/* The files of tensors, and where state.json has their digests. */
 typedef struct {
-    const char *file, *key;
-} weights_file;
+    const char *file, *key, *words;
+} tensor_file;
 
-static const weights_file MODEL = {"model.safetensors", "model_sha256"};
-static const weights_file AVERAGES = {"ema.safetensors", "ema_sha256"};
+static const tensor_file MODEL = {"model.safetensors", "model_sha256",
+                                  "weights are not those"};
+static const tensor_file AVERAGES = {"ema.safetensors", "ema_sha256",
+                                     "weights are not those"};
+static const tensor_file OPTIMIZER = {
+    "optimizer.safetensors", "optimizer_sha256", "optimizer is not that"};
 
 /* ---- writing ---- */
 
 /* Adds the digest of what was written to `digests`. */
-static dip_status write_params(const char *dir, const weights_file *weights,
-                               const dip_params *params, json_t *digests,
-                               dip_err *err)
+static dip_status note_digest(const tensor_file *file, const char *path,
+                              json_t *digests, dip_err *err)
 {
     char digest[DIP_DIGEST_SIZE];
-    char *path = dip_path_join(dir, weights->file);
-    if (path == NULL)
-        return dip_no_memory(err);
-    dip_status st = dip_weights_save(params, path, NULL, 0, err);
-    if (st == DIP_OK)
-        st = dip_digest_file(digest, path, err);
-    free(path);
+    dip_status st = dip_digest_file(digest, path, err);
     if (st == DIP_OK &&
-        json_object_set_new(digests, weights->key, json_string(digest)) != 0)
+        json_object_set_new(digests, file->key, json_string(digest)) != 0)
         st = dip_no_memory(err);
     return st;
 }
 
+static dip_status write_params(const char *dir, const tensor_file *file,
+                               const dip_params *params, json_t *digests,
+                               dip_err *err)
+{
+    char *path = dip_path_join(dir, file->file);
+    if (path == NULL)
+        return dip_no_memory(err);
+    dip_status st = dip_weights_save(params, path, NULL, 0, err);
+    if (st == DIP_OK)
+        st = note_digest(file, path, digests, err);
+    free(path);
+    return st;
+}
+
 static dip_status write_optimizer(const char *dir,
-                                  const dip_optimizer *optimizer, dip_err *err)
+                                  const dip_optimizer *optimizer,
+                                  json_t *digests, dip_err *err)
 {
     int count = dip_optimizer_state_count(optimizer);
     dip_named_tensor *items = dip_calloc((size_t)count, sizeof *items);
-    char *path = dip_path_join(dir, "optimizer.safetensors");
+    char *path = dip_path_join(dir, OPTIMIZER.file);
     dip_status st = DIP_OK;
     if (items == NULL || path == NULL) {
         st = dip_no_memory(err);
@@ -61,6 +73,8 @@ static dip_status write_optimizer(const char *dir,
     for (int i = 0; i < count; i++)
         items[i] = dip_optimizer_state(optimizer, i);
     st = dip_safetensors_write(path, items, count, NULL, 0, err);
+    if (st == DIP_OK)
+        st = note_digest(&OPTIMIZER, path, digests, err);
 out_free:
     free(path);
     free(items);
@@ -105,7 +119,7 @@ static dip_status fill(const char *dir, const dip_train_state *state,
     if (st == DIP_OK && parts->averages != NULL)
         st = write_params(dir, &AVERAGES, parts->averages, digests, err);
     if (st == DIP_OK && parts->optimizer != NULL)
-        st = write_optimizer(dir, parts->optimizer, err);
+        st = write_optimizer(dir, parts->optimizer, digests, err);
     if (st == DIP_OK)
         st = write_state(dir, state, digests, err);
     json_decref(digests);
@@ -164,11 +178,13 @@ static dip_status point_link(const dip_checkpoints *c, const char *link,
     return st;
 }
 
+/* A step that was written already (the last one, say) differs at most in the
+ * record of the best metric: the new one takes its place. */
 static dip_status write_new(const char *path, const dip_train_state *state,
                             const dip_checkpoint_parts *parts, dip_err *err)
 {
     dip_dir_writer *writer;
-    dip_status st = dip_dir_writer_open(&writer, path, err);
+    dip_status st = dip_dir_writer_open_over(&writer, path, err);
     if (st != DIP_OK)
         return st;
     st = fill(dip_dir_writer_path(writer), state, parts, err);
@@ -189,11 +205,7 @@ dip_status dip_checkpoint_write(const dip_checkpoints *c,
     char *path = dip_path_join(c->dir, name);
     if (path == NULL)
         return dip_no_memory(err);
-    /* A step that was written already (the last one, say) differs at most in
-     * the record of the best metric: it is written anew. */
-    dip_status st = dip_tree_remove(path, err);
-    if (st == DIP_OK)
-        st = write_new(path, state, parts, err);
+    dip_status st = write_new(path, state, parts, err);
     free(path);
     if (st == DIP_OK)
         st = point_link(c, "latest", name, err);
@@ -317,7 +329,7 @@ dip_status dip_checkpoint_read_state(dip_train_state *state, const char *path,
 }
 
 static dip_status check_digest(const char *checkpoint,
-                               const weights_file *weights, const char *path,
+                               const tensor_file *weights, const char *path,
                                dip_err *err)
 {
     json_t *json = NULL;
@@ -335,15 +347,15 @@ static dip_status check_digest(const char *checkpoint,
     if (st == DIP_OK)
         st = dip_digest_file(digest, path, err);
     if (st == DIP_OK && strcmp(digest, expected) != 0)
-        st = dip_fail(err, DIP_EFORMAT,
-                      "weights are not those of state.json: '%s'", path);
+        st = dip_fail(err, DIP_EFORMAT, "%s of state.json: '%s'",
+                      weights->words, path);
     json_decref(json);
     free(file);
     return st;
 }
 
 static dip_status read_weights(const char *checkpoint,
-                               const weights_file *weights, dip_params *params,
+                               const tensor_file *weights, dip_params *params,
                                dip_err *err)
 {
     char *path = dip_path_join(checkpoint, weights->file);
@@ -359,11 +371,13 @@ static dip_status read_weights(const char *checkpoint,
 static dip_status read_optimizer(const char *path, dip_optimizer *optimizer,
                                  dip_err *err)
 {
-    char *file = dip_path_join(path, "optimizer.safetensors");
+    char *file = dip_path_join(path, OPTIMIZER.file);
     if (file == NULL)
         return dip_no_memory(err);
     dip_safetensors *state = NULL;
     dip_status st = dip_safetensors_open(&state, file, err);
+    if (st == DIP_OK)
+        st = check_digest(path, &OPTIMIZER, file, err);
     if (st == DIP_OK) {
         st = dip_optimizer_load(optimizer, state, err);
         if (st != DIP_OK)

@@ -64,8 +64,8 @@ dip_status dip_checkpoint_find(char **path, const char *dir, const char *name,
 dip_status dip_checkpoint_read_state(dip_train_state *state, const char *path,
                                      dip_err *err) DIP_MUST_CHECK;
 /* Reads all parts that are not NULL. Weights and averages must have the digests
- * that state.json names; averages that are wanted and not there are
- * DIP_ENOTFOUND. */
+ * that state.json names, the optimizer's state, too; averages that are wanted
+ * and not there are DIP_ENOTFOUND. */
 dip_status dip_checkpoint_read(const char *path,
                                const dip_checkpoint_parts *parts,
                                dip_err *err) DIP_MUST_CHECK;

@@ -210,6 +210,27 @@ static void test_file_dir_writer_appears_whole_or_not(void **state)
     expect_names("d", "out");
 }
 
+static void test_file_dir_writer_puts_one_in_the_place_of_another(void **state)
+{
+    (void)state;
+    make_empty("o");
+    dip_dir_writer *writer;
+    assert_int_equal(dip_dir_writer_open_over(&writer, "o/out", NULL), DIP_OK);
+    put_below(dip_dir_writer_path(writer), "a");
+    assert_int_equal(dip_dir_writer_commit(writer, NULL), DIP_OK);
+    dip_dir_writer_close(writer);
+    expect_names("o/out", "a");
+
+    assert_int_equal(dip_dir_writer_open_over(&writer, "o/out", NULL), DIP_OK);
+    put_below(dip_dir_writer_path(writer), "b");
+    expect_names("o/out", "a"); /* the old one stays until then */
+    assert_int_equal(dip_dir_writer_commit(writer, NULL), DIP_OK);
+    expect_names("o/out", "b");
+    dip_dir_writer_close(writer);
+    expect_names("o", "out");
+    expect_names("o/out", "b");
+}
+
 static void test_file_link_is_replaced(void **state)
 {
     (void)state;
@@ -299,6 +320,7 @@ int main(void)
         cmocka_unit_test(test_file_writer_reports_a_full_disk),
         cmocka_unit_test(test_file_gets_the_mode_of_umask),
         cmocka_unit_test(test_file_dir_writer_appears_whole_or_not),
+        cmocka_unit_test(test_file_dir_writer_puts_one_in_the_place_of_another),
         cmocka_unit_test(test_file_link_is_replaced),
         cmocka_unit_test(test_file_tree_remove_spares_what_links_name),
         cmocka_unit_test(test_file_stat_tells_size_and_kind),
