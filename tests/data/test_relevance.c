@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "data/class_counts.h"
 #include "data/relevance.h"
 #include "tests/data/small_catalog.h"
 
@@ -214,6 +215,39 @@ static void test_relevance_row_queries_leave_wrong_answers_out(void **state)
     dip_row_queries_free(&answered);
 }
 
+static void test_relevance_row_queries_know_their_grades(void **state)
+{
+    (void)state;
+    dip_row_queries answered = row_queries();
+    assert_true(answered.highest == 3);
+    assert_true(dip_row_queries_grade(&answered, 0, 0) == 2);
+    assert_true(dip_row_queries_grade(&answered, 1, 2) == 1);
+    assert_true(dip_row_queries_grade(&answered, 1, 5) == 3);
+    assert_true(dip_row_queries_grade(&answered, 0, 5) == 0); /* grade 0 */
+    assert_true(dip_row_queries_grade(&answered, 3, 0) == 0); /* held out */
+    assert_true(dip_row_queries_grade(&answered, -1, 2) == 0);
+    dip_row_queries_free(&answered);
+}
+
+/* scikit-learn's compute_class_weight("balanced") of four shirts and a bag. */
+static void test_relevance_balanced_weights_of_classes(void **state)
+{
+    (void)state;
+    float *weights;
+    dip_err err = {0};
+    small_ok(dip_class_weights_balanced(&weights, small.catalog,
+                                        small.column[SMALL_TYPE],
+                                        DIP_SPLIT_TRAIN, &err),
+             &err);
+    for (int64_t row = 0; row < ROWS; row++) {
+        int32_t type =
+            dip_catalog_label(small.catalog, small.column[SMALL_TYPE], row);
+        if (type >= 0)
+            assert_true(weights[type] == (row == 5 ? 2.5F : .625F));
+    }
+    free(weights);
+}
+
 static void test_relevance_pick_takes_each_query_of_a_row(void **state)
 {
     (void)state;
@@ -259,6 +293,8 @@ int main(void)
         cmocka_unit_test(test_relevance_judged_queries_of_a_gallery),
         cmocka_unit_test(test_relevance_judged_queries_keep_to_their_split),
         cmocka_unit_test(test_relevance_row_queries_leave_wrong_answers_out),
+        cmocka_unit_test(test_relevance_row_queries_know_their_grades),
+        cmocka_unit_test(test_relevance_balanced_weights_of_classes),
         cmocka_unit_test(test_relevance_pick_takes_each_query_of_a_row),
         cmocka_unit_test(test_relevance_positives_of_judged_queries),
     };
