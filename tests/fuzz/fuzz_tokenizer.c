@@ -1,13 +1,18 @@
-#include <string.h>
-
 #include "data/tokenizer.h"
 #include "tests/fuzz/fuzz.h"
 
-const char *const fuzz_seeds[] = {"tests/fuzz/seeds/tokenizer_word.json", NULL};
+const char *const fuzz_seeds[] = {"tests/fuzz/seeds/tokenizer_word.json",
+                                  "tests/fuzz/seeds/tokenizer_wordpiece.json",
+                                  "tests/fuzz/seeds/tokenizer_clip_bpe.json",
+                                  NULL};
 
 const char *const fuzz_words[] = {
-    "\"kind\"", "\"word\"", "\"tokens\"", "\"eos\"",   "true",
-    "[unk]",    "\\u0000",  "\\ud800",    "\"red\", ", NULL,
+    "\"kind\"",      "\"word\"",      "\"tokens\"",
+    "\"eos\"",       "true",          "[unk]",
+    "\\u0000",       "\\ud800",       "\"red\", ",
+    "\"merges\"",    "\"a b\", ",     "\"clip_bpe\"",
+    "\"wordpiece\"", "\"character\"", "\"clean\"",
+    "\"lower\"",     "\"lowercase\"", NULL,
 };
 
 /* tokenizer.json of a run directory. */
@@ -18,7 +23,7 @@ void fuzz_one(const char *path, const char *bytes, size_t n)
     if (dip_tokenizer_load(&tokenizer, path, &err) != DIP_OK)
         return;
     int64_t ids[16], needed;
-    dip_bytes text = {bytes, n < 4096 ? n : 4096};
-    (void)!dip_tokenizer_encode(&needed, ids, 16, tokenizer, text, &err);
+    (void)!dip_tokenizer_encode(&needed, ids, 16, tokenizer,
+                                (dip_bytes){bytes, n}, &err);
     dip_tokenizer_free(tokenizer);
 }

@@ -4,7 +4,8 @@
  *
  * Options are the members of dip_tokenizer_options. Each text comes as its
  * length in bytes, 4 of them, little-endian, and the bytes; each answer is a
- * line of the number of ids that the whole text needs and those that fit. */
+ * line of the number of ids that the whole text needs and those that fit,
+ * without pads. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,7 +79,7 @@ static dip_status answer(const dip_tokenizer *tokenizer, int64_t *ids,
         st = dip_tokenizer_encode(&needed, ids, context, tokenizer,
                                   (dip_bytes){text, n}, err);
         (void)printf("%lld", (long long)needed);
-        for (int64_t i = 0; st == DIP_OK && i < context; i++)
+        for (int64_t i = 0; st == DIP_OK && i < needed && i < context; i++)
             (void)printf(" %lld", (long long)ids[i]);
         (void)printf("\n");
     }
