@@ -74,6 +74,10 @@ $(BUILD)/%.cc.o: %.cc
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
+# Branches on floating-point numbers become masks only if no comparison may
+# trap; NaN stays NaN.
+$(BUILD)/losses/blocked_loops.c.o: CFLAGS += -fno-trapping-math
+
 # ---- programs ---------------------------------------------------------------
 
 # The launcher needs nothing but base; the commands on catalogs no libtorch.

@@ -6,6 +6,7 @@
 #include "apps/cli.h"
 #include "apps/config_block.h"
 #include "apps/evaluate.h"
+#include "apps/initial.h"
 #include "apps/model_apps.h"
 #include "apps/run_dir.h"
 #include "base/digest.h"
@@ -217,8 +218,15 @@ static dip_status add_initial(kitchen *k, dip_err *err)
 {
     const dip_trained *run = k->base;
     dip_model *model = NULL;
+    if (run->settings->vectors != NULL)
+        return dip_fail(err, DIP_ECONFIG,
+                        "run '%s' began with word vectors, which are not "
+                        "read again: no --interpolate",
+                        run->dir);
     dip_status st = dip_run_model(&model, run->settings, run->tokenizer,
                                   run->labels, run->fields, err);
+    if (st == DIP_OK)
+        st = dip_initial_apply(NULL, run->settings, model, err);
     if (st == DIP_OK)
         dip_params_to_device(dip_model_params(model), run->device);
     if (st == DIP_OK)

@@ -72,6 +72,8 @@ static void choose(cache *c, const dip_params *params)
     const dip_settings *s = c->job->settings;
     if (dip_model_fuses_tokens(c->job->model))
         return; /* which are too many to keep */
+    if (s->loop.optimizer.tuning.unlock_after > 0)
+        return; /* its weights will change */
     c->wanted[PHOTO] = c->job->corpus->image_column >= 0 &&
                        s->transform.augment_count == 0 &&
                        is_frozen(params, prefix_of(PHOTO));

@@ -351,6 +351,10 @@ static const dip_option options[] = {
     TEXT("loss.kind", "infonce",
          "infonce, supcon, siglip, triplet or gcl (docs/losses.md). Each takes "
          "those of the options below that name it; any other is an error."),
+    ENUM("loss.blocked", "auto", "auto|on|off",
+         "infonce and siglip on the CPU: without the matrix of all pairs of a "
+         "batch, in less memory and time, value and gradients being the same "
+         "up to rounding; auto: from batches of 2048 rows on."),
     ENUM("loss.positives", NULL, "uniform|sum|exclude",
          "infonce (uniform), gcl (exclude): how several right rows of a batch "
          "share the target."),

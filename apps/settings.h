@@ -112,6 +112,7 @@ typedef struct {
     const dip_loss_kind *loss;
     dip_loss_options loss_options;
     dip_matryoshka matryoshka;
+    int64_t blocked_from; /* rows of a batch; 0: never */
 
     dip_loop_options loop; /* without what depends on the data */
     int64_t epochs, batch_size, eval_batch_size;

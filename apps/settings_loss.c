@@ -7,7 +7,7 @@
 #define KEY(...) dip_config_key((char[DIP_CONFIG_KEY_SIZE]){0}, __VA_ARGS__)
 
 /* Keys of `loss:` that are not a kind's own. */
-static const char *const COMMON[] = {"kind", "matryoshka",
+static const char *const COMMON[] = {"kind", "blocked", "matryoshka",
                                      "matryoshka_weights"};
 
 static bool is_common(const char *name)
@@ -155,6 +155,19 @@ static void check_views(dip_settings *s)
                          s->loss->name);
 }
 
+/* From how many rows of a batch on, auto takes the blocked form. */
+#define BLOCKED_FROM 2048
+
+static void read_blocked(dip_settings *s)
+{
+    enum { AUTO, ON, OFF };
+    int choice = dip_config_choice(s->config, "loss.blocked");
+    s->blocked_from = choice == AUTO ? BLOCKED_FROM : choice == ON ? 1 : 0;
+    if (choice == ON && !s->loss->reads_keys)
+        dip_config_fault(s->config, "loss.blocked",
+                         "'loss.kind: %s' has no blocked form", s->loss->name);
+}
+
 void dip_settings_read_loss(dip_settings *s)
 {
     const char *kind = dip_config_string(s->config, "loss.kind");
@@ -165,6 +178,7 @@ void dip_settings_read_loss(dip_settings *s)
     }
     refuse_unread(s);
     read_options(s);
+    read_blocked(s);
     check_views(s);
     read_matryoshka(s);
     s->model.has_bias = s->loss->has_bias;

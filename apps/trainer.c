@@ -343,6 +343,7 @@ static void prepare_tasks(trainer *t)
         .loss_options = s->loss_options,
         .matryoshka = s->matryoshka,
         .match = s->match,
+        .blocked_from = s->blocked_from,
         .field_dropout = s->field_dropout,
         .seed = s->seed,
         .image_size = s->transform.size,

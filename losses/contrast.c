@@ -21,6 +21,7 @@ static dip_rows rows_of(const dip_loss_input *in)
         .scale = float_of(in->scale),
         .bias = float_of(in->bias),
         .positives = in->positives ? dip_tensor_alias(in->positives) : NULL,
+        .keys = in->keys ? dip_tensor_alias(in->keys) : NULL,
         .weights = float_of(in->weights),
         .scores = float_of(in->scores),
         .past_queries = float_of(in->past_queries),
@@ -45,6 +46,7 @@ static dip_rows take_rows(const dip_loss_input *in)
     dip_tensor *at = dip_t_flatten(dip_places(in->valid), 0, 1);
     keep_rows(&r.queries, at);
     keep_rows(&r.items, at);
+    keep_rows(&r.keys, at);
     keep_rows(&r.weights, at);
     keep_rows(&r.scores, at);
     keep_rows(&r.past_hidden, at);

@@ -15,6 +15,7 @@ typedef struct {
     dip_tensor *scale;           /* F32, one number */
     dip_tensor *bias;            /* F32, one number, or NULL */
     dip_tensor *positives;       /* BOOL [N, N] or NULL = the diagonal */
+    dip_tensor *keys;            /* I64 [N, K] or NULL */
     dip_tensor *weights;         /* F32 [N] or NULL */
     dip_tensor *scores;          /* F32 [N] or NULL */
     dip_tensor *past_queries, *past_items; /* F32 [Q, D] or NULL */

@@ -2,6 +2,7 @@
  * of queries against items and of items against queries. With several
  * positives, "uniform" is the outer form of supervised contrastive learning
  * (arXiv 2004.11362, equation 2) across the two sides. */
+#include "losses/blocked.h"
 #include "losses/contrast.h"
 #include "losses/kinds.h"
 
@@ -70,8 +71,22 @@ static dip_tensor *direction_loss(const dip_direction *d, const dip_rows *rows,
     return dip_mean_anchors(dip_infonce_anchors(d, rows, o), rows->weights);
 }
 
+static dip_tensor *blocked_loss(const dip_rows *r, const dip_loss_options *o)
+{
+    const dip_blocked_input input = {.queries = r->queries,
+                                     .items = r->items,
+                                     .scale = r->scale,
+                                     .bias = r->bias,
+                                     .keys = r->keys,
+                                     .weights = r->weights,
+                                     .one_way = o->one_way};
+    return dip_blocked_infonce(&input, o);
+}
+
 static dip_tensor *rows_loss(const dip_rows *rows, const dip_loss_options *o)
 {
+    if (rows->keys)
+        return blocked_loss(rows, o);
     if (!rows->positives && !rows->weights && !rows->past_items && !o->one_way)
         return diagonal_loss(rows, o->label_smoothing);
     return dip_both_ways(rows, o, direction_loss);
@@ -88,5 +103,6 @@ const dip_loss_kind dip_loss_kind_infonce = {
     .summary = "symmetric contrastive cross-entropy, as CLIP's",
     .options = (const char *const[]){"positives", "label_smoothing",
                                      "symmetric", NULL},
+    .reads_keys = true,
     .fn = dip_loss_infonce,
 };

@@ -90,15 +90,19 @@ typedef struct {
     const dip_tensor *scale;     /* one number, 1 / temperature */
     const dip_tensor *positives; /* BOOL [B, B]: item j is right for query i;
                                     true on the diagonal; NULL = only there */
-    const dip_tensor *valid;     /* BOOL [B] or NULL = all: rows that are false
-                                    take part neither as anchors nor as
-                                    candidates */
-    const dip_tensor *weights;   /* F32 [B] or NULL: weight of a row, in both
-                                    directions, in the mean over rows */
-    const dip_tensor *scores;    /* F32 [B] or NULL: how right a row's own pair
-                                    is, say its grade */
-    const dip_tensor *bias;      /* one number or NULL = 0: of the logits */
-    bool lifted;                 /* the rows are lifted ones */
+    /* Instead of positives: I64 [B, K], rows that share a key are right for
+     * each other. Only to kinds that read keys, on the CPU and without a past:
+     * then no matrix [B, B] is made (losses/blocked.h). */
+    const dip_tensor *keys;
+    const dip_tensor *valid;   /* BOOL [B] or NULL = all: rows that are false
+                                  take part neither as anchors nor as
+                                  candidates */
+    const dip_tensor *weights; /* F32 [B] or NULL: weight of a row, in both
+                                  directions, in the mean over rows */
+    const dip_tensor *scores;  /* F32 [B] or NULL: how right a row's own pair
+                                  is, say its grade */
+    const dip_tensor *bias;    /* one number or NULL = 0: of the logits */
+    bool lifted;               /* the rows are lifted ones */
     /* Rows of earlier batches, more wrong answers for either side; both or
      * none. */
     const dip_tensor *past_queries, *past_items; /* [Q, D], without gradient */
@@ -115,6 +119,7 @@ typedef struct {
     const char *const *options; /* keys that it reads, NULL at the end */
     dip_loss_options defaults;
     bool has_bias;      /* wants the model to have a logit_bias */
+    bool reads_keys;    /* has a blocked form */
     double temperature; /* start, where it is not the model's own; else 0 */
     dip_loss_fn fn;
 } dip_loss_kind;

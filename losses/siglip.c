@@ -2,6 +2,7 @@
  * batch is a decision of its own, with a learned scale and bias. The sum over
  * all pairs is divided by the number of rows. All right pairs have the label
  * +1, not the diagonal alone. */
+#include "losses/blocked.h"
 #include "losses/contrast.h"
 #include "losses/kinds.h"
 
@@ -21,6 +22,13 @@ static dip_tensor *direction_loss(const dip_direction *d, const dip_rows *rows,
 /* Both directions sum the same pairs, unless rows have weights or a past. */
 static dip_tensor *rows_loss(const dip_rows *rows, const dip_loss_options *o)
 {
+    const dip_blocked_input input = {.queries = rows->queries,
+                                     .items = rows->items,
+                                     .scale = rows->scale,
+                                     .bias = rows->bias,
+                                     .keys = rows->keys};
+    if (rows->keys)
+        return dip_blocked_siglip(&input);
     dip_loss_options ways = *o;
     ways.one_way = !rows->weights && !rows->past_items;
     return dip_both_ways(rows, &ways, direction_loss);
@@ -38,6 +46,7 @@ const dip_loss_kind dip_loss_kind_siglip = {
     .options = (const char *const[]){"bias", NULL},
     .defaults = {.bias = -10},
     .has_bias = true,
+    .reads_keys = true,
     .temperature = 0.1,
     .fn = siglip,
 };

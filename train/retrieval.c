@@ -143,6 +143,23 @@ static dip_tensor *scores_of(const dip_retrieval_task *task,
     return scores;
 }
 
+/* Keys that stand in for the matrix of positives, I64 [B, K]; NULL where the
+ * loss must have that. */
+static dip_tensor *keys_of(const dip_retrieval *r,
+                           const dip_retrieval_task *task,
+                           const dip_batch *batch)
+{
+    if (r->blocked_from == 0 || batch->size < r->blocked_from ||
+        !r->loss->reads_keys || task->keys == NULL || r->device != DIP_CPU)
+        return NULL;
+    int64_t sizes[2] = {batch->size, task->keys->columns};
+    dip_tensor *keys = dip_tensor_empty(DIP_I64, 2, sizes);
+    int64_t *values = dip_tensor_data(keys);
+    if (values != NULL)
+        dip_row_keys_gather(values, task->keys, batch->rows, batch->size);
+    return keys;
+}
+
 static int fields_used(const dip_retrieval_task *task, int count)
 {
     int used = 0;
@@ -260,11 +277,13 @@ static dip_tensor *task_loss(const dip_retrieval *r,
         .queries = dip_encoded_embedding(encoded, task->query),
         .items = products,
         .scale = dip_model_scale(r->model),
-        .positives = dip_t_to_device(positives_of(task, batch), r->device),
+        .keys = keys_of(r, task, batch),
         .valid = dip_t_logical_and(dip_encoded_present(encoded, task->query),
                                    product_present),
         .bias = dip_model_bias(r->model),
     };
+    if (input.keys == NULL)
+        input.positives = dip_t_to_device(positives_of(task, batch), r->device);
     dip_tensor *scores = scores_of(task, batch);
     if (scores != NULL)
         input.scores = dip_t_to_device(scores, r->device);

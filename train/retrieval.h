@@ -60,6 +60,9 @@ typedef struct {
     dip_loss_options loss_options;
     dip_matryoshka matryoshka; /* count 0: whole embeddings alone */
     dip_match_recipe match;
+    /* Batches of so many rows take the blocked form of a loss that has one,
+     * where keys say what is right and the device is the CPU; 0: none. */
+    int64_t blocked_from;
     double field_dropout;
     uint64_t seed;
     int64_t image_size;

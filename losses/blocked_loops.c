@@ -1,0 +1,168 @@
+#include "losses/blocked_loops.h"
+
+#include <math.h>
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) &&         \
+    !defined(__SANITIZE_ADDRESS__)
+#define DISPATCHED                                                             \
+    __attribute__((                                                            \
+        target_clones("arch=skylake-avx512", "arch=haswell", "default")))
+#else
+#define DISPATCHED /* the baseline of the machine */
+#endif
+
+#define INLINE static inline __attribute__((always_inline))
+
+enum { CHUNK = 1024 }; /* single sums are carried on in double this often */
+
+typedef union {
+    int32_t bits;
+    float value;
+} punned;
+
+/* exp(x) for x <= 88 within two units in the last place; 0 below -70, so that
+ * no product of it becomes subnormal, which would be slow. Splits x into n ln 2
+ * + r, |r| <= ln 2 / 2, and takes the Taylor polynomial of degree 7 of exp(r).
+ */
+INLINE float fast_exp(float x)
+{
+    const float rounder = 12582912.0F; /* 1.5 * 2^23 */
+    float bounded = x < -70.0F ? -70.0F : x;
+    float shifted = bounded * 1.44269504F + rounder;
+    float n = shifted - rounder;
+    float r = bounded - n * 0.693145752F; /* ln 2 in two parts */
+    r = r - n * 1.42860677e-6F;
+    float p = 1.98412698e-4F;
+    p = p * r + 1.38888889e-3F;
+    p = p * r + 8.33333333e-3F;
+    p = p * r + 4.16666667e-2F;
+    p = p * r + 1.66666667e-1F;
+    p = p * r + 0.5F;
+    p = p * r + 1.0F;
+    p = p * r + 1.0F;
+    punned two_to_n = {.bits = ((int32_t)n + 127) * (1 << 23)};
+    float e = p * two_to_n.value;
+    return x < -70.0F ? 0.0F : e;
+}
+
+DISPATCHED void dip_blocked_row_stats(const float *x, int64_t n, float scale,
+                                      float *largest, double *sum)
+{
+    float most = -INFINITY;
+#pragma omp simd reduction(max : most)
+    for (int64_t j = 0; j < n; j++) {
+        float l = scale * x[j];
+        most = l > most ? l : most;
+    }
+    double total = 0;
+    for (int64_t at = 0; at < n; at += CHUNK) {
+        int64_t end = n - at < CHUNK ? n : at + CHUNK;
+        float part = 0;
+#pragma omp simd reduction(+ : part)
+        for (int64_t j = at; j < end; j++)
+            part += fast_exp(scale * x[j] - most);
+        total += (double)part;
+    }
+    *largest = most;
+    *sum = total;
+}
+
+DISPATCHED void dip_blocked_column_stats(const float *x, int64_t rows,
+                                         int64_t stride, int64_t n, float scale,
+                                         float *largest, float *sum)
+{
+    for (int64_t at = 0; at < n; at += CHUNK) {
+        int64_t width = n - at < CHUNK ? n - at : CHUNK;
+        float most[CHUNK], *old = largest + at, *total = sum + at;
+        for (int64_t j = 0; j < width; j++)
+            most[j] = old[j];
+        for (int64_t i = 0; i < rows; i++) {
+            const float *row = x + i * stride + at;
+#pragma omp simd
+            for (int64_t j = 0; j < width; j++) {
+                float l = scale * row[j];
+                most[j] = l > most[j] ? l : most[j];
+            }
+        }
+        for (int64_t j = 0; j < width; j++)
+            total[j] *= fast_exp(old[j] - most[j]);
+        for (int64_t i = 0; i < rows; i++) {
+            const float *row = x + i * stride + at;
+#pragma omp simd
+            for (int64_t j = 0; j < width; j++)
+                total[j] += fast_exp(scale * row[j] - most[j]);
+        }
+        for (int64_t j = 0; j < width; j++)
+            old[j] = most[j];
+    }
+}
+
+DISPATCHED double dip_blocked_sum(const float *x, int64_t n)
+{
+    double total = 0;
+    for (int64_t at = 0; at < n; at += CHUNK) {
+        int64_t end = n - at < CHUNK ? n : at + CHUNK;
+        float part = 0;
+#pragma omp simd reduction(+ : part)
+        for (int64_t j = at; j < end; j++)
+            part += x[j];
+        total += (double)part;
+    }
+    return total;
+}
+
+DISPATCHED double dip_blocked_gradient_row(float *restrict x, int64_t n,
+                                           float scale, float a, float lse,
+                                           float even, const float *restrict b,
+                                           const float *restrict column_lse,
+                                           const float *restrict column_even)
+{
+    double total = 0;
+    for (int64_t at = 0; at < n; at += CHUNK) {
+        int64_t end = n - at < CHUNK ? n : at + CHUNK;
+        float part = 0;
+#pragma omp simd reduction(+ : part)
+        for (int64_t j = at; j < end; j++) {
+            float l = scale * x[j];
+            float g = a * (fast_exp(l - lse) - even) +
+                      b[j] * (fast_exp(l - column_lse[j]) - column_even[j]);
+            part += g * x[j];
+            x[j] = g;
+        }
+        total += (double)part;
+    }
+    return total;
+}
+
+/* log(1 + exp(l)) is max(l, 0) + log(1 + exp(-|l|)); the logarithms of a chunk
+ * are one logarithm of a product, whose factors are from 1 to 2. */
+DISPATCHED double dip_blocked_sigmoid_row(float *restrict x, int64_t n,
+                                          float scale, float bias, float a,
+                                          double *dot, double *total)
+{
+    enum { FACTORS = 512 };
+    double loss = 0, dots = 0, sums = 0;
+    for (int64_t at = 0; at < n; at += FACTORS) {
+        int64_t end = n - at < FACTORS ? n : at + FACTORS;
+        float linear = 0, part_dot = 0, part_sum = 0;
+        double product = 1;
+#pragma omp simd reduction(+ : linear, part_dot, part_sum)                     \
+    reduction(* : product)
+        for (int64_t j = at; j < end; j++) {
+            float l = scale * x[j] + bias;
+            float e = fast_exp(l < 0 ? l : -l);
+            float g = a * ((l < 0 ? e : 1.0F) / (1.0F + e));
+            linear += l < 0 ? 0.0F : l;
+            product *= 1.0 + (double)e;
+            part_dot += g * x[j];
+            part_sum += g;
+            x[j] = g;
+        }
+        loss += (double)linear + log(product);
+        dots += (double)part_dot;
+        sums += (double)part_sum;
+    }
+    *dot = dots;
+    *total = sums;
+    return loss;
+}
