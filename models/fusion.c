@@ -16,6 +16,10 @@ static const dip_field FIELDS[] = {
     {"fixed", offsetof(dip_fusion_options, fixed), DIP_FIELD_BOOL},
     {"hidden", offsetof(dip_fusion_options, hidden), DIP_FIELD_INT},
     {"dropout", offsetof(dip_fusion_options, dropout), DIP_FIELD_REAL},
+    {"factors", offsetof(dip_fusion_options, factors), DIP_FIELD_INT},
+    {"depth", offsetof(dip_fusion_options, depth), DIP_FIELD_INT},
+    {"heads", offsetof(dip_fusion_options, heads), DIP_FIELD_INT},
+    {"mlp_ratio", offsetof(dip_fusion_options, mlp_ratio), DIP_FIELD_REAL},
 };
 
 int dip_fusion_kind_count(void)
@@ -63,6 +67,40 @@ dip_status dip_fusion_options_check(dip_fusion_options *options,
                                 kind->options, "fusion", kind->name, err);
     if (st == DIP_OK)
         st = kind->check(options, fields, err);
+    return st;
+}
+
+dip_encoder_options dip_fusion_encoder(const dip_fusion_options *o,
+                                       const dip_fusion_fields *fields)
+{
+    return (dip_encoder_options){
+        .width = fields->dim,
+        .depth = o->depth,
+        .heads = o->heads,
+        .mlp_ratio = o->mlp_ratio,
+        .dropout = o->dropout,
+        .activation = "gelu",
+        .norm_eps = 1e-5,
+        .start = DIP_START_TORCH,
+    };
+}
+
+dip_status dip_fusion_check_attention(dip_fusion_options *o,
+                                      const dip_fusion_fields *fields,
+                                      dip_err *err)
+{
+    dip_encoder_options encoder = dip_fusion_encoder(o, fields);
+    if (encoder.depth == 0)
+        encoder.depth = 2;
+    if (encoder.heads == 0) {
+        encoder.heads = fields->dim < 64 ? 1 : fields->dim / 64;
+        while (fields->dim % encoder.heads != 0)
+            encoder.heads--;
+    }
+    dip_status st = dip_encoder_check(&encoder, "fusion", err);
+    o->depth = encoder.depth;
+    o->heads = encoder.heads;
+    o->mlp_ratio = encoder.mlp_ratio;
     return st;
 }
 
@@ -125,38 +163,26 @@ static dip_tensor *clear(const dip_tensor *x, const dip_tensor *mask)
                              0.0);
 }
 
-/* The tokens of field `f`, cleared before and after the projection, whose bias
- * would fill them again. */
+/* The embedding of field `f` and, behind it, its tokens; these are cleared
+ * before and after the projection, whose bias would fill them again. */
 static void take_tokens(dip_fusion_input *in, const dip_fusion *fusion,
-                        const dip_encoded *field, int f)
+                        const dip_tokens *given, int f)
 {
     const dip_linear *projection =
         &fusion->token_projections[fusion->fields.modality[f]];
-    dip_tensor *here = dip_t_narrow(in->present, 1, f, 1);
-    if (!field->tokens.rows || !projection->weight) {
-        in->tokens[f] = dip_t_narrow(in->embeddings, 1, f, 1);
-        in->masks[f] = here;
+    dip_tensor *tokens[2] = {dip_t_narrow(in->embeddings, 1, f, 1)};
+    dip_tensor *masks[2] = {dip_t_narrow(in->present, 1, f, 1)};
+    in->tokens[f] = tokens[0];
+    in->masks[f] = masks[0];
+    if (!given->rows || !projection->weight)
         return;
-    }
-    in->masks[f] =
-        field->tokens.mask
-            ? dip_t_logical_and(field->tokens.mask, here)
-            : dip_t_expand_as(here, dip_t_select(field->tokens.rows, 2, 0));
-    dip_tensor *x = clear(field->tokens.rows, in->masks[f]);
-    x = dip_t_to_dtype(dip_linear_forward(projection, x), DIP_F32);
-    in->tokens[f] = clear(x, in->masks[f]);
-}
-
-/* [B, 1]: any field, or any of its tokens, is there. */
-static dip_tensor *any_present(const dip_fusion *fusion,
-                               const dip_fusion_input *in)
-{
-    dip_tensor *masks[DIP_FUSION_FIELDS_MAX];
-    if (!fusion->kind->reads_tokens)
-        return dip_t_amax(in->present, 1, true);
-    for (int f = 0; f < fusion->fields.count; f++)
-        masks[f] = in->masks[f];
-    return dip_t_amax(dip_t_cat(masks, fusion->fields.count, 1), 1, true);
+    masks[1] = given->mask
+                   ? dip_t_logical_and(given->mask, masks[0])
+                   : dip_t_expand_as(masks[0], dip_t_select(given->rows, 2, 0));
+    tokens[1] = dip_linear_forward(projection, clear(given->rows, masks[1]));
+    tokens[1] = clear(dip_t_to_dtype(tokens[1], DIP_F32), masks[1]);
+    in->tokens[f] = dip_t_cat(tokens, 2, 1);
+    in->masks[f] = dip_t_cat(masks, 2, 1);
 }
 
 dip_tensor *dip_fusion_forward(const dip_fusion *fusion,
@@ -174,8 +200,8 @@ dip_tensor *dip_fusion_forward(const dip_fusion *fusion,
         .training = training,
     };
     for (int f = 0; f < count && fusion->kind->reads_tokens; f++)
-        take_tokens(&in, fusion, &fields[f], f);
-    dip_tensor *none = dip_t_logical_not(any_present(fusion, &in));
+        take_tokens(&in, fusion, &fields[f].tokens, f);
+    dip_tensor *none = dip_t_logical_not(dip_t_amax(present, 1, true));
     dip_tensor *out = fusion->kind->forward(fusion, &in);
     out = dip_tensor_return(dip_t_masked_fill(out, none, 0.0));
     dip_scope_close();

@@ -14,6 +14,7 @@
 
 #include "base/similarity.h"
 #include "base/status.h"
+#include "models/encoder.h"
 #include "models/layers.h"
 #include "models/tower.h"
 #include "tensor/tensor.h"
@@ -26,7 +27,13 @@ typedef struct {
     double weights[DIP_FUSION_FIELDS_MAX];
     bool fixed;     /* weighted_average: the weights are not trained */
     int64_t hidden; /* concat_mlp: default 2 * embed_dim */
-    double dropout; /* concat_mlp: of the hidden layer */
+    /* concat_mlp: of the hidden layer; bilinear: of the products; attention:
+     * after both branches of a block */
+    double dropout;
+    int64_t factors;  /* bilinear: numbers that are summed to one; default 5 */
+    int64_t depth;    /* attention: blocks; default 2 */
+    int64_t heads;    /* attention: default the most of at least 64 numbers */
+    double mlp_ratio; /* attention: default 4 */
     dip_similarity similarity; /* cosine: results are unit rows */
 } dip_fusion_options;
 
@@ -59,7 +66,8 @@ typedef struct {
 typedef struct {
     dip_tensor *embeddings; /* F32 [B, fields, D] */
     dip_tensor *present;    /* BOOL [B, fields] */
-    /* Of kinds that read tokens only: projected to D numbers, per field. */
+    /* Of kinds that read tokens only: for each field its embedding and, behind
+     * it, the tokens of its tower, projected to D numbers. */
     dip_tensor *tokens[DIP_FUSION_FIELDS_MAX]; /* F32 [B, N, D] */
     dip_tensor *masks[DIP_FUSION_FIELDS_MAX];  /* BOOL [B, N] */
     bool training;
@@ -112,14 +120,22 @@ dip_status dip_fusion_create(dip_fusion **out,
                              dip_err *err) DIP_MUST_CHECK;
 void dip_fusion_free(dip_fusion *fusion);
 
+/* The blocks that the options ask for. */
+dip_encoder_options dip_fusion_encoder(const dip_fusion_options *options,
+                                       const dip_fusion_fields *fields);
+/* What the kinds with attention share: the defaults and bounds of depth, heads,
+ * mlp_ratio and dropout. */
+dip_status dip_fusion_check_attention(dip_fusion_options *options,
+                                      const dip_fusion_fields *fields,
+                                      dip_err *err) DIP_MUST_CHECK;
+
 /* What a forward function ends with: the rows of x [B, D] in F32, at unit
  * length where they are compared by cosines. */
 dip_tensor *dip_fusion_rows(const dip_fusion *fusion, const dip_tensor *x);
 
 /* Fields in the order of the config; present BOOL [B, fields]. Result F32
  * [B, D]: rows of the same kind as the embeddings, zeros where no field is
- * present. A field of which no token is present counts as absent to kinds that
- * read tokens. */
+ * present. */
 dip_tensor *dip_fusion_forward(const dip_fusion *fusion,
                                const dip_encoded *fields,
                                const dip_tensor *present, bool training);

@@ -7,7 +7,14 @@
 
 #define DIP_FUSION_TABLE(X)                                                    \
     X(weighted_average)                                                        \
-    X(concat_mlp)
+    X(maximum)                                                                 \
+    X(concat_mlp)                                                              \
+    X(gated)                                                                   \
+    X(bilinear)                                                                \
+    X(lstm)                                                                    \
+    X(gru)                                                                     \
+    X(self_attention)                                                          \
+    X(cross_attention)
 
 #define DIP_FUSION_DECLARE(name) extern const dip_fusion_kind dip_fusion_##name;
 DIP_FUSION_TABLE(DIP_FUSION_DECLARE)

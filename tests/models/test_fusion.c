@@ -91,17 +91,29 @@ static void unit_fields(dip_encoded fields[FIELDS])
         fields[i] = (dip_encoded){.embedding = dip_t_select(all, 0, i)};
 }
 
+/* Token counts of the image and the text field; those of the attribute are its
+ * embedding. */
+static void token_fields(dip_encoded fields[FIELDS])
+{
+    static const unsigned char WORDS[] = {1, 1, 1, 1, 0, 0, 1, 1, 0, 1, 0, 0};
+    unit_fields(fields);
+    fields[0].tokens.rows = pattern(SIZES(4, 4, 5));
+    fields[1].tokens.rows = pattern(SIZES(4, 3, 4));
+    fields[1].tokens.mask = dip_tensor_from(WORDS, DIP_BOOL, SIZES(4, 3));
+}
+
 static void test_fusion_every_kind_gives_unit_rows_or_zeros(void **state)
 {
     (void)state;
     static const unsigned char BITS[] = {1, 1, 1, 0, 1, 0, 0, 0, 0, 1, 0, 1};
-    assert_true(dip_fusion_kind_count() >= 2);
+    assert_true(dip_fusion_kind_count() >= 9);
     for (int k = 0; k < dip_fusion_kind_count(); k++) {
         const dip_fusion_kind *kind = dip_fusion_kind_at(k);
         assert_ptr_equal(dip_fusion_kind_find(kind->name), kind);
         made m = make(kind->name);
         dip_encoded fields[FIELDS];
-        unit_fields(fields);
+        token_fields(fields);
+        dip_tensor_set_requires_grad(fields[0].embedding, true);
         dip_tensor *out =
             dip_fusion_forward(m.fusion, fields, presence(BITS), true);
         assert_unit_rows(dip_t_narrow(out, 0, 0, 2));
@@ -115,28 +127,106 @@ static void test_fusion_every_kind_gives_unit_rows_or_zeros(void **state)
     }
 }
 
-/* NaN and large numbers in an absent field change nothing, gradients
- * included. */
+static dip_tensor *not_a_number(int ndim, const int64_t *sizes)
+{
+    dip_tensor *t = dip_tensor_full((double)NAN, DIP_F32, ndim, sizes);
+    dip_tensor_set_requires_grad(t, true);
+    return t;
+}
+
+static void assert_no_gradient(const dip_tensor *t)
+{
+    dip_tensor *grad = dip_tensor_grad(t);
+    if (grad)
+        assert_near(dip_tensor_item(dip_t_norm_all(grad)), 0, 0);
+}
+
+/* NaN in an absent field or behind the words changes nothing, and gets no
+ * gradient. */
 static void test_fusion_absent_fields_have_no_influence(void **state)
 {
     (void)state;
-    static const unsigned char BITS[] = {1, 0, 1, 1, 0, 1, 1, 0, 1, 1, 0, 1};
+    static const unsigned char BITS[] = {1, 0, 1, 1, 0, 1, 1, 0, 0, 0, 0, 0};
     for (int k = 0; k < dip_fusion_kind_count(); k++) {
         made m = make(dip_fusion_kind_at(k)->name);
         dip_encoded fields[FIELDS];
-        unit_fields(fields);
+        token_fields(fields);
         dip_tensor *clean =
             dip_fusion_forward(m.fusion, fields, presence(BITS), false);
-        fields[1].embedding =
-            dip_tensor_full((double)NAN, DIP_F32, SIZES(4, DIM));
+        assert_near(dip_tensor_item(dip_t_norm_all(dip_t_select(clean, 0, 3))),
+                    0, 0);
+        dip_tensor *guess = not_a_number(SIZES(4, DIM));
+        dip_tensor *words = not_a_number(SIZES(4, 3, 4));
+        dip_tensor_set_requires_grad(fields[0].embedding, true);
+        fields[1].embedding = guess;
+        fields[1].tokens.rows = words;
         dip_tensor *out =
             dip_fusion_forward(m.fusion, fields, presence(BITS), false);
         assert_rows(out, clean, 0);
         dip_tensor_backward(
             dip_t_sum_all(dip_t_mul(out, pattern(SIZES(4, DIM)))));
-        for (int i = 0; i < dip_params_count(m.params); i++)
-            assert_true(isfinite(dip_tensor_item(dip_t_norm_all(
-                dip_tensor_grad(dip_params_tensor(m.params, i))))));
+        assert_no_gradient(guess);
+        assert_no_gradient(words);
+        for (int i = 0; i < dip_params_count(m.params); i++) {
+            dip_tensor *grad = dip_tensor_grad(dip_params_tensor(m.params, i));
+            assert_true(!grad ||
+                        isfinite(dip_tensor_item(dip_t_norm_all(grad))));
+        }
+        end(&m);
+    }
+}
+
+/* What stands behind the words of a text that is there. */
+static void test_fusion_masked_tokens_have_no_influence(void **state)
+{
+    (void)state;
+    static const unsigned char BITS[] = {1, 1, 1, 1, 1, 0, 0, 1, 1, 0, 1, 0};
+    for (int k = 0; k < dip_fusion_kind_count(); k++) {
+        made m = make(dip_fusion_kind_at(k)->name);
+        dip_encoded fields[FIELDS];
+        token_fields(fields);
+        dip_tensor *clean =
+            dip_fusion_forward(m.fusion, fields, presence(BITS), false);
+        dip_tensor *rows = fields[1].tokens.rows;
+        fields[1].tokens.rows =
+            dip_t_where(dip_t_unsqueeze(fields[1].tokens.mask, 2), rows,
+                        dip_tensor_full((double)NAN, DIP_F32, SIZES(4, 3, 4)));
+        assert_rows(dip_fusion_forward(m.fusion, fields, presence(BITS), false),
+                    clean, 0);
+        /* Another word that counts does change the kinds that read words. */
+        fields[1].tokens.rows = dip_t_neg(rows);
+        double gap = relative(
+            dip_fusion_forward(m.fusion, fields, presence(BITS), false), clean);
+        assert_true(m.fusion->kind->reads_tokens ? gap > 1e-4 : gap == 0);
+        end(&m);
+    }
+}
+
+/* A row of a batch is fused as it is alone. */
+static void test_fusion_rows_stand_alone(void **state)
+{
+    (void)state;
+    static const unsigned char BITS[] = {1, 1, 1, 1, 0, 0, 0, 1, 1, 0, 1, 0};
+    for (int k = 0; k < dip_fusion_kind_count(); k++) {
+        made m = make(dip_fusion_kind_at(k)->name);
+        dip_encoded fields[FIELDS], one[FIELDS];
+        token_fields(fields);
+        dip_tensor *all =
+            dip_fusion_forward(m.fusion, fields, presence(BITS), false);
+        for (int64_t i = 0; i < 4; i++) {
+            for (int f = 0; f < FIELDS; f++) {
+                const dip_tokens *t = &fields[f].tokens;
+                one[f] = (dip_encoded){
+                    .embedding = dip_t_narrow(fields[f].embedding, 0, i, 1)};
+                if (t->rows)
+                    one[f].tokens.rows = dip_t_narrow(t->rows, 0, i, 1);
+                if (t->mask)
+                    one[f].tokens.mask = dip_t_narrow(t->mask, 0, i, 1);
+            }
+            dip_tensor *present = dip_t_narrow(presence(BITS), 0, i, 1);
+            assert_rows(dip_fusion_forward(m.fusion, one, present, false),
+                        dip_t_narrow(all, 0, i, 1), TOLERANCE);
+        }
         end(&m);
     }
 }
@@ -197,7 +287,8 @@ static void test_fusion_options_are_checked(void **state)
     (void)state;
     assert_refused(
         (dip_fusion_options){.kind = "sum"},
-        "fusion.kind: 'sum' is none of weighted_average, concat_mlp");
+        "fusion.kind: 'sum' is none of weighted_average, maximum, concat_mlp, "
+        "gated, bilinear, lstm, gru, self_attention, cross_attention");
     assert_refused((dip_fusion_options){.hidden = 8},
                    "fusion.hidden: not an option of 'weighted_average'");
     assert_refused((dip_fusion_options){.kind = "concat_mlp", .fixed = true},
@@ -216,6 +307,8 @@ int main(void)
         MODEL_TEST(test_fusion_equals_the_row_by_row_formula),
         MODEL_TEST(test_fusion_every_kind_gives_unit_rows_or_zeros),
         MODEL_TEST(test_fusion_absent_fields_have_no_influence),
+        MODEL_TEST(test_fusion_masked_tokens_have_no_influence),
+        MODEL_TEST(test_fusion_rows_stand_alone),
         MODEL_TEST(test_fusion_average_of_one_field_is_that_field),
         MODEL_TEST(test_fusion_fixed_weights_are_buffers_and_count),
         MODEL_TEST(test_fusion_options_are_checked),

@@ -395,7 +395,9 @@ static void test_model_refuses_wrong_heads_and_fields(void **state)
             "text_projection.dropout: a linear projection has no hidden layer "
             "to drop");
     REFUSED(c.fusion.kind = "tucker",
-            "fusion.kind: 'tucker' is none of weighted_average, concat_mlp");
+            "fusion.kind: 'tucker' is none of weighted_average, maximum, "
+            "concat_mlp, gated, bilinear, lstm, gru, self_attention, "
+            "cross_attention");
     for (int i = 0; i < DIP_HEAD_INPUT_COUNT; i++)
         assert_int_equal(
             dip_head_input_find(dip_head_input_name((dip_head_input)i)), i);
