@@ -290,13 +290,24 @@ static const dip_option options[] = {
          "No projection: the tower's features, embed_dim of them, are the "
          "embedding."),
     TEXT("model.fusion.kind", "weighted_average",
-         "weighted_average or concat_mlp: a product's fields into one."),
+         "A product's fields into one: weighted_average, maximum, concat_mlp, "
+         "gated, bilinear, lstm, gru, self_attention, cross_attention."),
     BOOL("model.fusion.fixed", "false",
          "weighted_average: the weights are not trained."),
     FLOAT("model.fusion.weights.*", NULL, 1e-6, 1e6,
           "weighted_average: starting weight of a field."),
     INT("model.fusion.hidden", NULL, 1, 65536, "concat_mlp: hidden width."),
-    FLOAT("model.fusion.dropout", "0", 0, 1, "concat_mlp."),
+    FLOAT("model.fusion.dropout", "0", 0, 1,
+          "concat_mlp, bilinear, self_attention, cross_attention."),
+    INT("model.fusion.factors", NULL, 1, 64,
+        "bilinear: products that are summed to one number; 5 by default."),
+    INT("model.fusion.depth", NULL, 1, 128,
+        "self_attention, cross_attention: blocks; 2 by default."),
+    INT("model.fusion.heads", NULL, 1, 1024,
+        "self_attention, cross_attention: by default the most that leave each "
+        "64 numbers."),
+    FLOAT("model.fusion.mlp_ratio", NULL, .25, 16,
+          "self_attention, cross_attention; 4 by default."),
     ENUM("model.similarity", "cosine", "cosine|euclidean",
          "How embeddings are compared: dot product of unit rows, or minus the "
          "squared distance of rows that are not normalised, in training, "

@@ -466,6 +466,10 @@ static void read_fusion(dip_settings *s)
     o->fixed = dip_config_bool(c, "model.fusion.fixed");
     o->hidden = dip_config_int(c, "model.fusion.hidden");
     o->dropout = dip_config_float(c, "model.fusion.dropout");
+    o->factors = dip_config_int(c, "model.fusion.factors");
+    o->depth = dip_config_int(c, "model.fusion.depth");
+    o->heads = dip_config_int(c, "model.fusion.heads");
+    o->mlp_ratio = dip_config_float(c, "model.fusion.mlp_ratio");
     size_t weights = dip_config_child_count(c, "model.fusion.weights");
     for (int f = 0; f < s->field_count && weights > 0; f++)
         o->weights[f] = 1;

@@ -57,7 +57,7 @@ static dip_status save_part(const dip_part *part, dip_model *model,
 {
     dip_script *script = NULL;
     dip_named_tensor *list = NULL;
-    dip_tensor *inputs[2] = {0};
+    dip_tensor *inputs[DIP_GATE_TENSORS_MAX] = {0};
     const dip_params *params = dip_model_params(model);
     dip_status st = dip_weights_list(&list, params, err);
     if (st != DIP_OK)

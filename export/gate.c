@@ -8,8 +8,6 @@
 #include "base/mem.h"
 #include "base/table.h"
 
-#define INPUTS_MAX 2
-
 static const int64_t BATCHES[] = {1, 7, 64};
 
 /* ---- running ------------------------------------------------------------- */
@@ -18,7 +16,7 @@ static const int64_t BATCHES[] = {1, 7, 64};
 static void run_batch(float *out, int64_t width, const dip_gate_case *c,
                       const dip_gate_side *side, int64_t at, int64_t size)
 {
-    dip_tensor *inputs[INPUTS_MAX] = {0};
+    dip_tensor *inputs[DIP_GATE_TENSORS_MAX] = {0};
     dip_scope_open();
     for (int i = 0; i < c->input_count; i++)
         inputs[i] = dip_t_narrow(c->inputs[i], 0, at, size);
@@ -48,7 +46,7 @@ static dip_status run_all(float *out, int64_t width, const dip_gate_case *c,
 static dip_status find_width(int64_t *width, const dip_gate_case *c,
                              const dip_gate_side *live, dip_err *err)
 {
-    dip_tensor *inputs[INPUTS_MAX] = {0};
+    dip_tensor *inputs[DIP_GATE_TENSORS_MAX] = {0};
     dip_scope_open();
     for (int i = 0; i < c->input_count; i++)
         inputs[i] = dip_t_narrow(c->inputs[i], 0, 0, 1);

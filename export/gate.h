@@ -13,9 +13,10 @@
 #include "base/str.h"
 #include "tensor/tensor.h"
 
-#define DIP_GATE_TOLERANCE  1e-5
-#define DIP_GATE_NAME_MAX   96
-#define DIP_GATE_INPUTS_MAX 32
+#define DIP_GATE_TOLERANCE   1e-5
+#define DIP_GATE_NAME_MAX    96
+#define DIP_GATE_INPUTS_MAX  32
+#define DIP_GATE_TENSORS_MAX 8 /* inputs of an artefact */
 
 /* Gives rows [B, W] for inputs whose first dimension is B. Follows
  * tensor/tensor.h: the result is in the open scope, failures stick. */
@@ -31,7 +32,7 @@ typedef struct {
     const char *artefact;   /* for messages and the report */
     const char *inputs_are; /* "3 tokens"; "" where there is but one way */
     dip_tensor *const *inputs;
-    int input_count; /* at most 2 */
+    int input_count;
 } dip_gate_case;
 
 /* An artefact at one batch size. */

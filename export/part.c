@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "export/product.h"
 
 #define SHORT_TEXT 3 /* tokens */
 
@@ -42,7 +43,9 @@ static bool has_inputs(const dip_part *part, const dip_model *model)
     case DIP_PART_TEXTS:
         return part->samples->text_count > 0;
     case DIP_PART_FIELDS:
-        return part->samples->field_count > 0;
+        return part->samples->field_count > 0 && !part->samples->fuses_tokens;
+    case DIP_PART_PRODUCT:
+        return part->samples->field_count > 0 && part->samples->fuses_tokens;
     case DIP_PART_LABELS:
         return part->samples->labels[part->field] != NULL;
     case DIP_PART_NUMBERS:
@@ -73,6 +76,7 @@ int dip_part_list(dip_part parts[DIP_PARTS_MAX], const dip_model *model,
         {"image_encoder", DIP_PART_IMAGES, -1, -1, samples},
         {"text_encoder", DIP_PART_TEXTS, -1, -1, samples},
         {"fusion", DIP_PART_FIELDS, -1, -1, samples},
+        {"product_encoder", DIP_PART_PRODUCT, -1, -1, samples},
     };
     int count = 0;
     for (size_t i = 0; i < DIP_ARRAY_LEN(whole); i++) {
@@ -107,6 +111,9 @@ int dip_part_list(dip_part parts[DIP_PARTS_MAX], const dip_model *model,
 
 int dip_part_input_count(const dip_part *part)
 {
+    dip_product_input inputs[DIP_PRODUCT_INPUTS_MAX];
+    if (part->input == DIP_PART_PRODUCT)
+        return dip_product_inputs(inputs, part->samples);
     return part->input == DIP_PART_TEXTS || part->input == DIP_PART_FIELDS ? 2
                                                                            : 1;
 }
@@ -133,6 +140,8 @@ dip_tensor *dip_part_compute(const dip_part *part, const dip_model *model,
         break;
     case DIP_PART_FIELDS:
         return fuse(part, model, inputs);
+    case DIP_PART_PRODUCT:
+        return dip_product_compute(part->samples, model, inputs);
     case DIP_PART_LABELS:
     case DIP_PART_NUMBERS:
         return dip_model_encode_attribute(model, part->field, inputs[0],
@@ -186,6 +195,9 @@ bool dip_part_needs(const dip_part *part, const dip_model *model,
                is_below(parameter, "text_projection");
     case DIP_PART_FIELDS:
         return is_below(parameter, "fusion");
+    case DIP_PART_PRODUCT:
+        return !is_below(parameter, "heads") &&
+               strcmp(parameter, "logit_scale") != 0;
     case DIP_PART_LABELS:
     case DIP_PART_NUMBERS:
     case DIP_PART_EMBEDDING:
@@ -195,6 +207,20 @@ bool dip_part_needs(const dip_part *part, const dip_model *model,
 }
 
 /* ---- inputs -------------------------------------------------------------- */
+
+static void product_example(const dip_samples *s, dip_tensor **inputs,
+                            int64_t rows)
+{
+    dip_product_input given[DIP_PRODUCT_INPUTS_MAX];
+    int count = dip_product_inputs(given, s);
+    for (int i = 0; i < count; i++) {
+        int64_t sizes[5] = {rows};
+        for (int k = 0; k < given[i].ndim; k++)
+            sizes[1 + k] = given[i].sizes[k] < 0 ? 1 : given[i].sizes[k];
+        inputs[i] = dip_tensor_full(given[i].dtype == DIP_F32 ? 0.5 : 1.0,
+                                    given[i].dtype, 1 + given[i].ndim, sizes);
+    }
+}
 
 void dip_part_example(const dip_part *part, dip_tensor **inputs)
 {
@@ -215,6 +241,9 @@ void dip_part_example(const dip_part *part, dip_tensor **inputs)
                                     (int64_t[]){rows, s->field_count, s->dim});
         inputs[1] =
             dip_tensor_full(1, DIP_BOOL, 2, (int64_t[]){rows, s->field_count});
+        return;
+    case DIP_PART_PRODUCT:
+        product_example(s, inputs, rows);
         return;
     case DIP_PART_LABELS:
         inputs[0] = dip_tensor_full(0, DIP_I64, 1, &rows);
@@ -246,6 +275,24 @@ static json_t *describe_input(const char *name, const char *dtype,
     return json;
 }
 
+static json_t *describe_product(const dip_samples *s)
+{
+    dip_product_input inputs[DIP_PRODUCT_INPUTS_MAX];
+    int count = dip_product_inputs(inputs, s);
+    json_t *list = json_array();
+    for (int i = 0; i < count; i++) {
+        int64_t sizes[5] = {0};
+        memcpy(sizes, inputs[i].sizes,
+               (size_t)inputs[i].ndim * sizeof sizes[0]);
+        const char *dtype = inputs[i].dtype == DIP_F32   ? "float32"
+                            : inputs[i].dtype == DIP_I64 ? "int64"
+                                                         : "bool";
+        (void)json_array_append_new(
+            list, describe_input(inputs[i].name, dtype, sizes));
+    }
+    return list;
+}
+
 static json_t *describe_inputs(const dip_part *part)
 {
     const dip_samples *s = part->samples;
@@ -264,6 +311,8 @@ static json_t *describe_inputs(const dip_part *part)
             describe_input("fields", "float32",
                            (int64_t[]){s->field_count, s->dim, 0}),
             describe_input("present", "bool", (int64_t[]){s->field_count, 0}));
+    case DIP_PART_PRODUCT:
+        return describe_product(s);
     case DIP_PART_LABELS:
         return json_pack("[o]",
                          describe_input("labels", "int64", (int64_t[]){0}));
@@ -361,6 +410,17 @@ static dip_status verify_texts(const check *c, dip_err *err)
     return st;
 }
 
+/* Hides field i modulo F + 1 of row i; `present` [N, F] may be NULL. */
+static void hide_some(uint8_t *present, const dip_samples *s)
+{
+    int64_t count = s->field_count;
+    for (int64_t i = 0; present != NULL && i < s->rows; i++) {
+        int64_t hidden = i % (count + 1);
+        if (hidden < count)
+            present[i * count + hidden] = 0;
+    }
+}
+
 /* The fields as they are, then with field i modulo F + 1 of row i hidden. */
 static dip_status verify_fields(const check *c, dip_err *err)
 {
@@ -371,13 +431,30 @@ static dip_status verify_fields(const check *c, dip_err *err)
         dip_tensor_borrow(s->field_rows, DIP_F32, 3, sizes),
         dip_tensor_from(s->field_present, DIP_BOOL, 2, sizes)};
     dip_status st = pass(c, inputs, "", err);
-    uint8_t *present = dip_tensor_data(inputs[1]);
-    for (int64_t i = 0; present != NULL && i < s->rows; i++) {
-        int64_t hidden = i % (count + 1);
-        if (hidden < count)
-            present[i * count + hidden] = 0;
-    }
+    hide_some(dip_tensor_data(inputs[1]), s);
     return st == DIP_OK ? pass(c, inputs, "some fields hidden", err) : st;
+}
+
+/* Products as they are, then with texts cut to few tokens and field i modulo
+ * F + 1 of row i hidden. */
+static dip_status verify_products(const check *c, dip_err *err)
+{
+    const dip_samples *s = c->part->samples;
+    dip_product_input given[DIP_PRODUCT_INPUTS_MAX];
+    dip_tensor *inputs[DIP_PRODUCT_INPUTS_MAX] = {0};
+    int count = dip_product_inputs(given, s);
+    dip_product_rows(inputs, s);
+    dip_status st = pass(c, inputs, "", err);
+    for (int i = 0; i < count; i++) {
+        if (strcmp(given[i].name, "ids") == 0 && s->context > SHORT_TEXT)
+            inputs[i] = dip_t_narrow(inputs[i], 2, 0, SHORT_TEXT);
+        if (strcmp(given[i].name, "lengths") == 0)
+            inputs[i] =
+                dip_t_to_dtype(dip_t_clamp(inputs[i], 0, SHORT_TEXT), DIP_I64);
+    }
+    inputs[count - 1] = dip_t_clone(inputs[count - 1]);
+    hide_some(dip_tensor_data(inputs[count - 1]), s);
+    return st == DIP_OK ? pass(c, inputs, "short, some hidden", err) : st;
 }
 
 static dip_status verify_rows(const check *c, void *rows, dip_dtype dtype,
@@ -399,6 +476,8 @@ static dip_status verify(const check *c, dip_err *err)
         return verify_texts(c, err);
     case DIP_PART_FIELDS:
         return verify_fields(c, err);
+    case DIP_PART_PRODUCT:
+        return verify_products(c, err);
     case DIP_PART_LABELS:
         return verify_rows(c, s->labels[c->part->field], DIP_I64, 1, &s->rows,
                            err);

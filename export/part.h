@@ -4,10 +4,12 @@
  *   text_encoder    ids I64 [B, T], lengths I64 [B]            -> [B, D]
  *   field_<i>_<name> labels I64 [B] or numbers F32 [B]         -> [B, D]
  *   fusion          fields F32 [B, F, D], present BOOL [B, F]  -> [B, D]
+ *   product_encoder the inputs of export/product.h             -> [B, D]
  *   head_<i>_<name> what the head takes                        -> [B, classes]
  *
- * A head takes an embedding [B, D], or photos or texts where it reads the
- * features of a tower. */
+ * A product encoder stands in place of a fusion that reads tokens. A head takes
+ * an embedding [B, D], or photos or texts where it reads the features of a
+ * tower. */
 #ifndef DIP_EXPORT_PART_H
 #define DIP_EXPORT_PART_H
 
@@ -19,6 +21,7 @@
 #include "export/samples.h"
 #include "models/model.h"
 
+/* A model has a fusion or a product encoder, never both. */
 #define DIP_PARTS_MAX     (3 + DIP_FUSION_FIELDS_MAX + DIP_MODEL_HEADS_MAX)
 #define DIP_PART_NAME_MAX 64 /* the names of long labels are cut */
 
@@ -26,6 +29,7 @@ typedef enum {
     DIP_PART_IMAGES,
     DIP_PART_TEXTS,
     DIP_PART_FIELDS,
+    DIP_PART_PRODUCT,
     DIP_PART_EMBEDDING,
     DIP_PART_LABELS,
     DIP_PART_NUMBERS,

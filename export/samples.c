@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "export/product.h"
 #include "tensor/safetensors.h"
 
 #define BLOCK 64 /* rows that the model encodes at once */
@@ -80,7 +81,8 @@ dip_status dip_samples_make(dip_samples *s, const dip_samples_options *options,
                        .context = options->context,
                        .dim = dip_model_embed_dim(model),
                        .text_count = options->text_count,
-                       .field_count = dip_model_field_count(model)};
+                       .field_count = dip_model_field_count(model),
+                       .fuses_tokens = dip_model_fuses_tokens(model)};
     if (s->field_count > 0)
         memcpy(s->field_text, options->field_text,
                (size_t)s->field_count * sizeof *s->field_text);
@@ -296,11 +298,29 @@ static void put(dip_named_tensor *list, int *count, const char *name,
     list[(*count)++].tensor = dip_tensor_borrow(data, dtype, ndim, sizes);
 }
 
+/* The texts of the product encoder. */
+static void put_products(dip_named_tensor *list, int *count,
+                         const dip_samples *s, int64_t rows)
+{
+    dip_product_input given[DIP_PRODUCT_INPUTS_MAX];
+    dip_tensor *inputs[DIP_PRODUCT_INPUTS_MAX] = {0};
+    int all = dip_product_inputs(given, s);
+    dip_product_rows(inputs, s);
+    for (int i = 0; i < all; i++) {
+        bool ids = strcmp(given[i].name, "ids") == 0;
+        if (!ids && strcmp(given[i].name, "lengths") != 0)
+            continue;
+        list[*count].name = ids ? "product_ids" : "product_lengths";
+        list[(*count)++].tensor =
+            dip_t_contiguous(dip_t_narrow(inputs[i], 0, 0, rows));
+    }
+}
+
 dip_status dip_samples_save(const dip_samples *s, const char *path,
                             dip_err *err)
 {
     int64_t n = s->rows < DIP_SAMPLES_BUNDLED ? s->rows : DIP_SAMPLES_BUNDLED;
-    dip_named_tensor list[8] = {{0}};
+    dip_named_tensor list[10] = {{0}};
     int count = 0;
     dip_scope_open();
     put(list, &count, "images", s->images, DIP_F32, 4,
@@ -318,6 +338,8 @@ dip_status dip_samples_save(const dip_samples *s, const char *path,
         (int64_t[]){n, s->dim});
     put(list, &count, "product_embeddings", s->product_rows, DIP_F32, 2,
         (int64_t[]){n, s->dim});
+    if (s->fuses_tokens)
+        put_products(list, &count, s, n);
     dip_status st = dip_tensor_status(err);
     if (st == DIP_OK)
         st = dip_safetensors_write(path, list, count, NULL, 0, err);

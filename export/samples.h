@@ -31,6 +31,7 @@ typedef struct {
 typedef struct {
     int64_t rows, image_size, context, dim;
     int text_count, field_count;
+    bool fuses_tokens; /* the model's fusion reads tokens of the towers */
     int field_text[DIP_FUSION_FIELDS_MAX];
     float *images;      /* [N, 3, S, S], zeros where absent; NULL: no photos */
     uint8_t *has_image; /* [N] */
@@ -71,7 +72,9 @@ dip_status dip_samples_encode(dip_samples *samples, const dip_model *model,
 
 /* Writes the first DIP_SAMPLES_BUNDLED rows as safetensors: images, ids,
  * lengths, fields, present and the embeddings image, text, product (named
- * "<name>_embeddings"), each where the model has it. */
+ * "<name>_embeddings"), each where the model has it; and product_ids [n, F_t,
+ * context], product_lengths [n, F_t] of its F_t text fields where its fusion
+ * reads tokens. */
 dip_status dip_samples_save(const dip_samples *samples, const char *path,
                             dip_err *err) DIP_MUST_CHECK;
 

@@ -50,7 +50,7 @@ typedef struct {
     dip_modality modality[DIP_FUSION_FIELDS_MAX];
     int64_t dim; /* D: of embeddings and of the result */
     /* Width of the tokens that the tower of a modality gives; 0: it has no
-     * tower, and the embedding is the only token. Not needed for checks. */
+     * tower. Not needed for checks. */
     int64_t token_features[DIP_MODALITY_COUNT];
 } dip_fusion_fields;
 
@@ -58,7 +58,7 @@ typedef struct {
 typedef struct {
     dip_tensor *features;  /* [B, F] of the tower; not read here */
     dip_tensor *embedding; /* F32 [B, D], for cosines unit rows */
-    dip_tokens tokens;     /* of the tower; rows NULL: the embedding is one */
+    dip_tokens tokens;     /* of the tower; rows NULL: there are none */
 } dip_encoded;
 
 /* What the forward function of a kind gets: fields and tokens by place, zeros

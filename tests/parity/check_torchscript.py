@@ -45,6 +45,9 @@ def inputs_of(part, samples):
         return [samples["ids"], samples["lengths"]], samples["text_embeddings"]
     if part == "fusion":
         return [samples["fields"], samples["present"]], samples["product_embeddings"]
+    if part == "product_encoder":
+        texts = [samples["product_ids"], samples["product_lengths"]]
+        return [samples["images"], *texts, samples["present"]], samples["product_embeddings"]
     return None, None  # a head: its logits are no sample
 
 
