@@ -197,6 +197,7 @@ bool dip_part_needs(const dip_part *part, const dip_model *model,
         return is_below(parameter, "fusion");
     case DIP_PART_PRODUCT:
         return !is_below(parameter, "heads") &&
+               !is_below(parameter, "fields") &&
                strcmp(parameter, "logit_scale") != 0;
     case DIP_PART_LABELS:
     case DIP_PART_NUMBERS:
