@@ -104,25 +104,28 @@ static dip_text_options small_text(const char *kind)
                               .depth = has_depth ? 2 : 0};
 }
 
+/* Each pair of towers, with the fusions in turn. */
 static void test_model_every_combination_trains_all_parameters(void **state)
 {
     (void)state;
+    int f = 0;
     for (int i = 0; i < dip_image_kind_count(); i++)
-        for (int t = 0; t < dip_text_kind_count(); t++)
-            for (int f = 0; f < dip_fusion_kind_count(); f++) {
-                dip_model_config c = small_config();
-                c.image = small_image(dip_image_kind_at(i)->name);
-                c.text = small_text(dip_text_kind_at(t)->name);
-                c.fusion.kind = dip_fusion_kind_at(f)->name;
-                dip_model *model = make(&c);
-                dip_tensor *loss = step_loss(
-                    model, pattern(SIZES(3, 3, SMALL_SIDE, SMALL_SIDE)), true);
-                assert_true(isfinite(dip_tensor_item(loss)));
-                dip_tensor_backward(loss);
-                assert_gradients(dip_model_params(model), "");
-                assert_no_error();
-                dip_model_free(model);
-            }
+        for (int t = 0; t < dip_text_kind_count(); t++, f++) {
+            dip_model_config c = small_config();
+            c.image = small_image(dip_image_kind_at(i)->name);
+            c.text = small_text(dip_text_kind_at(t)->name);
+            c.fusion.kind =
+                dip_fusion_kind_at(f % dip_fusion_kind_count())->name;
+            dip_model *model = make(&c);
+            dip_tensor *loss = step_loss(
+                model, pattern(SIZES(3, 3, SMALL_SIDE, SMALL_SIDE)), true);
+            assert_true(isfinite(dip_tensor_item(loss)));
+            dip_tensor_backward(loss);
+            assert_gradients(dip_model_params(model), "");
+            assert_no_error();
+            dip_model_free(model);
+        }
+    assert_true(f >= dip_fusion_kind_count());
 }
 
 static void test_model_trains_under_autocast(void **state)
