@@ -181,6 +181,19 @@ static dip_status evaluate(const dip_trained *run, const arguments *a,
     return st;
 }
 
+/* Found before the evaluation, not after it. */
+static dip_status check_out(const char *out, dip_err *err)
+{
+    char *dir = dip_path_dir(out);
+    if (dir == NULL)
+        return dip_no_memory(err);
+    dip_status st = DIP_OK;
+    if (!dip_file_is_directory(dir))
+        st = dip_fail(err, DIP_EIO, "no folder '%s' for --out '%s'", dir, out);
+    free(dir);
+    return st;
+}
+
 int dip_cmd_eval(int argc, char **argv)
 {
     static const struct argp argp = {
@@ -199,8 +212,10 @@ int dip_cmd_eval(int argc, char **argv)
     if (a.overrides == NULL)
         return dip_status_exit_code(dip_no_memory(&err));
     (void)argp_parse(&argp, argc, argv, 0, NULL, &a);
-    dip_status st = dip_trained_load(&run, a.dir, a.checkpoint, a.overrides,
-                                     a.override_count, &err);
+    dip_status st = a.out != NULL ? check_out(a.out, &err) : DIP_OK;
+    if (st == DIP_OK)
+        st = dip_trained_load(&run, a.dir, a.checkpoint, a.overrides,
+                              a.override_count, &err);
     if (st == DIP_OK)
         st = evaluate(run, &a, &err);
     dip_trained_free(run);

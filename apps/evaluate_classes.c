@@ -123,6 +123,23 @@ static dip_status report_classes(json_t **out, class_set *set,
     return DIP_OK;
 }
 
+/* Where the head has something to see. */
+static const dip_matrix *head_sees(const dip_evaluation *ev,
+                                   const dip_embedded *e, int h)
+{
+    const dip_settings *s = ev->job.settings;
+    dip_head_input input = s->model.heads[h].input;
+    if (input == DIP_HEAD_IMAGE || input == DIP_HEAD_IMAGE_FEATURES)
+        return &e->image;
+    if (input == DIP_HEAD_PRODUCT)
+        return &e->products[0];
+    for (int f = 0; f < s->field_count; f++) {
+        if (s->field_text[f] >= 0 && s->field_text[f] < DIP_SOURCES_MAX)
+            return &e->texts[s->field_text[f]];
+    }
+    return &e->texts[0];
+}
+
 dip_status dip_evaluate_head(json_t **out, const dip_evaluation *ev,
                              const dip_embedded *e, int h, dip_err *err)
 {
@@ -132,6 +149,13 @@ dip_status dip_evaluate_head(json_t **out, const dip_evaluation *ev,
     dip_status st =
         make_classes(&set, json_object_get(ev->labels, label), ev->job.corpus,
                      ev->job.corpus->head_columns[h], e, err);
+    const uint8_t *present = head_sees(ev, e, h)->present;
+    for (int64_t i = 0; i < e->count && st == DIP_OK && present != NULL; i++) {
+        if (present[i])
+            continue;
+        set.unknown -= set.labels[i] >= set.known;
+        set.labels[i] = -1;
+    }
     if (st == DIP_OK)
         st = report_classes(out, &set, e->predicted[h], e->count, err);
     free_classes(&set);

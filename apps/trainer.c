@@ -537,6 +537,12 @@ dip_status dip_trainer_run(const dip_settings *settings,
     if (st == DIP_OK)
         st = prepare_model(&t, err);
     t.loop_options.higher_is_better = higher;
+    if (st == DIP_OK && settings->metric != NULL &&
+        dip_catalog_split_rows(t.corpus->catalog, DIP_SPLIT_VAL) == 0)
+        (void)fprintf(stderr,
+                      "diptych: warning: train.metric is '%s', but '%s' has no "
+                      "rows of the split 'val': the last checkpoint is taken\n",
+                      settings->metric, dip_catalog_path(t.corpus->catalog));
     if (st == DIP_OK)
         st = make_loop(&t, err);
     if (st == DIP_OK && options->resume)

@@ -138,6 +138,25 @@ check "unknown split" 2 \
     "$program" eval runs/tiny --split dev
 check "report name" 2 "diptych eval: --out 'x.txt' does not end in .json" \
     "$program" eval runs/tiny --out x.txt
+check "no folder for the report" 3 \
+    "diptych eval: no folder 'none' for --out 'none/x.json'" \
+    "$program" eval runs/tiny --out none/x.json
+check "re-ranking without a classifier" 2 \
+    "diptych search: no match classifier in 'runs/tiny' to re-rank with: train it with model.match.hidden" \
+    "$program" search runs/tiny --text dress --rerank 5 --quiet
+check "evaluated re-ranking without a classifier" 2 \
+    "command line: 'eval.rerank' needs a match classifier: set model.match.hidden" \
+    config eval.rerank=5
+check "a query that its product holds" 2 \
+    "tiny.yaml:32: field 'title' of task 'query_to_product' holds 'colour', as its query does: the product would give the answer away (allow_leak: true lets it)" \
+    config 'fields.title.template={title} {colour}'
+check "a leak that is asked for" 0 \
+    "config is right: tasks 2, texts 2, metric query_to_product.mrr" \
+    config 'fields.title.template={title} {colour}' \
+    tasks.query_to_product.allow_leak=true
+check "a label for a query" 2 \
+    "command line: 'brand' is a label or a number, and a query is a text: \"{column}\" makes one" \
+    config fields.brand.label=brand tasks.text_to_image.query=brand
 check "unknown checkpoint" 4 \
     "diptych eval: no checkpoint 'step-1' in 'runs/tiny/checkpoints'" \
     "$program" eval runs/tiny --checkpoint step-1
