@@ -19,13 +19,24 @@ static bool is_common(const char *name)
     return false;
 }
 
+/* A list without numbers, as a resolved config writes one that is not set. */
+static bool is_empty_list(const dip_config *c, const char *name,
+                          const char *key)
+{
+    const double *numbers;
+    bool list =
+        strcmp(name, "score_steps") == 0 || strcmp(name, "step_weights") == 0;
+    return list && dip_config_floats(&numbers, c, key) == 0;
+}
+
 static void refuse_unread(dip_settings *s)
 {
     size_t count = dip_config_child_count(s->config, "loss");
     for (size_t i = 0; i < count; i++) {
         const char *name = dip_config_child(s->config, "loss", i);
         const char *key = KEY("loss.%s", name);
-        if (!is_common(name) && !dip_loss_kind_reads(s->loss, name))
+        if (!is_common(name) && !dip_loss_kind_reads(s->loss, name) &&
+            !is_empty_list(s->config, name, key))
             dip_config_fault(s->config, key, "%s: not an option of '%s'", key,
                              s->loss->name);
     }
