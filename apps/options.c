@@ -389,9 +389,9 @@ static const dip_option options[] = {
          "gcl (inverse): from the grade of a judged pair to its weight."),
     FLOAT("loss.score_max", NULL, 1e-6, 1e6,
           "gcl: the best grade; by default the highest of the train split."),
-    FLOATS("loss.score_steps", "[]", 0, 1e6,
+    FLOATS("loss.score_steps", NULL, 0, 1e6,
            "gcl, piecewise: grades, ascending."),
-    FLOATS("loss.step_weights", "[]", 0, 1e6,
+    FLOATS("loss.step_weights", NULL, 0, 1e6,
            "gcl, piecewise: the weight from each of these grades on."),
     INTS("loss.matryoshka", "[]", 1, 65536,
          "Any kind: the loss is summed over these lengths of the embeddings, "
