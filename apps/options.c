@@ -213,14 +213,16 @@ static const dip_option options[] = {
 
     INT("model.embed_dim", "256", 1, 65536, "Length of an embedding."),
     TEXT("model.image.tower", "resnet",
-         "clip_resnet, cnn, resnet or vit. Each tower takes those of the "
-         "options below "
+         "clip_resnet, cnn, efficientnet_lite0, resnet, siglip, vgg or vit. "
+         "Each tower takes those of the options below "
          "that concern it; any other is an error."),
     INT("model.image.width", NULL, 1, 65536,
-        "Channels of the first stage (resnets), or of a token (vit)."),
+        "Channels of the first stage, or of a token (vit, siglip)."),
     INT("model.image.depth", NULL, 1, 1024,
-        "resnet: 18, 34, 50, 101 or 152; vit: blocks."),
-    INTS("model.image.layers", "[]", 1, 1024, "resnets: blocks per stage."),
+        "resnet: 18, 34, 50, 101 or 152; vgg: 11, 13, 16 or 19; vit, siglip: "
+        "blocks."),
+    INTS("model.image.layers", "[]", 1, 1024,
+         "resnets, efficientnet_lite0: blocks per stage."),
     INTS("model.image.widths", "[]", 1, 65536, "cnn: channels per stage."),
     TEXT("model.image.block", NULL, "resnet: basic or bottleneck."),
     TEXT("model.image.stem", NULL, "resnet: imagenet or small."),
@@ -228,17 +230,23 @@ static const dip_option options[] = {
          "resnets: the last norm of each block starts at 0, as open_clip's and "
          "timm's do."),
     FLOAT("model.image.drop_path", "0", 0, 1,
-          "resnets, vit: stochastic depth of the last block."),
-    INT("model.image.patch", NULL, 1, 1024, "vit: pixels of a patch."),
+          "Not cnn, vgg: stochastic depth of the last block."),
+    INT("model.image.patch", NULL, 1, 1024, "vit, siglip: pixels of a patch."),
     INT("model.image.heads", NULL, 1, 1024,
-        "vit, clip_resnet: attention heads."),
+        "vit, siglip, clip_resnet: attention heads."),
     FLOAT("model.image.mlp_ratio", NULL, .1, 64,
-          "vit: hidden width of a block / width."),
-    FLOAT("model.image.dropout", "0", 0, 1, "cnn, vit."),
+          "vit, siglip: hidden width of a block / width."),
+    FLOAT("model.image.dropout", "0", 0, 1, "cnn, vgg, vit, siglip."),
     INT("model.image.features", NULL, 1, 65536,
-        "clip_resnet: outputs of its attention pooling; 32 width by default."),
-    TEXT("model.image.pooling", NULL, "vit: cls or mean."),
-    TEXT("model.image.activation", NULL, "vit: gelu or quick_gelu."),
+        "clip_resnet: outputs of its attention pooling, 32 width by default; "
+        "vgg: of its classifier's hidden layers, 4096 by default."),
+    BOOL("model.image.batch_norm", "false",
+         "vgg: each convolution has a batch norm."),
+    TEXT("model.image.pooling", NULL,
+         "vit: cls or mean; vgg: mean (of all places) or classifier (its two "
+         "hidden layers)."),
+    TEXT("model.image.activation", NULL,
+         "vit, siglip: gelu, quick_gelu or gelu_tanh."),
     TEXT("model.text.tower", "transformer",
          "bag, cnn, lstm, gru, transformer or bert; options as for the image "
          "tower."),

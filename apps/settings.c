@@ -424,6 +424,7 @@ static void read_image_tower(dip_settings *s)
     o->mlp_ratio = dip_config_float(c, "model.image.mlp_ratio");
     o->dropout = dip_config_float(c, "model.image.dropout");
     o->features = dip_config_int(c, "model.image.features");
+    o->batch_norm = dip_config_bool(c, "model.image.batch_norm");
     o->pooling = dip_config_string(c, "model.image.pooling");
     o->activation = dip_config_string(c, "model.image.activation");
 }

@@ -77,55 +77,68 @@ dip_status dip_encoder_check(dip_encoder_options *options, const char *prefix,
     return DIP_OK;
 }
 
+/* Below a block, but for `blocks`. */
+typedef struct {
+    const char *blocks, *ln_1, *in_weight, *in_bias, *out, *ln_2, *fc, *proj;
+} names;
+
+static const names NAMES[] = {
+    [DIP_NAMES_CLIP] = {"transformer.resblocks", "ln_1", "attn.in_proj_weight",
+                        "attn.in_proj_bias", "attn.out_proj", "ln_2",
+                        "mlp.c_fc", "mlp.c_proj"},
+    [DIP_NAMES_TIMM] = {"blocks", "norm1", "attn.qkv.weight", "attn.qkv.bias",
+                        "attn.proj", "norm2", "mlp.fc1", "mlp.fc2"},
+};
+
 /* torch.nn.MultiheadAttention and torch.nn.Linear as they start. */
-static void start_torch(block *b, const dip_maker *attn, const dip_maker *out,
-                        const dip_maker *mlp, int64_t width, int64_t hidden)
+static void start_torch(block *b, const dip_maker *maker, const names *n,
+                        int64_t width, int64_t hidden)
 {
+    dip_maker out = dip_maker_in(maker, "%s", n->out);
     double xavier = sqrt(6.0 / (double)(width + 3 * width));
     double bound = 1.0 / sqrt((double)width);
-    b->in_weight = dip_make_uniform(attn, "in_proj_weight", DIP_PARAM_WEIGHT,
+    b->in_weight = dip_make_uniform(maker, n->in_weight, DIP_PARAM_WEIGHT,
                                     xavier, 2, (int64_t[]){3 * width, width});
-    b->out.weight = dip_make_uniform(out, "weight", DIP_PARAM_WEIGHT, bound, 2,
+    b->out.weight = dip_make_uniform(&out, "weight", DIP_PARAM_WEIGHT, bound, 2,
                                      (int64_t[]){width, width});
-    b->fc = dip_make_linear(mlp, "c_fc", width, hidden, true);
-    b->proj = dip_make_linear(mlp, "c_proj", hidden, width, true);
+    b->fc = dip_make_linear(maker, n->fc, width, hidden, true);
+    b->proj = dip_make_linear(maker, n->proj, hidden, width, true);
 }
 
 /* The scaled normals of CLIP's text transformer. */
-static void start_clip(block *b, const dip_maker *attn, const dip_maker *out,
-                       const dip_maker *mlp, int64_t width, int64_t hidden,
-                       int64_t depth)
+static void start_clip(block *b, const dip_maker *maker, const names *n,
+                       int64_t width, int64_t hidden, int64_t depth)
 {
+    dip_maker out = dip_maker_in(maker, "%s", n->out);
     double attn_std = 1.0 / sqrt((double)width);
     double proj_std = attn_std / sqrt(2.0 * (double)depth);
     double fc_std = 1.0 / sqrt(2.0 * (double)width);
-    b->in_weight = dip_make_normal(attn, "in_proj_weight", DIP_PARAM_WEIGHT,
+    b->in_weight = dip_make_normal(maker, n->in_weight, DIP_PARAM_WEIGHT,
                                    attn_std, 2, (int64_t[]){3 * width, width});
-    b->out.weight = dip_make_normal(out, "weight", DIP_PARAM_WEIGHT, proj_std,
+    b->out.weight = dip_make_normal(&out, "weight", DIP_PARAM_WEIGHT, proj_std,
                                     2, (int64_t[]){width, width});
-    b->fc = dip_make_linear_normal(mlp, "c_fc", width, hidden, true, fc_std);
+    b->fc = dip_make_linear_normal(maker, n->fc, width, hidden, true, fc_std);
     b->proj =
-        dip_make_linear_normal(mlp, "c_proj", hidden, width, true, proj_std);
+        dip_make_linear_normal(maker, n->proj, hidden, width, true, proj_std);
 }
 
 static void build_block(block *b, const dip_encoder_options *o,
                         const dip_maker *maker)
 {
+    const names *n = &NAMES[o->names];
     int64_t width = o->width;
     int64_t hidden = (int64_t)((double)width * o->mlp_ratio);
-    dip_maker attn = dip_maker_in(maker, "attn");
-    dip_maker out = dip_maker_in(&attn, "out_proj");
-    dip_maker mlp = dip_maker_in(maker, "mlp");
-    b->ln_1 = dip_make_layer_norm_eps(maker, "ln_1", width, o->norm_eps);
-    b->ln_2 = dip_make_layer_norm_eps(maker, "ln_2", width, o->norm_eps);
-    b->in_bias = dip_make_full(&attn, "in_proj_bias", DIP_PARAM_NO_DECAY, 0.0,
-                               1, (int64_t[]){3 * width});
+    dip_maker out = dip_maker_in(maker, "%s", n->out);
+    b->ln_1 = dip_make_layer_norm_eps(maker, n->ln_1, width, o->norm_eps);
+    b->ln_2 = dip_make_layer_norm_eps(maker, n->ln_2, width, o->norm_eps);
+    b->in_bias = dip_make_full(maker, n->in_bias, DIP_PARAM_NO_DECAY, 0.0, 1,
+                               (int64_t[]){3 * width});
     b->out.bias =
         dip_make_full(&out, "bias", DIP_PARAM_NO_DECAY, 0.0, 1, &width);
     if (o->start == DIP_START_TORCH)
-        start_torch(b, &attn, &out, &mlp, width, hidden);
+        start_torch(b, maker, n, width, hidden);
     else
-        start_clip(b, &attn, &out, &mlp, width, hidden, o->depth);
+        start_clip(b, maker, n, width, hidden, o->depth);
 }
 
 dip_encoder *dip_encoder_build(const dip_encoder_options *options,
@@ -146,8 +159,8 @@ dip_encoder *dip_encoder_build(const dip_encoder_options *options,
         return NULL;
     }
     for (int64_t i = 0; i < options->depth; i++) {
-        dip_maker inner =
-            dip_maker_in(maker, "transformer.resblocks.%lld", (long long)i);
+        dip_maker inner = dip_maker_in(
+            maker, "%s.%lld", NAMES[options->names].blocks, (long long)i);
         build_block(&encoder->blocks[i], options, &inner);
         if (options->depth > 1)
             encoder->blocks[i].drop_path =
@@ -162,6 +175,12 @@ void dip_encoder_free(dip_encoder *encoder)
         return;
     free(encoder->blocks);
     free(encoder);
+}
+
+dip_tensor *dip_encoder_activate(const dip_encoder *encoder,
+                                 const dip_tensor *x)
+{
+    return encoder->activate(x);
 }
 
 /* Queries, keys and values of normalised x in one product. */

@@ -1,6 +1,5 @@
-/* The transformer encoder that ViT and the text transformer share: pre-norm
- * blocks, named and computed as CLIP's (transformer.resblocks.N.ln_1,
- * attn.in_proj_weight, attn.out_proj, ln_2, mlp.c_fc, mlp.c_proj). */
+/* The transformer encoder that the vision transformers and the text transformer
+ * share: pre-norm blocks, named as CLIP's or as timm's. */
 #ifndef DIP_MODELS_ENCODER_H
 #define DIP_MODELS_ENCODER_H
 
@@ -16,6 +15,13 @@ typedef enum {
     DIP_START_CLIP   /* CLIP's scaled normals: what its text towers have */
 } dip_encoder_start;
 
+typedef enum {
+    DIP_NAMES_CLIP, /* transformer.resblocks.N.ln_1, attn.in_proj_weight,
+                       attn.out_proj, ln_2, mlp.c_fc, mlp.c_proj */
+    DIP_NAMES_TIMM  /* blocks.N.norm1, attn.qkv, attn.proj, norm2, mlp.fc1,
+                       mlp.fc2 */
+} dip_encoder_names;
+
 typedef struct {
     int64_t width, depth;   /* 512 and 12 by default */
     int64_t heads;          /* default width / 64, at least 1 */
@@ -26,6 +32,7 @@ typedef struct {
     const char *activation; /* gelu, quick_gelu, gelu_tanh; borrowed until it is
                                built */
     dip_encoder_start start;
+    dip_encoder_names names;
 } dip_encoder_options;
 
 /* Replaces zero and NULL by the defaults and refuses the impossible:
@@ -40,6 +47,10 @@ typedef struct dip_encoder dip_encoder;
 dip_encoder *dip_encoder_build(const dip_encoder_options *options,
                                const dip_maker *maker);
 void dip_encoder_free(dip_encoder *encoder);
+
+/* The activation that the blocks have. */
+dip_tensor *dip_encoder_activate(const dip_encoder *encoder,
+                                 const dip_tensor *x);
 
 /* All blocks but the last: x [B, T, W] to the same shape. `mask` as in
  * dip_t_attention(), or NULL. */

@@ -322,6 +322,11 @@ dip_tensor *dip_relu_over(dip_tensor *x)
     return call("aten::relu_", "", 1, x, NULL);
 }
 
+dip_tensor *dip_relu6_over(dip_tensor *x)
+{
+    return call("aten::relu6_", "", 1, x, NULL);
+}
+
 dip_tensor *dip_grid_tokens(const dip_tensor *x)
 {
     return dip_t_transpose(dip_t_flatten(x, 2, 3), 1, 2);

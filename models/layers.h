@@ -125,11 +125,12 @@ dip_tensor *dip_attend(const dip_tensor *queries, const dip_tensor *keys,
                        const dip_tensor *values, int64_t heads,
                        const dip_tensor *mask, bool causal);
 
-/* x + y and ReLU written over x, which must be a result that no earlier
+/* x + y, and ReLU, written over x, which must be a result that no earlier
  * operation needs for its gradient, as those of batch norm and dip_drop_path()
  * are. Both spare memory traffic, the main cost of elementwise work. */
 dip_tensor *dip_add_over(dip_tensor *x, const dip_tensor *y);
 dip_tensor *dip_relu_over(dip_tensor *x);
+dip_tensor *dip_relu6_over(dip_tensor *x); /* the same up to 6 */
 
 /* Drops the whole of x [B, ...] for a share p of the rows, and scales the rest
  * (stochastic depth, arXiv 1603.09382). Identity unless training. */

@@ -33,6 +33,7 @@ static const dip_field IMAGE_FIELDS[] = {
     IMAGE_FIELD(mlp_ratio, REAL),
     IMAGE_FIELD(dropout, REAL),
     IMAGE_FIELD(features, INT),
+    IMAGE_FIELD(batch_norm, BOOL),
     IMAGE_FIELD(pooling, STRING),
     IMAGE_FIELD(activation, STRING),
 };

@@ -34,9 +34,11 @@
 typedef struct {
     const char *kind;   /* name of a row; borrowed while the tower is built */
     int64_t image_size; /* height and width in pixels; always needed */
-    int64_t width;      /* channels of the first stage; vit: W */
-    int64_t depth;      /* resnet: 18, 34, 50, 101 or 152; vit: blocks */
-    int64_t layers[DIP_TOWER_STAGES_MAX]; /* resnets: blocks per stage */
+    int64_t width;      /* channels of the first stage; vit, siglip: W */
+    int64_t depth; /* resnet: 18, 34, 50, 101 or 152; vgg: 11, 13, 16 or 19;
+                      vit, siglip: blocks */
+    int64_t layers[DIP_TOWER_STAGES_MAX]; /* resnets, efficientnet_lite0:
+ blocks per stage */
     int layer_count;                      /* 0 = as `depth` says */
     int64_t widths[DIP_TOWER_STAGES_MAX]; /* cnn: channels per stage */
     int width_count;
@@ -50,8 +52,10 @@ typedef struct {
     double mlp_ratio;        /* vit */
     double dropout;          /* cnn: before the features; vit: after the two
                                 branches of a block */
-    int64_t features;        /* clip_resnet: F; default 32 width */
-    const char *pooling;     /* vit: cls, mean */
+    int64_t features;        /* clip_resnet: F; default 32 width; vgg: of its
+                                classifier; default 4096 */
+    bool batch_norm;         /* vgg */
+    const char *pooling;     /* vit: cls, mean; vgg: mean, classifier */
     const char *activation;  /* vit: gelu, quick_gelu, gelu_tanh */
 } dip_image_options;
 

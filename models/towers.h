@@ -8,7 +8,10 @@
 #define DIP_IMAGE_TOWER_TABLE(X)                                               \
     X(clip_resnet)                                                             \
     X(cnn)                                                                     \
+    X(efficientnet_lite0)                                                      \
     X(resnet)                                                                  \
+    X(siglip)                                                                  \
+    X(vgg)                                                                     \
     X(vit)
 
 #define DIP_TEXT_TOWER_TABLE(X)                                                \

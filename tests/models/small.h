@@ -13,7 +13,7 @@
 static inline dip_image_options small_image(const char *kind)
 {
     dip_image_options o = {.kind = kind, .image_size = SMALL_SIDE};
-    if (strcmp(kind, "vit") == 0) {
+    if (strcmp(kind, "vit") == 0 || strcmp(kind, "siglip") == 0) {
         o.patch = 8;
         o.width = 16;
         o.depth = 2;
@@ -21,6 +21,14 @@ static inline dip_image_options small_image(const char *kind)
     } else if (strcmp(kind, "resnet") == 0) {
         o.width = 4;
         o.stem = "small";
+    } else if (strcmp(kind, "vgg") == 0) {
+        o.width = 4;
+        o.depth = 11;
+    } else if (strcmp(kind, "efficientnet_lite0") == 0) {
+        o.width = 4;
+        o.layer_count = 7;
+        for (int i = 0; i < o.layer_count; i++)
+            o.layers[i] = 1;
     } else if (strcmp(kind, "clip_resnet") == 0) {
         o.width = 4;
         o.features = 24;
