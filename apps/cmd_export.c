@@ -237,6 +237,8 @@ static dip_status export_run(const dip_trained *run, const arguments *a,
     dip_samples samples = {0};
     json_t *data = NULL;
     dip_status st = dip_trained_corpus(&corpus, run, a->data, err);
+    dip_model_merge_adapters(run->model);
+    run->settings->model.lora.rank = 0; /* of the blank model, then */
     if (st == DIP_OK) {
         data = describe_data(corpus, a->split);
         st = data != NULL ? read_samples(&samples, run, corpus, a, err)

@@ -206,6 +206,20 @@ static const dip_option options[] = {
          "The same for the text tower and its projection alone; also BERT's "
          "names."),
 
+    INT("lora.rank", "0", 0, 65536,
+        "Rank of the adapters (LoRA) that are trained in place of the towers; "
+        "0: none. An export has them merged."),
+    FLOAT("lora.alpha", "16", 1e-6, 1e6,
+          "What they add is scaled by alpha / rank."),
+    FLOAT("lora.dropout", "0", 0, .99,
+          "Share of a matrix's inputs that its adapter does not see, drawn "
+          "once a batch."),
+    TEXTS("lora.targets", "[]",
+          "Patterns on names of matrices; by default all of attention and "
+          "linear layers in the towers."),
+    TEXTS("lora.train", "[]",
+          "Patterns on names of what else is trained of the towers, such as "
+          "*.bias."),
     TEXTS("freeze", "[]",
           "What is not trained: towers (image, text) or patterns on names of "
           "parameters, such as text.token_embedding.* or *.bn?.*. Frozen batch "

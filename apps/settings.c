@@ -534,6 +534,12 @@ static void read_model(dip_settings *s)
     m->fixed_temperature = dip_config_bool(c, "model.fixed_temperature");
     memcpy(m->fields, s->fields, sizeof m->fields);
     m->field_count = s->field_count;
+    m->lora.rank = dip_config_int(c, "lora.rank");
+    m->lora.alpha = dip_config_float(c, "lora.alpha");
+    m->lora.dropout = dip_config_float(c, "lora.dropout");
+    m->lora.target_count =
+        dip_config_strings(&m->lora.targets, c, "lora.targets");
+    m->lora.train_count = dip_config_strings(&m->lora.train, c, "lora.train");
     read_fusion(s);
     read_heads(s);
     dip_settings_read_loss(s);

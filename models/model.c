@@ -38,6 +38,7 @@ struct dip_model {
     int head_count;
     dip_linear match_hidden, match_out; /* weights NULL: no classifier */
     dip_tensor *logit_scale;
+    dip_lora *lora;         /* NULL: none */
     dip_tensor *logit_bias; /* NULL: none */
 };
 
@@ -220,6 +221,8 @@ dip_status dip_model_create(dip_model **out, const dip_model_config *config,
     dip_tensor *state = dip_tensor_rng_state();
     dip_maker root = {.params = model->params, .seed = checked.seed};
     st = build_parts(model, &checked, &root, err);
+    if (st == DIP_OK && checked.lora.rank > 0)
+        st = dip_lora_create(&model->lora, &checked.lora, &root, err);
     dip_tensor_set_rng_state(state);
     dip_scope_close();
     if (st == DIP_OK)
@@ -246,8 +249,16 @@ void dip_model_free(dip_model *model)
     }
     for (int i = 0; i < DIP_MODEL_HEADS_MAX; i++)
         free(model->heads[i].name);
+    dip_lora_free(model->lora);
     dip_params_free(model->params);
     free(model);
+}
+
+void dip_model_merge_adapters(dip_model *model)
+{
+    dip_scope_open();
+    dip_lora_merge(model->lora);
+    dip_scope_close();
 }
 
 dip_params *dip_model_params(dip_model *model)
@@ -347,10 +358,12 @@ static dip_encoded encode_image(const dip_model *model,
                                 bool training)
 {
     dip_tokens found = {0};
+    dip_lora_begin(model->lora, "image", training);
     dip_tensor *features =
         tokens ? dip_image_tower_forward_tokens(model->image, images, &found,
                                                 training)
                : dip_image_tower_forward(model->image, images, training);
+    dip_lora_end(model->lora, "image");
     dip_encoded out = dip_model_project_image(model, features, training);
     out.tokens = found;
     return out;
@@ -390,10 +403,12 @@ static dip_encoded encode_text(const dip_model *model, const dip_tensor *ids,
                                bool training)
 {
     dip_tokens found = {0};
+    dip_lora_begin(model->lora, "text", training);
     dip_tensor *features =
         tokens ? dip_text_tower_forward_tokens(model->text, ids, lengths,
                                                &found, training)
                : dip_text_tower_forward(model->text, ids, lengths, training);
+    dip_lora_end(model->lora, "text");
     dip_encoded out =
         dip_model_project_text(model, features, lengths, training);
     out.tokens = found;

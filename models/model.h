@@ -19,6 +19,7 @@
 #include "base/status.h"
 #include "models/attribute.h"
 #include "models/fusion.h"
+#include "models/lora.h"
 #include "models/tower.h"
 #include "tensor/params.h"
 #include "tensor/tensor.h"
@@ -84,7 +85,8 @@ typedef struct {
     dip_head_options heads[DIP_MODEL_HEADS_MAX];
     int head_count;
     int64_t match_hidden; /* width of the match classifier; 0: there is none */
-    uint64_t seed;        /* of the initial values */
+    dip_lora_options lora;
+    uint64_t seed; /* of the initial values */
 } dip_model_config;
 
 /* Fills in all defaults, tables included, and refuses the impossible with
@@ -103,6 +105,10 @@ typedef struct dip_model dip_model;
 dip_status dip_model_create(dip_model **out, const dip_model_config *config,
                             dip_err *err) DIP_MUST_CHECK;
 void dip_model_free(dip_model *model);
+
+/* Adds the low-rank adapters to their matrices for good; nothing without
+ * any. */
+void dip_model_merge_adapters(dip_model *model);
 
 /* Borrowed. For the optimizer, EMA, checkpoints, devices. */
 dip_params *dip_model_params(dip_model *model);

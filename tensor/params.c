@@ -101,6 +101,34 @@ dip_param_kind dip_params_kind(const dip_params *params, int i)
     return params->items[i].kind;
 }
 
+void dip_params_freeze(dip_params *params, int i)
+{
+    if (params->items[i].kind == DIP_PARAM_BUFFER)
+        return;
+    params->items[i].kind = DIP_PARAM_BUFFER;
+    dip_tensor_set_requires_grad(params->items[i].tensor, false);
+}
+
+static bool ends_in(const char *name, const char *suffix)
+{
+    size_t n = strlen(name), m = strlen(suffix);
+    return n >= m && strcmp(name + n - m, suffix) == 0;
+}
+
+void dip_params_drop(dip_params *params, const char *suffix)
+{
+    int kept = 0;
+    for (int i = 0; i < params->count; i++) {
+        if (ends_in(params->items[i].name, suffix)) {
+            dip_tensor_free(params->items[i].tensor);
+            free(params->items[i].name);
+        } else {
+            params->items[kept++] = params->items[i];
+        }
+    }
+    params->count = kept;
+}
+
 int dip_params_find(const dip_params *params, const char *name)
 {
     for (int i = 0; i < params->count; i++) {

@@ -132,6 +132,11 @@ void dip_tensor_assign(dip_tensor *t, const dip_tensor *source);
  * it requires gradients, drops the gradient. */
 void dip_tensor_rebind(dip_tensor *t, const dip_tensor *source);
 
+/* Lets the handle `t` stand for the tensor of `source`, with its history: a
+ * parameter for something computed from it, and back. Other handles of what it
+ * stood for stay. Works while an error sticks, so that it can be undone. */
+void dip_tensor_point(dip_tensor *t, const dip_tensor *source);
+
 /* ---- autograd ----------------------------------------------------------- */
 
 void dip_tensor_set_requires_grad(dip_tensor *t, bool on);

@@ -248,6 +248,12 @@ void dip_tensor_rebind(dip_tensor *t, const dip_tensor *source)
         t, source);
 }
 
+void dip_tensor_point(dip_tensor *t, const dip_tensor *source)
+{
+    if (t != nullptr && source != nullptr)
+        t->value = source->value;
+}
+
 /* ---- autograd ----------------------------------------------------------- */
 
 void dip_tensor_set_requires_grad(dip_tensor *t, bool on)
