@@ -18,7 +18,9 @@
 #define FILE_MAX_BYTES  ((size_t)64 << 20)
 #define USUAL_NAME      "merges.txt"
 #define HEADER          "#version"
-#define LONG_S          0x17F
+/* In another case these are letters: the pattern does not tell cases apart. */
+#define LONG_S     0x17F
+#define IOTA_BELOW 0x345
 
 static const char *const specials[SPECIALS] = {"<start_of_text>",
                                                "<end_of_text>"};
@@ -43,6 +45,8 @@ static enum char_class classify(int32_t code)
             return NUMBER;
         return code == ' ' || (code >= '\t' && code <= '\r') ? SPACE : OTHER;
     }
+    if (code == IOTA_BELOW)
+        return LETTER;
     switch (utf8proc_category(code)) {
     case UTF8PROC_CATEGORY_LU:
     case UTF8PROC_CATEGORY_LL:

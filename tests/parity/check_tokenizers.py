@@ -26,9 +26,14 @@ import sys
 import tempfile
 import unicodedata
 
+# The version of Debian's library: later ones break some ties otherwise. Before
+# transformers, which would bring another.
+LIBRARY = "0.1.97"
+sys.path.insert(0, f"{sys.prefix}/sentencepiece-{LIBRARY}")
+import sentencepiece
+
 import ftfy
 import open_clip.tokenizer
-import sentencepiece
 import transformers
 
 BUILD = os.environ.get("DIPTYCH_BUILD", "build")
@@ -203,6 +208,7 @@ def check_clip(report, sets, folder):
 
 
 def check_sentencepiece(report, sets, folder):
+    assert sentencepiece.__version__ == LIBRARY, "bench/peer-setup brings it"
     corpus = folder / "corpus.txt"
     corpus.write_text("\n".join(" ".join(t.split()) for t in sets["real"][::5]) + "\n", encoding="utf-8")
     for model_type in ("unigram", "bpe"):

@@ -15,14 +15,13 @@ import pathlib
 import sys
 import tempfile
 
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from check_tokenizers import BAD_BYTES, HARD, register, sentencepiece
+
 import ftfy
 import open_clip
 import open_clip.tokenizer
-import sentencepiece
 import transformers
-
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from check_tokenizers import BAD_BYTES, HARD, register  # noqa: E402
 
 OUT = pathlib.Path(__file__).resolve().parents[1] / "golden/subwords"
 SENTENCES = """the red shirt of cotton for men and women
