@@ -15,14 +15,15 @@ struct dip_sentencepiece {
 namespace
 {
 
-/* The library's reason without the place in its source. */
+/* The library's reason: "file.cc(line) [condition] words", where the words may
+ * be missing. */
 dip_status fail(dip_err *err, const sentencepiece::util::Status &status)
 {
     std::string reason = status.error_message();
-    size_t place = reason.rfind(") [");
-    if (reason.compare(0, 1, "") == 0 && place != std::string::npos)
-        reason.erase(0, place + 3);
-    if (!reason.empty() && reason.back() == ']')
+    size_t place = reason.find(") ["), words = reason.rfind("] ");
+    if (place != std::string::npos && words != std::string::npos)
+        reason.erase(0, words + 2);
+    while (!reason.empty() && (reason.back() == '.' || reason.back() == ' '))
         reason.pop_back();
     return dip_fail(err, DIP_EFORMAT, "no sentencepiece model: %s",
                     reason.empty() ? "damaged" : reason.c_str());
