@@ -18,7 +18,8 @@
 #define FILE_MAX_BYTES  ((size_t)64 << 20)
 #define USUAL_NAME      "merges.txt"
 #define HEADER          "#version"
-/* In another case these are letters: the pattern does not tell cases apart. */
+/* The pattern does not tell cases apart: the one is an s, the other, a mark
+ * whose capital is a letter, neither a letter nor anything else. */
 #define LONG_S     0x17F
 #define IOTA_BELOW 0x345
 
@@ -46,7 +47,7 @@ static enum char_class classify(int32_t code)
         return code == ' ' || (code >= '\t' && code <= '\r') ? SPACE : OTHER;
     }
     if (code == IOTA_BELOW)
-        return LETTER;
+        return SPACE;
     switch (utf8proc_category(code)) {
     case UTF8PROC_CATEGORY_LU:
     case UTF8PROC_CATEGORY_LL:
