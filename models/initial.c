@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "models/options.h"
 #include "models/origins.h"
+#include "models/positions.h"
 #include "models/source.h"
 
 static const char *const part_names[] = {
@@ -201,6 +202,20 @@ static dip_tensor *fewer_places(const char *name, const dip_tensor *got,
     return dip_t_narrow(got, 0, 0, dip_tensor_size(want, 0));
 }
 
+/* The places of an image resized to the model's grid; NULL where that is not
+ * what differs. */
+static dip_tensor *other_grid(const load *l, const char *name,
+                              const dip_tensor *got, const dip_tensor *want)
+{
+    int m = dip_tensor_ndim(got), n = dip_tensor_ndim(want);
+    if (!l->image || !l->image->positions || strncmp(name, "image.", 6) != 0 ||
+        strcmp(name + 6, l->image->positions) != 0 || m < 2 || m > 3 ||
+        dip_tensor_size(got, m - 1) != dip_tensor_size(want, n - 1))
+        return NULL;
+    return dip_positions_resize(got, l->image->positions_before,
+                                dip_tensor_size(want, n - 2));
+}
+
 static void add_shape(dip_str *out, const dip_tensor *t)
 {
     dip_str_add(out, "[");
@@ -236,22 +251,27 @@ static dip_status take(load *l, int i, bool assign, dip_err *err)
     dip_tensor *got = assemble(l, &want);
     if (dip_tensor_failed())
         return dip_tensor_status(err);
-    dip_tensor *fewer =
-        got && !same_shape(got, own) ? fewer_places(want.name, got, own) : NULL;
+    dip_tensor *resized = NULL;
+    if (got && !same_shape(got, own)) {
+        resized = fewer_places(want.name, got, own);
+        resized = resized ? resized : other_grid(l, name, got, own);
+    }
+    if (dip_tensor_failed())
+        return dip_tensor_status(err);
     if (assign) {
-        if (fewer)
-            got = fewer;
+        if (resized)
+            got = resized;
         if (got && same_shape(got, own))
             dip_tensor_assign(own, in_shape_of(got, own));
         return DIP_OK;
     }
     if (!got)
         return add_name(&r->missing, name, err);
-    if (!fewer && !same_shape(got, own))
+    if (!resized && !same_shape(got, own))
         return is_projection(name) ? add_name(&r->unfit, name, err)
                                    : fail_shape(l, name, got, own, err);
     dip_status st = add_name(&r->matched, name, err);
-    return st == DIP_OK && fewer ? add_name(&r->resized, name, err) : st;
+    return st == DIP_OK && resized ? add_name(&r->resized, name, err) : st;
 }
 
 static dip_status take_all(load *l, bool assign, dip_err *err)
