@@ -19,6 +19,7 @@ import torch
 import torchvision
 import transformers
 from safetensors.torch import save_file
+from timm.models.vision_transformer import checkpoint_filter_fn
 
 import driver
 
@@ -119,9 +120,10 @@ def open_clip_rn50(c):
             "text.embedding": unit(model.encode_text(inputs["ids"]))})
 
 
-SIGLIP_IMAGE = {"tower": "siglip", "activation": "gelu_tanh"}
-SIGLIP_TEXT = {"tower": "transformer", "bidirectional": True,
-               "activation": "gelu_tanh", "norm_eps": 1e-6}
+# Hugging Face computes GELU by tanh, open_clip's first models exactly.
+SIGLIP_IMAGE = {"tower": "siglip"}
+SIGLIP_TEXT = {"tower": "transformer", "bidirectional": True, "norm_eps": 1e-6}
+TANH = {"activation": "gelu_tanh"}
 
 
 def open_clip_siglip(c):
@@ -196,8 +198,8 @@ def hf_siglip(c):
               "vocabulary": torch.tensor(500)}
     out = model(input_ids=ids, pixel_values=inputs["images"])
     c.case("Hugging Face SigLIP",
-           base(64, 16, 64, {**SIGLIP_IMAGE, "patch": 16, **SMALL_OURS},
-                {**SIGLIP_TEXT, **SMALL_OURS}, image_projection={"none": True},
+           base(64, 16, 64, {**SIGLIP_IMAGE, **TANH, "patch": 16, **SMALL_OURS},
+                {**SIGLIP_TEXT, **TANH, **SMALL_OURS}, image_projection={"none": True},
                 text_projection={"bias": True}),
            inputs, {"model": path}, {"image.embedding": out.image_embeds,
                                      "text.embedding": out.text_embeds})
@@ -230,17 +232,22 @@ def torchvision_resnet(c):
 
 
 def timm_vit(c):
-    model = build(lambda: timm.create_model("vit_tiny_patch16_224"))
+    """timm's ViT in CLIP's form, at the size of its weights and at a smaller
+    one, for which timm resizes the positions itself."""
+    make = lambda size: timm.create_model("vit_base_patch16_clip_224",
+                                          img_size=size)
+    model = build(lambda: make(224))
     path = driver.save_state(model, c.folder / "timm.safetensors")
-    images = photos(224)
-    c.case("timm vit_tiny_patch16_224",
-           base(224, 8, 64,
-                {"tower": "vit", "patch": 16, "width": 192, "heads": 3,
-                 "form": "timm"},
-                {"tower": "bag", "width": 8}),
-           {"images": images}, {"image": path},
-           {"image.features": model.forward_head(
-               model.forward_features(images), pre_logits=True)})
+    smaller = make(160).eval()
+    smaller.load_state_dict(checkpoint_filter_fn(model.state_dict(), smaller))
+    for size, peer in ((224, model), (160, smaller)):
+        images = photos(size)
+        c.case(f"timm vit_base_patch16_clip_224 at {size}",
+               base(size, 8, 64, {"tower": "vit", "patch": 16},
+                    {"tower": "bag", "width": 8}),
+               {"images": images}, {"image": path},
+               {"image.features": peer.forward_head(
+                   peer.forward_features(images), pre_logits=True)})
 
 
 CASES = [open_clip_vit, open_clip_rn50, open_clip_siglip, hf_clip, hf_siglip,
