@@ -46,9 +46,12 @@ static dip_status make_side(match_side *m, const dip_evaluation *ev,
     m->products = dip_calloc(numbers, sizeof(float));
     m->groups = dip_calloc((size_t)e->count, sizeof(int64_t));
     m->categories = dip_calloc((size_t)e->count, sizeof(int64_t));
+    int64_t *rows = dip_calloc((size_t)e->count + 1, sizeof *rows);
     if (m->queries == NULL || m->products == NULL || m->groups == NULL ||
-        m->categories == NULL)
+        m->categories == NULL || rows == NULL) {
+        free(rows);
         return dip_no_memory(err);
+    }
     int64_t n = 0;
     size_t bytes = (size_t)e->dim * sizeof(float);
     for (int64_t i = 0; i < e->count; i++) {
@@ -57,7 +60,7 @@ static dip_status make_side(match_side *m, const dip_evaluation *ev,
             continue;
         memcpy(m->queries + n * e->dim, queries->rows + i * e->dim, bytes);
         memcpy(m->products + n * e->dim, products->rows + i * e->dim, bytes);
-        m->groups[n] = keys->values[e->row[i] * keys->columns];
+        rows[n] = e->row[i];
         m->categories[n++] = category_of(ev, category, e->row[i]);
     }
     m->split = (dip_matching_split){
@@ -68,7 +71,9 @@ static dip_status make_side(match_side *m, const dip_evaluation *ev,
         .query_category = m->categories,
         .product_category = m->categories,
     };
-    return DIP_OK;
+    dip_status st = dip_row_keys_components(m->groups, keys, rows, n, err);
+    free(rows);
+    return st;
 }
 
 /* Column of the category, -1 when none is asked for or this catalog lacks it.

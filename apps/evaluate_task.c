@@ -157,6 +157,21 @@ static dip_status gather_keys(int64_t **out, const dip_row_keys *keys,
     return DIP_OK;
 }
 
+/* What the bootstrap draws together: queries with right answers in common. */
+static dip_status group_queries(task_data *d, const dip_row_keys *keys,
+                                const dip_embedded *e, dip_err *err)
+{
+    int64_t *rows = dip_calloc((size_t)d->query_count + 1, sizeof *rows);
+    if (rows == NULL)
+        return dip_no_memory(err);
+    for (int64_t i = 0; i < d->query_count; i++)
+        rows[i] = e->row[d->query[i]];
+    dip_status st =
+        dip_row_keys_components(d->groups, keys, rows, d->query_count, err);
+    free(rows);
+    return st;
+}
+
 static dip_status relate_by_keys(task_data *d, const dip_row_keys *keys,
                                  const dip_embedded *e, dip_err *err)
 {
@@ -172,11 +187,9 @@ static dip_status relate_by_keys(task_data *d, const dip_row_keys *keys,
                                    keys->columns, err);
         d->relevance_owned = st == DIP_OK;
     }
-    for (int64_t i = 0; i < d->query_count && st == DIP_OK; i++)
-        d->groups[i] = query_keys[i * keys->columns];
     free(gallery_keys);
     free(query_keys);
-    return st;
+    return st == DIP_OK ? group_queries(d, keys, e, err) : st;
 }
 
 static dip_status make_row_queries(task_data *d, const dip_evaluation *ev,

@@ -170,6 +170,53 @@ bool dip_row_keys_equal(const dip_row_keys *keys, int64_t a, int64_t b)
     return false;
 }
 
+/* The lowest row of a tree, whose paths are shortened on the way. */
+static int64_t root_of(int64_t *parent, int64_t i)
+{
+    while (parent[i] != i) {
+        parent[i] = parent[parent[i]];
+        i = parent[i];
+    }
+    return i;
+}
+
+static void join(int64_t *parent, int64_t a, int64_t b)
+{
+    a = root_of(parent, a);
+    b = root_of(parent, b);
+    if (a < b)
+        parent[b] = a;
+    else
+        parent[a] = b;
+}
+
+dip_status dip_row_keys_components(int64_t *out, const dip_row_keys *keys,
+                                   const int64_t *rows, int64_t count,
+                                   dip_err *err)
+{
+    /* Keys are below twice the rows: of values, and behind them of rows that
+     * equal no other. */
+    int64_t *seen = dip_calloc((size_t)keys->rows * 2 + 1, sizeof *seen);
+    int64_t *parent = dip_calloc((size_t)count + 1, sizeof *parent);
+    bool enough = seen != NULL && parent != NULL;
+    for (int64_t i = 0; i < count && enough; i++)
+        parent[i] = i;
+    for (int64_t c = 0; c < keys->columns && enough; c++) {
+        memset(seen, 0, (size_t)keys->rows * 2 * sizeof *seen);
+        for (int64_t i = 0; i < count; i++) {
+            int64_t *at = &seen[keys->values[rows[i] * keys->columns + c]];
+            if (*at > 0)
+                join(parent, *at - 1, i);
+            *at = i + 1;
+        }
+    }
+    for (int64_t i = 0; i < count && enough; i++)
+        out[i] = keys->values[rows[root_of(parent, i)] * keys->columns];
+    free(parent);
+    free(seen);
+    return enough ? DIP_OK : dip_no_memory(err);
+}
+
 void dip_row_keys_positives(uint8_t *out, const dip_row_keys *keys,
                             const int64_t *rows, int64_t count)
 {

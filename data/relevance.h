@@ -42,6 +42,12 @@ void dip_row_keys_gather(int64_t *out, const dip_row_keys *keys,
                          const int64_t *rows, int64_t count);
 /* Whether two rows of the catalog are positives. */
 bool dip_row_keys_equal(const dip_row_keys *keys, int64_t a, int64_t b);
+/* Writes to out [count] which of the distinct rows hang together: the same
+ * number for rows that are positives of each other, or of a third, and so on.
+ * The number is the first key of a row of theirs. */
+dip_status dip_row_keys_components(int64_t *out, const dip_row_keys *keys,
+                                   const int64_t *rows, int64_t count,
+                                   dip_err *err) DIP_MUST_CHECK;
 /* Writes out [count, count]: 1 where rows i and j are positives, else 0. The
  * diagonal is 1. */
 void dip_row_keys_positives(uint8_t *out, const dip_row_keys *keys,

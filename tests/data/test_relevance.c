@@ -115,6 +115,30 @@ static void test_relevance_by_group_or_title(void **state)
                                      "0000100", "0010010", "0000001"});
 }
 
+/* 0 and 3 hang together through 1 alone. */
+static void test_relevance_components(void **state)
+{
+    (void)state;
+    static const int64_t all[] = {0, 1, 2, 3, 4, 5, 6}, some[] = {3, 5, 0, 2};
+    dip_key_rule rule = {
+        .group = true, .texts = &small.column[SMALL_TITLE], .text_count = 1};
+    dip_row_keys keys = {0};
+    dip_err err = {0};
+    int64_t of[ROWS];
+    small_ok(dip_row_keys_build(&keys, small.catalog, &rule, &err), &err);
+    small_ok(dip_row_keys_components(of, &keys, all, ROWS, &err), &err);
+    static const int want[] = {0, 0, 2, 0, 4, 2, 6};
+    for (int i = 0; i < ROWS; i++)
+        for (int j = 0; j < ROWS; j++)
+            assert_int_equal(of[i] == of[j], want[i] == want[j]);
+    small_ok(dip_row_keys_components(of, &keys, some, 4, &err), &err);
+    assert_int_equal(of[1], of[3]);
+    assert_int_not_equal(of[0], of[1]);
+    assert_int_not_equal(of[0], of[2]);
+    assert_int_not_equal(of[2], of[1]);
+    dip_row_keys_free(&keys);
+}
+
 static void test_relevance_by_all_labels(void **state)
 {
     (void)state;
@@ -287,6 +311,7 @@ int main(void)
         cmocka_unit_test(test_relevance_by_group),
         cmocka_unit_test(test_relevance_by_normalised_title),
         cmocka_unit_test(test_relevance_by_group_or_title),
+        cmocka_unit_test(test_relevance_components),
         cmocka_unit_test(test_relevance_by_all_labels),
         cmocka_unit_test(test_relevance_needs_a_rule),
         cmocka_unit_test(test_relevance_gathers_keys_of_a_batch),
