@@ -415,6 +415,9 @@ static const dip_option options[] = {
            "gcl, piecewise: grades, ascending."),
     FLOATS("loss.step_weights", NULL, 0, 1e6,
            "gcl, piecewise: the weight from each of these grades on."),
+    INT("loss.queue", "0", 0, 1 << 20,
+        "Any kind: so many embeddings of earlier batches are wrong answers, "
+        "too, for each task; those that relevant_by calls right are left out."),
     INTS("loss.matryoshka", "[]", 1, 65536,
          "Any kind: the loss is summed over these lengths of the embeddings, "
          "cut and normalised anew; name the whole length, too."),

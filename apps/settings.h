@@ -113,6 +113,7 @@ typedef struct {
     dip_loss_options loss_options;
     dip_matryoshka matryoshka;
     int64_t blocked_from; /* rows of a batch; 0: never */
+    int64_t queue;        /* rows of earlier batches for each task; 0: none */
 
     dip_loop_options loop; /* without what depends on the data */
     int64_t epochs, batch_size, eval_batch_size;

@@ -7,7 +7,7 @@
 #define KEY(...) dip_config_key((char[DIP_CONFIG_KEY_SIZE]){0}, __VA_ARGS__)
 
 /* Keys of `loss:` that are not a kind's own. */
-static const char *const COMMON[] = {"kind", "blocked", "matryoshka",
+static const char *const COMMON[] = {"kind", "blocked", "queue", "matryoshka",
                                      "matryoshka_weights"};
 
 static bool is_common(const char *name)
@@ -179,6 +179,26 @@ static void read_blocked(dip_settings *s)
                          "'loss.kind: %s' has no blocked form", s->loss->name);
 }
 
+/* After read_blocked(): a loss with a past has all pairs. */
+static void read_queue(dip_settings *s)
+{
+    enum { AUTO, ON, OFF };
+    s->queue = dip_config_int(s->config, "loss.queue");
+    if (s->queue == 0)
+        return;
+    s->blocked_from = 0;
+    if (dip_config_choice(s->config, "loss.blocked") == ON)
+        dip_config_fault(s->config, "loss.queue",
+                         "'loss.queue' does not go with 'loss.blocked: on'");
+    for (int t = 0; t < s->task_count; t++) {
+        if (s->tasks[t].judged && s->tasks[t].weight > 0)
+            dip_config_fault(s->config, "loss.queue",
+                             "'loss.queue' needs keys that tell right answers "
+                             "among earlier rows, and task '%s' has judgements",
+                             s->tasks[t].name);
+    }
+}
+
 void dip_settings_read_loss(dip_settings *s)
 {
     const char *kind = dip_config_string(s->config, "loss.kind");
@@ -190,6 +210,7 @@ void dip_settings_read_loss(dip_settings *s)
     refuse_unread(s);
     read_options(s);
     read_blocked(s);
+    read_queue(s);
     check_views(s);
     read_matryoshka(s);
     s->model.has_bias = s->loss->has_bias;

@@ -39,6 +39,8 @@ typedef struct {
     dip_loader *loader;
     dip_features features; /* of frozen towers */
     dip_retrieval_task tasks[DIP_RETRIEVAL_TASKS_MAX];
+    dip_queue *queues[DIP_RETRIEVAL_TASKS_MAX];
+    dip_params *memory; /* of the queues; NULL: there are none */
     dip_head_target head_targets[DIP_MODEL_HEADS_MAX];
     dip_retrieval_terms terms; /* since the last line of the log */
     dip_retrieval recipe;
@@ -63,6 +65,9 @@ static void end(trainer *t)
     if (t->loader != NULL)
         dip_corpus_warn_skipped(t->loader, DIP_SPLIT_TRAIN);
     dip_loader_free(t->loader);
+    for (int i = 0; i < DIP_RETRIEVAL_TASKS_MAX; i++)
+        dip_queue_free(t->queues[i]);
+    dip_params_free(t->memory);
     dip_feature_cache_free(&t->features);
     dip_model_free(t->model);
     json_decref(t->initial);
@@ -313,6 +318,25 @@ static dip_status prepare_data(trainer *t, dip_err *err)
     return dip_corpus_loader(&t->loader, t->corpus, DIP_SPLIT_TRAIN, true, err);
 }
 
+/* Of each task that weighs anything, where earlier rows are wanted. */
+static dip_status make_queues(trainer *t, dip_err *err)
+{
+    const dip_settings *s = t->settings;
+    dip_status st = s->queue > 0 ? dip_params_create(&t->memory, err) : DIP_OK;
+    for (int i = 0; i < s->task_count && s->queue > 0 && st == DIP_OK; i++) {
+        const dip_queue_size size = {
+            .rows = s->queue,
+            .dim = s->model.embed_dim,
+            .key_columns = t->corpus->keys[i].columns,
+            .device = t->loop_options.device,
+        };
+        if (s->tasks[i].weight > 0)
+            st = dip_queue_create(&t->queues[i], t->memory, s->tasks[i].name,
+                                  &size, err);
+    }
+    return st;
+}
+
 static void prepare_tasks(trainer *t)
 {
     const dip_settings *s = t->settings;
@@ -323,6 +347,7 @@ static void prepare_tasks(trainer *t)
             .weight = task->weight,
             .keys = task->judged ? NULL : &t->corpus->keys[i],
             .judged = task->judged ? &t->corpus->judged : NULL,
+            .queue = t->queues[i],
         };
         memcpy(t->tasks[i].fields, task->fields, sizeof task->fields);
     }
@@ -400,6 +425,9 @@ static dip_status prepare_model(trainer *t, dip_err *err)
                         (long long)o->schedule.warmup_steps,
                         (long long)o->schedule.total_steps);
     t->start = (dip_train_state){.seed = s->seed, .threads = threads};
+    st = make_queues(t, err);
+    if (st != DIP_OK)
+        return st;
     prepare_tasks(t);
     return dip_tensor_status(err);
 }
@@ -479,6 +507,7 @@ static dip_status make_loop(trainer *t, dip_err *err)
                 ? validate
                 : NULL,
         .report = report,
+        .memory = t->memory,
     };
     t->checkpoints =
         (dip_checkpoints){t->checkpoint_dir, t->settings->keep_last};

@@ -29,6 +29,8 @@ static const tensor_file AVERAGES = {"ema.safetensors", "ema_sha256",
                                      "weights are not those"};
 static const tensor_file OPTIMIZER = {
     "optimizer.safetensors", "optimizer_sha256", "optimizer is not that"};
+static const tensor_file MEMORY = {"memory.safetensors", "memory_sha256",
+                                   "rows of earlier batches are not those"};
 
 /* ---- writing ---- */
 
@@ -120,6 +122,8 @@ static dip_status fill(const char *dir, const dip_train_state *state,
         st = write_params(dir, &AVERAGES, parts->averages, digests, err);
     if (st == DIP_OK && parts->optimizer != NULL)
         st = write_optimizer(dir, parts->optimizer, digests, err);
+    if (st == DIP_OK && parts->memory != NULL)
+        st = write_params(dir, &MEMORY, parts->memory, digests, err);
     if (st == DIP_OK)
         st = write_state(dir, state, digests, err);
     json_decref(digests);
@@ -398,5 +402,7 @@ dip_status dip_checkpoint_read(const char *path,
         st = read_weights(path, &AVERAGES, parts->averages, err);
     if (st == DIP_OK && parts->optimizer != NULL)
         st = read_optimizer(path, parts->optimizer, err);
+    if (st == DIP_OK && parts->memory != NULL)
+        st = read_weights(path, &MEMORY, parts->memory, err);
     return st;
 }

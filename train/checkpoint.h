@@ -4,12 +4,14 @@
  *                             ema.safetensors (averaged weights, where a
  *                                              run keeps them)
  *                             optimizer.safetensors
+ *                             memory.safetensors (rows of earlier batches,
+ *                                                 where a loss reads them)
  *                             state.json
  *   checkpoints/latest -> step-00000500, checkpoints/best -> …
  *
  * A checkpoint is written under a temporary name, synced and renamed; the links
  * are replaced after it. state.json holds all else that an exact resume needs
- * and the SHA-256 of the weights and their averages. */
+ * and the SHA-256 of the other files. */
 #ifndef DIP_TRAIN_CHECKPOINT_H
 #define DIP_TRAIN_CHECKPOINT_H
 
@@ -46,6 +48,7 @@ typedef struct {
     dip_params *params;
     dip_params *averages;     /* of the weights, by the same names; or NULL */
     dip_optimizer *optimizer; /* NULL: only the weights */
+    dip_params *memory;       /* of the recipe (train/queue.h), or NULL */
 } dip_checkpoint_parts;
 
 /* Writes the checkpoint of state->step and points "latest" at it, and "best"
@@ -63,9 +66,8 @@ dip_status dip_checkpoint_find(char **path, const char *dir, const char *name,
 /* Reads state.json of the checkpoint `path` and checks it. */
 dip_status dip_checkpoint_read_state(dip_train_state *state, const char *path,
                                      dip_err *err) DIP_MUST_CHECK;
-/* Reads all parts that are not NULL. Weights and averages must have the digests
- * that state.json names, the optimizer's state, too; averages that are wanted
- * and not there are DIP_ENOTFOUND. */
+/* Reads all parts that are not NULL. Each must have the digest that state.json
+ * names; averages that are wanted and not there are DIP_ENOTFOUND. */
 dip_status dip_checkpoint_read(const char *path,
                                const dip_checkpoint_parts *parts,
                                dip_err *err) DIP_MUST_CHECK;

@@ -44,7 +44,8 @@ static dip_checkpoint_parts parts_of(const dip_loop *loop)
     return (dip_checkpoint_parts){
         .params = loop->params,
         .averages = loop->ema != NULL ? dip_ema_params(loop->ema) : NULL,
-        .optimizer = loop->optimizer};
+        .optimizer = loop->optimizer,
+        .memory = loop->hooks.memory};
 }
 
 static dip_status restore(dip_loop *loop, const char *path, dip_err *err)

@@ -65,6 +65,9 @@ typedef struct {
     /* After each update. */
     dip_status (*report)(void *user, const dip_loop_report *report,
                          dip_err *err);
+    /* What the losses remember from batch to batch, a part of checkpoints; or
+     * NULL. */
+    dip_params *memory;
 } dip_loop_hooks;
 
 typedef struct dip_loop dip_loop;

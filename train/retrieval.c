@@ -143,21 +143,41 @@ static dip_tensor *scores_of(const dip_retrieval_task *task,
     return scores;
 }
 
-/* Keys that stand in for the matrix of positives, I64 [B, K]; NULL where the
- * loss must have that. */
-static dip_tensor *keys_of(const dip_retrieval *r,
-                           const dip_retrieval_task *task,
+/* I64 [B, K] */
+static dip_tensor *keys_of(const dip_retrieval_task *task,
                            const dip_batch *batch)
 {
-    if (r->blocked_from == 0 || batch->size < r->blocked_from ||
-        !r->loss->reads_keys || task->keys == NULL || r->device != DIP_CPU)
-        return NULL;
     int64_t sizes[2] = {batch->size, task->keys->columns};
     dip_tensor *keys = dip_tensor_empty(DIP_I64, 2, sizes);
     int64_t *values = dip_tensor_data(keys);
     if (values != NULL)
         dip_row_keys_gather(values, task->keys, batch->rows, batch->size);
     return keys;
+}
+
+/* Whether keys stand in for the matrix of positives. */
+static bool is_blocked(const dip_retrieval *r, const dip_retrieval_task *task,
+                       const dip_batch *batch)
+{
+    return r->blocked_from > 0 && batch->size >= r->blocked_from &&
+           r->loss->reads_keys && task->keys != NULL && task->queue == NULL &&
+           r->device == DIP_CPU;
+}
+
+/* The loss of a task's batch, which then goes into the task's queue. */
+static dip_tensor *contrast(const dip_retrieval *r,
+                            const dip_retrieval_task *task,
+                            const dip_batch *batch, dip_loss_input input)
+{
+    dip_tensor *keys = task->queue != NULL ? keys_of(task, batch) : NULL;
+    if (task->queue != NULL)
+        dip_queue_give(task->queue, keys, &input);
+    dip_tensor *loss =
+        dip_matryoshka_loss(&r->matryoshka, dip_model_similarity(r->model),
+                            r->loss, &input, &r->loss_options);
+    if (task->queue != NULL)
+        dip_queue_take(task->queue, keys, &input);
+    return loss;
 }
 
 static int fields_used(const dip_retrieval_task *task, int count)
@@ -277,7 +297,7 @@ static dip_tensor *task_loss(const dip_retrieval *r,
         .queries = dip_encoded_embedding(encoded, task->query),
         .items = products,
         .scale = dip_model_scale(r->model),
-        .keys = keys_of(r, task, batch),
+        .keys = is_blocked(r, task, batch) ? keys_of(task, batch) : NULL,
         .valid = dip_t_logical_and(dip_encoded_present(encoded, task->query),
                                    product_present),
         .bias = dip_model_bias(r->model),
@@ -287,9 +307,7 @@ static dip_tensor *task_loss(const dip_retrieval *r,
     dip_tensor *scores = scores_of(task, batch);
     if (scores != NULL)
         input.scores = dip_t_to_device(scores, r->device);
-    dip_tensor *loss =
-        dip_matryoshka_loss(&r->matryoshka, dip_model_similarity(r->model),
-                            r->loss, &input, &r->loss_options);
+    dip_tensor *loss = contrast(r, task, batch, input);
     if (!(r->match.weight > 0))
         return loss;
     dip_tensor *match = match_loss(r, &input, batch);

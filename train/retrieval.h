@@ -13,6 +13,7 @@
 #include "losses/matryoshka.h"
 #include "models/model.h"
 #include "train/encode.h"
+#include "train/queue.h"
 
 #define DIP_RETRIEVAL_TASKS_MAX 16
 
@@ -23,6 +24,9 @@ typedef struct {
     /* What the positives of a batch are: exactly one is given. */
     const dip_row_keys *keys;
     const dip_row_queries *judged; /* the source gives judged queries */
+    /* Rows of earlier batches that its loss reads and that each batch is added
+     * to, micro-batch by micro-batch; only with keys. NULL: none. */
+    dip_queue *queue;
 } dip_retrieval_task;
 
 /* How the cross-entropy of a head is made. */

@@ -13,7 +13,7 @@ config() { # config KEY=VALUE...: only checks
 
 for kind in infonce supcon siglip triplet gcl; do
     expect "$kind trains" 0 "$program" train tiny.yaml --quiet --run "$kind" \
-        loss.kind=$kind train.epochs=1 'loss.matryoshka=[16, 8]' \
+        loss.kind=$kind train.epochs=1 loss.queue=50 'loss.matryoshka=[16, 8]' \
         model.heads.type.class_weights=balanced
     check "$kind tells its terms" 0 yes sh -c \
         "grep -q '\"terms\":{\"tasks\":{\"text_to_image\":' $kind/log.jsonl && echo yes"
@@ -29,6 +29,13 @@ check "steps that do not ascend" 2 \
 check "length above the embedding's" 2 \
     "command line: 'loss.matryoshka': 32 is above 'model.embed_dim', 16" \
     config 'loss.matryoshka=[32]'
+check "queue and blocked" 2 \
+    "command line: 'loss.queue' does not go with 'loss.blocked: on'" \
+    config loss.queue=64 loss.blocked=on
+check "queue of judged queries" 2 \
+    "command line: 'loss.queue' needs keys that tell right answers among earlier rows, and task 'text_to_image' has judgements" \
+    config loss.queue=64 tasks.text_to_image.query=judgements \
+    'tasks.text_to_image.relevant_by=[judgements]'
 check "cosine of distances" 2 \
     "command line: 'loss.distance: cosine' does not go with 'model.similarity: euclidean'" \
     config loss.kind=triplet loss.distance=cosine model.similarity=euclidean

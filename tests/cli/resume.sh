@@ -93,6 +93,26 @@ check "averages of other bytes" 4 \
     sh -c "cp runs/whole/checkpoints/latest/model.safetensors \
         runs/emacut/checkpoints/best/ema.safetensors && '$program' eval runs/emacut"
 
+# The rows of earlier batches come back, too; two micro-batches an update.
+queue() {
+    train loss.queue=100 train.accumulate=2 "$@"
+}
+memory() {
+    sha256sum <"runs/$1/checkpoints/latest/memory.safetensors"
+}
+expect "run with a queue" 0 queue name=queue
+expect "stop with a queue" 8 queue name=queuecut --stop-at $((middle / 2))
+expect "go on with a queue" 0 queue name=queuecut --resume
+same "losses with a queue" "$(losses queue)" "$(losses queuecut)"
+same "weights with a queue" "$(weights queue)" "$(weights queuecut)"
+same "queues" "$(memory queue)" "$(memory queuecut)"
+expect "stop with a queue again" 8 queue name=queuebad --stop-at 3
+check "queue of other bytes" 4 \
+    "diptych train: rows of earlier batches are not those of state.json: 'runs/queuebad/checkpoints/latest/memory.safetensors'" \
+    sh -c "cp runs/queue/checkpoints/latest/memory.safetensors \
+        runs/queuebad/checkpoints/latest/ && '$program' train '$config' \
+        --quiet loss.queue=100 train.accumulate=2 name=queuebad --resume"
+
 # A signal finishes the step, writes a checkpoint and has a code of its own.
 "$program" train "$config" --quiet name=signal train.epochs=500 >/dev/null 2>&1 &
 process=$!

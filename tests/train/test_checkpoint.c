@@ -345,7 +345,8 @@ static void test_checkpoint_keeps_averages_beside_the_weights(void **state)
     small_params_set(&s, 1);
     small_params_set(&other, 2);
     const dip_checkpoints checkpoints = {s.dir, 3};
-    const dip_checkpoint_parts all = {s.params, other.params, s.optimizer};
+    const dip_checkpoint_parts all = {
+        .params = s.params, .averages = other.params, .optimizer = s.optimizer};
     dip_train_state next = a_state;
     next.step = 7;
     assert_int_equal(
@@ -372,6 +373,39 @@ static void test_checkpoint_keeps_averages_beside_the_weights(void **state)
                    "weights are not those of state.json: '%s'", file);
     assert_string_equal(err.msg, wanted);
     free(file);
+    free(path);
+    small_params_end(&other);
+    small_params_end(&s);
+}
+
+/* Nor is it taken for granted: a run without earlier rows has no such file. */
+static void test_checkpoint_keeps_rows_of_earlier_batches(void **state)
+{
+    (void)state;
+    small_params s, other;
+    dip_err err = {0};
+    small_params_begin(&s);
+    small_params_begin(&other);
+    small_params_set(&other, 2);
+    const dip_checkpoints checkpoints = {s.dir, 3};
+    const dip_checkpoint_parts memory = {.memory = other.params};
+    const dip_checkpoint_parts all = {.params = s.params,
+                                      .memory = other.params};
+    write_step(&s, 6, 3, false);
+    char *path = found(&s, "latest");
+    assert_false(small_exists(path, "memory.safetensors"));
+    assert_int_not_equal(dip_checkpoint_read(path, &memory, &err), DIP_OK);
+    free(path);
+    dip_train_state next = a_state;
+    next.step = 7;
+    assert_int_equal(
+        dip_checkpoint_write(&checkpoints, &next, &all, false, &err), DIP_OK);
+    small_params_set(&other, 9);
+    path = found(&s, "latest");
+    assert_int_equal(dip_checkpoint_read(path, WEIGHTS(s), &err), DIP_OK);
+    assert_tensor(other.bias, 9, 9);
+    assert_int_equal(dip_checkpoint_read(path, &memory, &err), DIP_OK);
+    assert_tensor(other.bias, 2, 2);
     free(path);
     small_params_end(&other);
     small_params_end(&s);
@@ -475,6 +509,7 @@ int main(void)
         CASE(test_checkpoint_names_the_fault_of_its_state),
         CASE(test_checkpoint_refuses_weights_that_were_changed),
         CASE(test_checkpoint_keeps_averages_beside_the_weights),
+        CASE(test_checkpoint_keeps_rows_of_earlier_batches),
         CASE(test_checkpoint_without_averages_says_so),
         CASE(test_checkpoint_names_the_file_that_is_missing),
         CASE(test_checkpoint_refuses_the_state_of_another_optimizer),
