@@ -1,7 +1,7 @@
 /* Seconds of a training step on a synthetic batch: forward, contrastive loss,
  * backward and the optimizer's update, laid out as the trainer does it.
  *
- *     bench_step tiny|resnet50 fp32|bf16 BATCH IMAGE_SIZE
+ *     bench_step tiny|resnet50|clip_resnet fp32|bf16 BATCH IMAGE_SIZE
  *
  * A measurement is one step; the first, which touches all memory for the first
  * time, is the driver's to leave out. The models are those of bench/models/,
@@ -21,9 +21,18 @@ enum { VOCABULARY = 49408, CONTEXT = 32, TEXT_WIDTH = 256, EMBED = 256 };
 static const struct {
     const char *name;
     dip_image_options image;
+    dip_projection_options projection;
 } models[] = {
-    {"tiny", {.kind = "vit", .width = 256, .depth = 4, .patch = 8}},
-    {"resnet50", {.kind = "resnet", .depth = 50}},
+    {"tiny", {.kind = "vit", .width = 256, .depth = 4, .patch = 8}, {0}},
+    {"resnet50", {.kind = "resnet", .depth = 50}, {0}},
+    {"clip_resnet",
+     {.kind = "clip_resnet",
+      .layers = {2, 2, 2, 2},
+      .layer_count = 4,
+      .width = 32,
+      .features = EMBED,
+      .zero_init_residual = true},
+     {.none = true}},
 };
 
 typedef struct {
@@ -94,10 +103,12 @@ static void make_batch(stepper *s, int64_t batch, int64_t size)
 }
 
 static dip_status make_model(stepper *s, const dip_image_options *image,
+                             const dip_projection_options *projection,
                              dip_err *err)
 {
     const dip_model_config config = {
         .image = *image,
+        .image_projection = *projection,
         .text = {.kind = "transformer",
                  .vocabulary = VOCABULARY,
                  .context = CONTEXT,
@@ -118,11 +129,12 @@ static dip_status make_model(stepper *s, const dip_image_options *image,
                                 &adamw, err);
 }
 
-static dip_status run(const dip_image_options *image, bool bf16, int64_t batch,
-                      dip_err *err)
+static dip_status run(const dip_image_options *image,
+                      const dip_projection_options *projection, bool bf16,
+                      int64_t batch, dip_err *err)
 {
     stepper s = {.bf16 = bf16};
-    dip_status st = make_model(&s, image, err);
+    dip_status st = make_model(&s, image, projection, err);
     if (st == DIP_OK) {
         make_batch(&s, batch, image->image_size);
         st = dip_tensor_status(err);
@@ -156,13 +168,14 @@ int main(int argc, char **argv)
         dip_image_options image = models[i].image;
         image.image_size = size;
         dip_err err = {0};
-        dip_status st = run(&image, bf16, batch, &err);
+        dip_status st = run(&image, &models[i].projection, bf16, batch, &err);
         if (st != DIP_OK)
             (void)fprintf(stderr, "bench_step: %s\n", err.msg);
         return dip_status_exit_code(st);
     }
     (void)fprintf(stderr,
-                  "usage: %s tiny|resnet50 fp32|bf16 BATCH IMAGE_SIZE\n",
+                  "usage: %s tiny|resnet50|clip_resnet fp32|bf16 BATCH "
+                  "IMAGE_SIZE\n",
                   argv[0]);
     return dip_status_exit_code(DIP_EUSAGE);
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Seconds of open_clip's training step on a synthetic batch, beside bench_step.
 
-    peer_step.py tiny|resnet50 fp32|bf16 BATCH IMAGE_SIZE
+    peer_step.py tiny|resnet50|clip_resnet fp32|bf16 BATCH IMAGE_SIZE
 
 A step is that of open_clip_train.train.train_one_epoch: zero_grad, the model
 and ClipLoss under autocast (bf16) or not, backward, AdamW over the two groups
