@@ -19,7 +19,7 @@ static int set_up(void **state)
     (void)state;
     static const char *const colours[] = {"red", "blue", "green", NULL};
     static struct small_row rows[ROWS];
-    static char ids[ROWS][8];
+    static char ids[ROWS][16];
     for (int i = 0; i < ROWS; i++) {
         snprintf(ids[i], sizeof ids[i], "%d", i);
         rows[i] = (struct small_row){.id = ids[i],
