@@ -37,7 +37,7 @@ state() {
 refuses "no name" 2 "command line: 'name' cannot be ''" config name=
 refuses "name of a path" 2 "command line: 'name' cannot be '../x'" config name=../x
 refuses "query in a template" 2 \
-    "tiny.yaml:32: 'title' is the query of task 'query_to_product' and cannot be part of its product" \
+    "tiny.yaml:32: field 'title' of task 'query_to_product' holds 'title', as its query does: the product would give the answer away (allow_leak: true lets it)" \
     config 'tasks.query_to_product.query={type} {title}'
 refuses "nothing to learn" 2 \
     "tiny.yaml:25: no task and no head has a weight above 0" \
