@@ -27,7 +27,7 @@ _diptych_options() {
     eval) echo --checkpoint= --data= --json --out= --quiet --split= --help \
         --usage ;;
     search) echo --checkpoint= --data= --fields= --image= --json --quiet \
-        --split= --text= --top= --help --usage ;;
+        --rerank= --split= --text= --top= --help --usage ;;
     export) echo --checkpoint= --data= --format= --out= --quiet --rows= \
         --split= --help --usage ;;
     soup) echo --checkpoint= --data= --greedy --interpolate= --out= --help \
