@@ -428,6 +428,11 @@ static const dip_option options[] = {
     INT("train.batch_size", "128", 2, 1e6, "Rows of a batch."),
     INT("train.accumulate", "1", 1, 1e6,
         "Batches whose gradients are averaged for one update."),
+    INT("train.grad_cache", "0", 0, 1e6,
+        "GradCache: the towers see so many rows of a batch at a time, twice, "
+        "and the gradients are still those of the whole batch; large batches "
+        "in little memory. Batch norms that are trained take the statistics "
+        "of these rows. 0: off."),
     ENUM("train.optimizer", "adamw", "adamw|sgd", "Optimizer."),
     FLOAT("train.lr", "1e-3", 0, 1e3, "Peak learning rate."),
     FLOAT("train.lr_scale.image", "1", 1e-6, 1e6,

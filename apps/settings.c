@@ -591,6 +591,7 @@ static void read_train(dip_settings *s)
     s->batch_size = dip_config_int(c, "train.batch_size");
     s->field_dropout = dip_config_float(c, "train.field_dropout");
     s->loop.accumulate = dip_config_int(c, "train.accumulate");
+    s->grad_cache = dip_config_int(c, "train.grad_cache");
     s->loop.clip_grad_norm = dip_config_float(c, "train.clip_grad_norm");
     s->loop.ema =
         (dip_ema_options){.decay = dip_config_float(c, "train.ema.decay"),

@@ -116,6 +116,7 @@ typedef struct {
     int64_t queue;        /* rows of earlier batches for each task; 0: none */
 
     dip_loop_options loop; /* without what depends on the data */
+    int64_t grad_cache;    /* rows that the towers see at a time; 0: all */
     int64_t epochs, batch_size, eval_batch_size;
     double field_dropout;
     int threads, loader_threads;

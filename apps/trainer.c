@@ -42,7 +42,8 @@ typedef struct {
     dip_queue *queues[DIP_RETRIEVAL_TASKS_MAX];
     dip_params *memory; /* of the queues; NULL: there are none */
     dip_head_target head_targets[DIP_MODEL_HEADS_MAX];
-    dip_retrieval_terms terms; /* since the last line of the log */
+    dip_retrieval_terms terms;  /* since the last line of the log */
+    dip_grad_cache *grad_cache; /* NULL: none */
     dip_retrieval recipe;
     dip_loop_options loop_options;
     dip_train_state start;
@@ -68,6 +69,7 @@ static void end(trainer *t)
     for (int i = 0; i < DIP_RETRIEVAL_TASKS_MAX; i++)
         dip_queue_free(t->queues[i]);
     dip_params_free(t->memory);
+    dip_grad_cache_free(t->grad_cache);
     dip_feature_cache_free(&t->features);
     dip_model_free(t->model);
     json_decref(t->initial);
@@ -100,6 +102,12 @@ static dip_status compute_loss(void *user, dip_tensor **loss, int64_t *rows,
         return dip_fail(err, DIP_FAIL, "the loader ended before the schedule");
     *rows = batch->size;
     return dip_retrieval_loss(loss, &t->recipe, batch, err);
+}
+
+static void finish_backward(void *user)
+{
+    trainer *t = user;
+    dip_grad_cache_backward(t->grad_cache);
 }
 
 static double waited(void *user)
@@ -382,6 +390,19 @@ static void prepare_tasks(trainer *t)
                          : 1;
 }
 
+static dip_status make_grad_cache(trainer *t, dip_err *err)
+{
+    const dip_settings *s = t->settings;
+    const dip_grad_cache_options options = {
+        .rows = s->grad_cache, .seed = s->seed, .bf16 = t->loop_options.bf16};
+    if (s->grad_cache == 0 || s->grad_cache >= s->batch_size)
+        return DIP_OK;
+    dip_status st =
+        dip_grad_cache_create(&t->grad_cache, t->model, &options, err);
+    t->recipe.grad_cache = t->grad_cache;
+    return st;
+}
+
 static dip_status prepare_model(trainer *t, dip_err *err)
 {
     const dip_settings *s = t->settings;
@@ -429,7 +450,8 @@ static dip_status prepare_model(trainer *t, dip_err *err)
     if (st != DIP_OK)
         return st;
     prepare_tasks(t);
-    return dip_tensor_status(err);
+    st = make_grad_cache(t, err);
+    return st == DIP_OK ? dip_tensor_status(err) : st;
 }
 
 /* Whether a line of the log tells of a step that no checkpoint holds. */
@@ -501,6 +523,7 @@ static dip_status make_loop(trainer *t, dip_err *err)
         .user = t,
         .seek = seek,
         .loss = compute_loss,
+        .backward = t->grad_cache != NULL ? finish_backward : NULL,
         .waited = waited,
         .validate =
             dip_catalog_split_rows(t->corpus->catalog, DIP_SPLIT_VAL) > 0
@@ -538,8 +561,21 @@ static dip_status prepare_features(trainer *t, dip_err *err)
     return dip_corpus_loader(&t->loader, t->corpus, DIP_SPLIT_TRAIN, true, err);
 }
 
+static void warn_of_norms(const trainer *t)
+{
+    if (t->grad_cache == NULL ||
+        !dip_grad_cache_splits_norms(dip_model_params(t->model)))
+        return;
+    (void)fprintf(stderr,
+                  "diptych: warning: train.grad_cache is %lld: batch norms see "
+                  "so many rows, not the %lld of a batch\n",
+                  (long long)t->settings->grad_cache,
+                  (long long)t->settings->batch_size);
+}
+
 static dip_status run_loop(trainer *t, dip_err *err)
 {
+    warn_of_norms(t);
     t->progress = dip_progress_start(
         &(dip_progress_options){.stream = stderr,
                                 .label = "train",

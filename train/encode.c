@@ -48,10 +48,11 @@ static void take_text(dip_encoded_batch *out, const dip_model *model,
         dip_t_to_device(lengths, options->device), options->training);
 }
 
-static int64_t longest(const dip_batch *batch, const bool *wanted, int count)
+int64_t dip_encode_longest(const dip_batch *batch, const bool *wanted,
+                           int text_count)
 {
     int64_t most = 1;
-    for (int s = 0; s < count; s++) {
+    for (int s = 0; s < text_count; s++) {
         for (int64_t i = 0; wanted[s] && i < batch->size; i++) {
             if (batch->texts[s].lengths[i] > most)
                 most = batch->texts[s].lengths[i];
@@ -80,7 +81,9 @@ static void encode_texts(dip_encoded_batch *out, const dip_model *model,
 {
     dip_tensor *ids[DIP_SOURCES_MAX], *lengths[DIP_SOURCES_MAX];
     int source[DIP_SOURCES_MAX], count = 0;
-    int64_t tokens = longest(batch, options->texts, text_count);
+    int64_t tokens = dip_encode_longest(batch, options->texts, text_count);
+    if (tokens < options->text_tokens)
+        tokens = options->text_tokens;
     for (int s = 0; s < text_count; s++) {
         if (!options->texts[s])
             continue;

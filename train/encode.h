@@ -35,6 +35,7 @@ typedef struct {
     dip_device device;
     bool channels_last;
     bool training;
+    int64_t text_tokens; /* texts are not cut below so many; 0: none */
     /* Sources that it has are not sent through their tower; NULL: none. */
     const dip_features *features;
 } dip_encode_options;
@@ -47,6 +48,10 @@ typedef struct {
 dip_encoded_batch dip_encode_batch(const dip_model *model,
                                    const dip_batch *batch, int text_count,
                                    const dip_encode_options *options);
+
+/* Tokens of the longest of the wanted texts, at least 1. */
+int64_t dip_encode_longest(const dip_batch *batch, const bool *wanted,
+                           int text_count);
 
 /* The attribute of a batch that is the model's field `f`. */
 const dip_batch_attribute *

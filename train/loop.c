@@ -157,6 +157,8 @@ static dip_status micro_batch(dip_loop *loop, double *loss, int64_t *rows,
         if (isfinite(number))
             dip_tensor_backward(
                 o->accumulate > 1 ? dip_t_mul_scalar(value, share) : value);
+        if (isfinite(number) && loop->hooks.backward != NULL)
+            loop->hooks.backward(loop->hooks.user);
     }
     dip_scope_close();
     dip_status tensors = dip_tensor_status(st == DIP_OK ? err : NULL);

@@ -55,6 +55,9 @@ typedef struct {
      * open scope; *rows gets its rows. */
     dip_status (*loss)(void *user, dip_tensor **loss, int64_t *rows,
                        dip_err *err);
+    /* After the backward of each micro-batch, in its scope: what that has left
+     * undone. Failures stick. NULL: nothing. */
+    void (*backward)(void *user);
     /* Seconds spent in waiting for data since the start. */
     double (*waited)(void *user);
     /* Evaluates; *metric decides which checkpoint is best. Gradients are off

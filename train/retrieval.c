@@ -390,30 +390,20 @@ static dip_tensor *add_weighted(dip_tensor *sum, const dip_tensor *part,
     return sum == NULL ? weighted : dip_t_add(sum, weighted);
 }
 
-dip_status dip_retrieval_loss(dip_tensor **loss, const dip_retrieval *r,
-                              const dip_batch *batch, dip_err *err)
+dip_status dip_retrieval_encoded_loss(dip_tensor **loss, const dip_retrieval *r,
+                                      const dip_encoded_batch *encoded,
+                                      const dip_batch *batch, dip_err *err)
 {
-    *loss = NULL;
-    dip_encode_options options = {.image = true,
-                                  .features = r->features,
-                                  .image_size = r->image_size,
-                                  .device = r->device,
-                                  .channels_last = r->channels_last,
-                                  .training = true};
-    for (int s = 0; s < r->text_count; s++)
-        options.texts[s] = true;
-    dip_encoded_batch encoded =
-        dip_encode_batch(r->model, batch, r->text_count, &options);
     dip_tensor *sum = NULL;
     for (int t = 0; t < r->task_count; t++) {
         if (r->tasks[t].weight > 0)
-            sum = add_weighted(sum, task_loss(r, &r->tasks[t], &encoded, batch),
+            sum = add_weighted(sum, task_loss(r, &r->tasks[t], encoded, batch),
                                r->tasks[t].weight,
                                r->terms ? &r->terms->tasks[t] : NULL);
     }
     for (int h = 0; h < dip_model_head_count(r->model); h++) {
         if (r->head_weights[h] > 0)
-            sum = add_weighted(sum, head_loss(r, h, &encoded, batch),
+            sum = add_weighted(sum, head_loss(r, h, encoded, batch),
                                r->head_weights[h],
                                r->terms ? &r->terms->heads[h] : NULL);
     }
@@ -424,4 +414,23 @@ dip_status dip_retrieval_loss(dip_tensor **loss, const dip_retrieval *r,
         return dip_fail(err, DIP_ECONFIG,
                         "no task and no head has a weight above 0");
     return DIP_OK;
+}
+
+dip_status dip_retrieval_loss(dip_tensor **loss, const dip_retrieval *r,
+                              const dip_batch *batch, dip_err *err)
+{
+    dip_encode_options options = {.image = true,
+                                  .features = r->features,
+                                  .image_size = r->image_size,
+                                  .device = r->device,
+                                  .channels_last = r->channels_last,
+                                  .training = true};
+    for (int s = 0; s < r->text_count; s++)
+        options.texts[s] = true;
+    dip_encoded_batch encoded =
+        r->grad_cache != NULL
+            ? dip_grad_cache_encode(r->grad_cache, batch, r->text_count,
+                                    &options)
+            : dip_encode_batch(r->model, batch, r->text_count, &options);
+    return dip_retrieval_encoded_loss(loss, r, &encoded, batch, err);
 }

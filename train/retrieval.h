@@ -13,6 +13,7 @@
 #include "losses/matryoshka.h"
 #include "models/model.h"
 #include "train/encode.h"
+#include "train/grad_cache.h"
 #include "train/queue.h"
 
 #define DIP_RETRIEVAL_TASKS_MAX 16
@@ -73,12 +74,22 @@ typedef struct {
     dip_device device;
     bool channels_last;
     const dip_features *features; /* of frozen towers, or NULL */
+    /* The towers see parts of a batch; the loss's backward is then to be
+     * followed by dip_grad_cache_backward(). NULL: all of it. */
+    dip_grad_cache *grad_cache;
 } dip_retrieval;
 
 /* The loss of a batch (0 dims, F32) in the open scope. */
 dip_status dip_retrieval_loss(dip_tensor **loss, const dip_retrieval *recipe,
                               const dip_batch *batch,
                               dip_err *err) DIP_MUST_CHECK;
+
+/* The same of a batch that went through the towers already. */
+dip_status dip_retrieval_encoded_loss(dip_tensor **loss,
+                                      const dip_retrieval *recipe,
+                                      const dip_encoded_batch *encoded,
+                                      const dip_batch *batch,
+                                      dip_err *err) DIP_MUST_CHECK;
 
 /* The embeddings [B, D] of the products made of the chosen model fields, as
  * training and evaluation fuse them; *present (may be NULL) gets BOOL [B]: any

@@ -12,6 +12,9 @@ weights() {
 moments() {
     sha256sum <"runs/$1/checkpoints/latest/optimizer.safetensors"
 }
+averages() {
+    sha256sum <"runs/$1/checkpoints/latest/ema.safetensors"
+}
 same() {
     if [ "$2" = "$3" ] && [ -n "$2" ]; then ok; else bad "$1 differ"; fi
 }
@@ -63,12 +66,22 @@ expect "accumulated go on" 0 accumulate name=sumcut --resume
 same "accumulated losses" "$(losses sum)" "$(losses sumcut)"
 same "accumulated weights" "$(weights sum)" "$(weights sumcut)"
 
+# Towers that see a batch in parts, over two batches an update, averaged.
+parts() {
+    train train.grad_cache=8 train.accumulate=2 train.ema.decay=0.9 "$@"
+}
+expect "run in parts" 0 parts name=parts
+check_output() { grep -qF "$1" output && ok || bad "no '$1'"; }
+check_output "diptych: warning: train.grad_cache is 8: batch norms see so many rows, not the 32 of a batch"
+expect "stop in parts" 8 parts name=partscut --stop-at 5
+expect "go on in parts" 0 parts name=partscut --resume
+same "losses in parts" "$(losses parts)" "$(losses partscut)"
+same "weights in parts" "$(weights parts)" "$(weights partscut)"
+same "averages in parts" "$(averages parts)" "$(averages partscut)"
+
 # Averaged weights come back, too, and are what eval and export take.
 average() {
     train train.ema.decay=0.9 "$@"
-}
-averages() {
-    sha256sum <"runs/$1/checkpoints/latest/ema.safetensors"
 }
 # The metrics of a run, of its averaged weights or by an override of the others.
 metrics() {
