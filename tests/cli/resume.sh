@@ -71,8 +71,10 @@ parts() {
     train train.grad_cache=8 train.accumulate=2 train.ema.decay=0.9 "$@"
 }
 expect "run in parts" 0 parts name=parts
-check_output() { grep -qF "$1" output && ok || bad "no '$1'"; }
-check_output "diptych: warning: train.grad_cache is 8: batch norms see so many rows, not the 32 of a batch"
+in_output() {
+    if grep -qF "$1" output; then ok; else bad "no '$1'"; fi
+}
+in_output "diptych: warning: train.grad_cache is 8: batch norms see so many rows, not the 32 of a batch"
 expect "stop in parts" 8 parts name=partscut --stop-at 5
 expect "go on in parts" 0 parts name=partscut --resume
 same "losses in parts" "$(losses parts)" "$(losses partscut)"
