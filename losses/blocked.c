@@ -8,6 +8,8 @@
  * gradients. */
 #define BLOCK_ELEMENTS (INT64_C(4) << 20)
 #define LEAST_ROWS     16
+/* Elements that are kept: all pairs of 4096 rows. */
+#define KEPT_ELEMENTS (INT64_C(16) << 20)
 
 static dip_tensor *plain(const dip_tensor *t)
 {
@@ -83,22 +85,50 @@ static void call(const char *name, const char *overload,
     dip_tensor_call(&out, 1, name, overload, args, count);
 }
 
+void dip_blocked_keep(dip_blocked *b)
+{
+    int64_t blocks = KEPT_ELEMENTS / b->n / b->block_rows;
+    if (!b->with_gradients || blocks == 0)
+        return;
+    b->kept_rows = blocks * b->block_rows;
+    if (b->kept_rows > b->n)
+        b->kept_rows = b->n;
+    const int64_t sizes[2] = {b->kept_rows, b->n};
+    b->kept = dip_tensor_empty(DIP_F32, 2, sizes);
+}
+
+/* Where the products of a block lie. */
+static dip_tensor *place_of(const dip_blocked *b, int64_t first, int64_t rows)
+{
+    return first < b->kept_rows ? rows_of(b->kept, first, rows)
+                                : rows_of(b->block, 0, rows);
+}
+
 float *dip_blocked_products(const dip_blocked *b, int64_t first, int64_t rows)
 {
     dip_scope_open();
+    dip_tensor *place = place_of(b, first, rows);
     const dip_tensor *product[] = {rows_of(b->queries, first, rows),
-                                   dip_t_transpose(b->items, 0, 1),
-                                   rows_of(b->block, 0, rows)};
+                                   dip_t_transpose(b->items, 0, 1), place};
     call("aten::mm", "out", product, 3);
-    float *elements = dip_tensor_data(b->block);
+    float *elements = dip_tensor_data(place);
     dip_scope_close();
     return elements;
+}
+
+float *dip_blocked_products_again(const dip_blocked *b, int64_t first,
+                                  int64_t rows)
+{
+    if (first >= b->kept_rows)
+        return dip_blocked_products(b, first, rows);
+    float *elements = dip_tensor_data(b->kept);
+    return elements != NULL ? elements + first * b->n : NULL;
 }
 
 void dip_blocked_spread(const dip_blocked *b, int64_t first, int64_t rows)
 {
     dip_scope_open();
-    dip_tensor *share = rows_of(b->block, 0, rows);
+    dip_tensor *share = place_of(b, first, rows);
     const dip_tensor *of_queries[] = {share, b->items,
                                       rows_of(b->query_gradient, first, rows)};
     const dip_tensor *of_items[] = {b->item_gradient,

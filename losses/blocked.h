@@ -1,8 +1,9 @@
 /* Contrastive losses of large batches without the matrix [N, N]: products of
- * rows are made a block of rows at a time, twice for InfoNCE (once for the
- * sums of exponentials, online for the columns, once for the gradient) and
- * once for the sigmoid loss. Value and gradients are those of the dense form
- * up to rounding; memory beside the inputs is two gradients [N, D] and a block.
+ * rows are made a block of rows at a time, for InfoNCE twice (once for the
+ * sums of exponentials, online for the columns, once for the gradient) but for
+ * the first 64 MB of them, which are kept, and once for the sigmoid loss. Value
+ * and gradients are those of the dense form up to rounding; memory beside the
+ * inputs is two gradients [N, D], a block of 16 MB and what is kept.
  *
  * On the CPU and in F32. Follows tensor/tensor.h; results are the same at an
  * equal number of threads. */

@@ -279,7 +279,7 @@ static void second_pass(infonce *f)
          at += f->b.block_rows) {
         int64_t rows =
             f->b.n - at < f->b.block_rows ? f->b.n - at : f->b.block_rows;
-        float *x = dip_blocked_products(&f->b, at, rows);
+        float *x = dip_blocked_products_again(&f->b, at, rows);
         if (x != NULL)
             second_pass_block(f, at, rows, x, pulls, shares);
     }
@@ -296,6 +296,7 @@ static double compute(infonce *f, const dip_blocked_input *input)
         return 0;
     }
     set_weights(f, input);
+    dip_blocked_keep(&f->b);
     for (int64_t at = 0; at < f->b.n && !dip_tensor_failed();
          at += f->b.block_rows) {
         int64_t rows =

@@ -89,10 +89,27 @@ static dip_status prepare(run *r, const char *config, const char *in,
     return r->outs != NULL && r->names != NULL ? DIP_OK : dip_no_memory(err);
 }
 
+/* I64 [B, 1]: each row is right for itself alone. */
+static dip_tensor *keys_of_rows(int64_t rows)
+{
+    const int64_t sizes[2] = {rows, 1};
+    dip_tensor *keys = dip_tensor_empty(DIP_I64, 2, sizes);
+    int64_t *values = dip_tensor_data(keys);
+    for (int64_t i = 0; values != NULL && i < rows; i++)
+        values[i] = i;
+    return keys;
+}
+
 static dip_tensor *pair_loss(const run *r, const dip_tensor *queries,
                              const dip_tensor *items, const dip_tensor *scale)
 {
-    dip_loss_input pairs = {.queries = queries, .items = items, .scale = scale};
+    dip_loss_input pairs = {.queries = queries,
+                            .items = items,
+                            .scale = scale,
+                            .bias = input(r, "bias")};
+    int64_t rows = dip_tensor_size(queries, 0);
+    if (r->settings->blocked_from > 0 && rows >= r->settings->blocked_from)
+        pairs.keys = keys_of_rows(rows);
     return r->settings->loss->fn(&pairs, &r->settings->loss_options);
 }
 
