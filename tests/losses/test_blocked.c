@@ -11,7 +11,7 @@
 #include "losses/positives.h"
 #include "tests/tensor/golden.h"
 
-#define ROWS 4400 /* more than one block, more than what is kept */
+#define ROWS 2300 /* more than one block */
 #define DIM  8
 
 /* Random unit rows, with a key for every few of them. The dense form in
