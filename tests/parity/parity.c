@@ -14,7 +14,7 @@
  *   the same with one more  one update for each of the S batches, as in
  *   dimension S in front    training: losses [S], param.<parameter> at the end
  *   queries, items [B, D],  no model: loss, grad.queries, grad.items,
- *   scale [], or bias []    grad.scale; blocked where the config says so
+ *   scale [], maybe bias []  grad.scale; blocked where the config says so
  *
  * A failure is a line on stderr and exit code 1. */
 #include <stdio.h>
