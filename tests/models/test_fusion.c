@@ -47,7 +47,7 @@ static void golden_fields(dip_encoded fields[FIELDS],
                           const dip_safetensors *file)
 {
     for (int f = 0; f < FIELDS; f++) {
-        char name[16];
+        char name[24];
         (void)snprintf(name, sizeof name, "field%d", f);
         fields[f] = (dip_encoded){.embedding = golden_get(file, "in", name)};
         dip_tensor_set_requires_grad(fields[f].embedding, true);
@@ -72,7 +72,7 @@ static void compare_gradients(const dip_fusion *fusion,
                      gap);
     }
     for (int f = 0; f < fusion->fields.count; f++) {
-        char name[16];
+        char name[24];
         (void)snprintf(name, sizeof name, "field%d", f);
         dip_tensor *wanted = golden_find(file, "grad", name);
         if (wanted)
