@@ -1,6 +1,7 @@
 #include "apps/settings.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -519,6 +520,20 @@ static void read_projection(dip_settings *s, dip_projection_options *o,
     };
 }
 
+/* The model names an option without "model."; the size of photos, which is an
+ * option of its image tower, stands elsewhere in a config. */
+static void add_model_fault(dip_settings *s, const char *words)
+{
+    static const char size[] = "image.image_size:";
+    char key[DIP_ERR_SIZE + sizeof "model."];
+    size_t name = strcspn(words, ":");
+    if (strncmp(words, size, sizeof size - 1) == 0)
+        (void)snprintf(key, sizeof key, "data.image_size");
+    else
+        (void)snprintf(key, sizeof key, "model.%.*s", (int)name, words);
+    dip_config_fault(s->config, key, "%s%s", key, words + name);
+}
+
 static void read_model(dip_settings *s)
 {
     const dip_config *c = s->config;
@@ -552,7 +567,7 @@ static void read_model(dip_settings *s)
     };
     dip_err err = {0};
     if (dip_model_config_check(m, &err) != DIP_OK)
-        dip_config_fault(s->config, "model", "model.%s", err.msg);
+        add_model_fault(s, err.msg);
 }
 
 /* ---- training and evaluation ---- */

@@ -183,17 +183,3 @@ void dip_row_text_render(dip_str *out, const dip_row_text *text, int64_t row)
     dip_template_render(out, text->format, values);
     collapse_blanks(out);
 }
-
-bool dip_row_text_uses(const dip_row_text *text, const char *name)
-{
-    for (int i = 0; i < text->count; i++) {
-        int column = text->columns[i];
-        const char *used =
-            column == COLUMN_ID
-                ? "id"
-                : dip_catalog_column(text->catalog, column)->name;
-        if (strcmp(used, name) == 0)
-            return true;
-    }
-    return false;
-}

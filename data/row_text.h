@@ -7,7 +7,6 @@
 #ifndef DIP_DATA_ROW_TEXT_H
 #define DIP_DATA_ROW_TEXT_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/status.h"
@@ -26,9 +25,5 @@ void dip_row_text_free(dip_row_text *text);
 /* Replaces the content of `out`; out of memory sticks there. Good from any
  * number of threads. */
 void dip_row_text_render(dip_str *out, const dip_row_text *text, int64_t row);
-
-/* Whether it names this column: a field that is the query must not be part of
- * the product. */
-bool dip_row_text_uses(const dip_row_text *text, const char *name);
 
 #endif

@@ -66,7 +66,7 @@ dip_status dip_fusion_options_check(dip_fusion_options *options,
         st = dip_options_unread(options, FIELDS, DIP_ARRAY_LEN(FIELDS),
                                 kind->options, "fusion", kind->name, err);
     if (st == DIP_OK)
-        st = kind->check(options, fields, err);
+        st = kind->check ? kind->check(options, fields, err) : DIP_OK;
     return st;
 }
 

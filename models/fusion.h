@@ -80,6 +80,7 @@ typedef struct {
     const char *summary;
     const char *const *options; /* those it reads, NULL-terminated */
     bool reads_tokens;
+    /* May be NULL: nothing to check. */
     dip_status (*check)(dip_fusion_options *options,
                         const dip_fusion_fields *fields, dip_err *err);
     /* NULL only when memory is out. */

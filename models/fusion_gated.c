@@ -18,15 +18,6 @@ typedef struct {
 
 static const char *const OPTIONS[] = {NULL};
 
-static dip_status check(dip_fusion_options *o, const dip_fusion_fields *fields,
-                        dip_err *err)
-{
-    (void)o;
-    (void)fields;
-    (void)err;
-    return DIP_OK;
-}
-
 static dip_fusion *build(const dip_fusion_options *o,
                          const dip_fusion_fields *fields,
                          const dip_maker *maker)
@@ -70,7 +61,6 @@ const dip_fusion_kind dip_fusion_gated = {
     .name = "gated",
     .summary = "gated multimodal unit: each field counts as all of them say",
     .options = OPTIONS,
-    .check = check,
     .build = build,
     .forward = forward,
     .free = release,

@@ -7,15 +7,6 @@
 
 static const char *const OPTIONS[] = {NULL};
 
-static dip_status check(dip_fusion_options *o, const dip_fusion_fields *fields,
-                        dip_err *err)
-{
-    (void)o;
-    (void)fields;
-    (void)err;
-    return DIP_OK;
-}
-
 static dip_fusion *build(const dip_fusion_options *o,
                          const dip_fusion_fields *fields,
                          const dip_maker *maker)
@@ -40,7 +31,6 @@ const dip_fusion_kind dip_fusion_maximum = {
     .name = "maximum",
     .summary = "largest of the fields, number by number",
     .options = OPTIONS,
-    .check = check,
     .build = build,
     .forward = forward,
     .free = release,

@@ -23,15 +23,6 @@ typedef struct {
 
 static const char *const OPTIONS[] = {NULL};
 
-static dip_status check(dip_fusion_options *o, const dip_fusion_fields *fields,
-                        dip_err *err)
-{
-    (void)o;
-    (void)fields;
-    (void)err;
-    return DIP_OK;
-}
-
 static dip_fusion *build(const dip_fusion_fields *fields,
                          const dip_maker *maker, const char *name,
                          int64_t gates)
@@ -133,7 +124,6 @@ const dip_fusion_kind dip_fusion_lstm = {
     .name = "lstm",
     .summary = "LSTM over the fields in their order",
     .options = OPTIONS,
-    .check = check,
     .build = build_lstm,
     .forward = forward_lstm,
     .free = release,
@@ -143,7 +133,6 @@ const dip_fusion_kind dip_fusion_gru = {
     .name = "gru",
     .summary = "GRU over the fields in their order",
     .options = OPTIONS,
-    .check = check,
     .build = build_gru,
     .forward = forward_gru,
     .free = release,

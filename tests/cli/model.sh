@@ -66,15 +66,15 @@ check "wrong metric" 2 \
     "diptych train: command line: unknown metric 'text_to_image.hit@7'; there are: TASK.NAME with a task of text_to_image query_to_product and a name of mrr, map, ndcg, r_precision, median_rank, hit@K, recall@K, precision@K, map@K, ndcg@K (K of 1 5 10); or LABEL.NAME with a head of type and a name of accuracy, precision_macro, recall_macro, f1_macro, precision_weighted, recall_weighted, f1_weighted, f1_micro" \
     config train.metric=text_to_image.hit@7
 yaml tower.yaml 's/tower: cnn, widths: \[8, 16\], dropout: 0.1/tower: densenet/'
-check "unknown tower" 2 "tower.yaml:18: model.image.tower: 'densenet' is none of clip_resnet, cnn, efficientnet_lite0, resnet, siglip, vgg, vit" \
+check "unknown tower" 2 "tower.yaml:20: model.image.tower: 'densenet' is none of clip_resnet, cnn, efficientnet_lite0, resnet, siglip, vgg, vit" \
     "$program" train tower.yaml --check
 yaml small.yaml 's/tower: cnn, widths: \[8, 16\], dropout: 0.1/tower: vgg/'
-check "photo too small" 2 "small.yaml:18: model.image.image_size: 16 is below 32" \
+check "photo too small" 2 "small.yaml:6: data.image_size: 16 is below 32" \
     "$program" train small.yaml --check
 check "option of another tower" 2 \
-    "tiny.yaml:18: model.image.patch: not an option of 'cnn'" config model.image.patch=4
+    "command line: model.image.patch: not an option of 'cnn'" config model.image.patch=4
 yaml patch.yaml 's/tower: cnn, widths: \[8, 16\], dropout: 0.1/tower: vit, width: 16, depth: 1, heads: 2, patch: 7/'
-check "patch" 2 "patch.yaml:18: model.image.patch: 7 does not divide image_size 16" \
+check "patch" 2 "patch.yaml:20: model.image.patch: 7 does not divide image_size 16" \
     "$program" train patch.yaml --check
 yaml loop.yaml 's/^name: tiny/extends: loop.yaml/'
 check "extends itself" 2 "loop.yaml:2: 'extends' comes back to 'loop.yaml'" "$program" train loop.yaml --check

@@ -109,20 +109,6 @@ static void test_row_text_refuses_what_it_cannot_mean(void **state)
     check_refused("title}", DIP_EDATA, "in 'title}': '}' without a '{'");
 }
 
-static void test_row_text_tells_the_columns_it_uses(void **state)
-{
-    (void)state;
-    dip_row_text *text;
-    assert_int_equal(
-        dip_row_text_compile(&text, "{gender} {id} x", small.catalog, NULL),
-        DIP_OK);
-    assert_true(dip_row_text_uses(text, "gender"));
-    assert_true(dip_row_text_uses(text, "id"));
-    assert_false(dip_row_text_uses(text, "title"));
-    assert_false(dip_row_text_uses(text, "x"));
-    dip_row_text_free(text);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -131,7 +117,6 @@ int main(void)
         cmocka_unit_test(test_row_text_leaves_no_trace_of_missing_values),
         cmocka_unit_test(test_row_text_writes_numbers_shortly),
         cmocka_unit_test(test_row_text_refuses_what_it_cannot_mean),
-        cmocka_unit_test(test_row_text_tells_the_columns_it_uses),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -10,6 +10,7 @@
 #include "losses/blocked.h"
 #include "losses/positives.h"
 #include "tests/tensor/golden.h"
+#include "tests/tensor/scope.h"
 
 #define ROWS 2300 /* more than one block */
 #define DIM  8
@@ -225,22 +226,6 @@ static void test_blocked_positives_share_any_key(void **state)
     }
     dip_positive_lists_free(&lists);
 }
-
-static int open_test(void **state)
-{
-    (void)state;
-    dip_scope_open();
-    return 0;
-}
-
-static int end_test(void **state)
-{
-    (void)state;
-    dip_scope_close();
-    return dip_tensor_live_count() == 0 ? 0 : -1;
-}
-
-#define CASE(fn) cmocka_unit_test_setup_teardown(fn, open_test, end_test)
 
 int main(void)
 {

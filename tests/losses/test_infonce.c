@@ -9,22 +9,9 @@
 #include "base/mem.h"
 #include "losses/loss.h"
 #include "tests/tensor/golden.h"
+#include "tests/tensor/scope.h"
 
 #define GOLDEN "tests/golden/losses/infonce.safetensors"
-
-static int open_test(void **state)
-{
-    (void)state;
-    dip_scope_open();
-    return 0;
-}
-
-static int end_test(void **state)
-{
-    (void)state;
-    dip_scope_close();
-    return dip_tensor_live_count() == 0 ? 0 : -1;
-}
 
 static dip_tensor *get(const dip_safetensors *file, const char *name)
 {

@@ -14,22 +14,9 @@
 #include "losses/kinds.h"
 #include "losses/matryoshka.h"
 #include "tests/tensor/golden.h"
+#include "tests/tensor/scope.h"
 
 static const char *golden = "tests/golden/losses/kinds.safetensors";
-
-static int open_test(void **state)
-{
-    (void)state;
-    dip_scope_open();
-    return 0;
-}
-
-static int end_test(void **state)
-{
-    (void)state;
-    dip_scope_close();
-    return dip_tensor_live_count() == 0 ? 0 : -1;
-}
 
 static dip_tensor *get(const dip_safetensors *file, const char *name)
 {

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include "tests/tensor/scope.h"
 #include "tests/train/small_params.h"
 
 static const dip_train_state a_state = {.step = 12,
@@ -478,22 +479,6 @@ static void test_checkpoint_refuses_the_state_of_another_optimizer(void **state)
     free(path);
     small_params_end(&s);
 }
-
-static int open_test(void **state)
-{
-    (void)state;
-    dip_scope_open();
-    return 0;
-}
-
-static int end_test(void **state)
-{
-    (void)state;
-    dip_scope_close();
-    return dip_tensor_live_count() == 0 ? 0 : -1;
-}
-
-#define CASE(fn) cmocka_unit_test_setup_teardown(fn, open_test, end_test)
 
 int main(void)
 {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "tests/tensor/golden.h"
+#include "tests/tensor/scope.h"
 #include "train/ema.h"
 
 #define UPDATES 6
@@ -145,22 +146,6 @@ static void test_ema_holds_copies(void **state)
                 0, 0);
     end(&f);
 }
-
-static int open_test(void **state)
-{
-    (void)state;
-    dip_scope_open();
-    return 0;
-}
-
-static int end_test(void **state)
-{
-    (void)state;
-    dip_scope_close();
-    return dip_tensor_live_count() == 0 ? 0 : -1;
-}
-
-#define CASE(fn) cmocka_unit_test_setup_teardown(fn, open_test, end_test)
 
 int main(void)
 {

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <signal.h>
 
+#include "tests/tensor/scope.h"
 #include "tests/train/small_params.h"
 #include "train/loop.h"
 #include "train/signals.h"
@@ -580,22 +581,6 @@ static void test_loop_refuses_what_would_not_be_bit_identical(void **state)
     assert_int_equal(r.updates, 2);
     end(&r);
 }
-
-static int open_test(void **state)
-{
-    (void)state;
-    dip_scope_open();
-    return 0;
-}
-
-static int end_test(void **state)
-{
-    (void)state;
-    dip_scope_close();
-    return dip_tensor_live_count() == 0 ? 0 : -1;
-}
-
-#define CASE(fn) cmocka_unit_test_setup_teardown(fn, open_test, end_test)
 
 int main(void)
 {

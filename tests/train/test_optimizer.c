@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "tests/tensor/golden.h"
+#include "tests/tensor/scope.h"
 #include "train/optimizer.h"
 
 #define UPDATES 5
@@ -359,22 +360,6 @@ static void test_optimizer_names_parse(void **state)
     assert_int_equal(kind, DIP_OPTIMIZER_ADAMW);
     assert_false(dip_optimizer_parse(&kind, "adam"));
 }
-
-static int open_test(void **state)
-{
-    (void)state;
-    dip_scope_open();
-    return 0;
-}
-
-static int end_test(void **state)
-{
-    (void)state;
-    dip_scope_close();
-    return dip_tensor_live_count() == 0 ? 0 : -1;
-}
-
-#define CASE(fn) cmocka_unit_test_setup_teardown(fn, open_test, end_test)
 
 int main(void)
 {

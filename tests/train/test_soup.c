@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "tests/tensor/scope.h"
 #include "tests/train/small_params.h"
 #include "train/soup.h"
 
@@ -102,22 +103,6 @@ static void test_soup_refuses_another_architecture(void **state)
     refuse(&f, "bias", "offset", 2, "one more parameter, 'offset'");
     end(&f);
 }
-
-static int open_test(void **state)
-{
-    (void)state;
-    dip_scope_open();
-    return 0;
-}
-
-static int end_test(void **state)
-{
-    (void)state;
-    dip_scope_close();
-    return dip_tensor_live_count() == 0 ? 0 : -1;
-}
-
-#define CASE(fn) cmocka_unit_test_setup_teardown(fn, open_test, end_test)
 
 int main(void)
 {

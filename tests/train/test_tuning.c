@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "tests/tensor/golden.h"
+#include "tests/tensor/scope.h"
 #include "train/tuning.h"
 
 #define NAMES_MAX 16
@@ -140,22 +141,6 @@ static void test_tuning_freezes_towers_and_patterns(void **state)
                      DIP_ECONFIG);
     dip_params_free(params);
 }
-
-static int open_test(void **state)
-{
-    (void)state;
-    dip_scope_open();
-    return 0;
-}
-
-static int end_test(void **state)
-{
-    (void)state;
-    dip_scope_close();
-    return dip_tensor_live_count() == 0 ? 0 : -1;
-}
-
-#define CASE(fn) cmocka_unit_test_setup_teardown(fn, open_test, end_test)
 
 int main(void)
 {
