@@ -231,6 +231,31 @@ static void set_value(dip_config *config, const dip_option *option,
                          node); /* what is wrong stands in the faults */
 }
 
+static void clear_setting(dip_setting *setting)
+{
+    dip_value_clear(&setting->value);
+    free(setting->key);
+    free(setting->place);
+}
+
+/* Removes the key and all below it; whether there was any. */
+static bool take_back(dip_config *config, const char *key)
+{
+    size_t n = strlen(key);
+    size_t kept = 0;
+    for (size_t i = 0; i < config->setting_count; i++) {
+        dip_setting *s = &config->settings[i];
+        if (strncmp(s->key, key, n) == 0 &&
+            (s->key[n] == '\0' || s->key[n] == '.'))
+            clear_setting(s);
+        else
+            config->settings[kept++] = *s;
+    }
+    bool found = kept < config->setting_count;
+    config->setting_count = kept;
+    return found;
+}
+
 /* ---- files ---- */
 
 /* A file and those that extend it, up to the first. */
@@ -281,6 +306,8 @@ static void read_key(dip_config *config, const char *file, const dip_node *node,
 {
     const dip_option *option =
         dip_option_find(config->table, config->table_count, key);
+    if (dip_node_takes_back(node) && take_back(config, key))
+        return;
     if (option != NULL) {
         set_value(config, option, key, file, node);
     } else if (!is_mapping(config, key)) {
@@ -428,6 +455,8 @@ static void read_assignment(dip_config *config, const char *key,
     dip_faults *faults = &config->faults;
     const dip_option *option =
         dip_option_find(config->table, config->table_count, key);
+    if (strcmp(value, "null") == 0 && take_back(config, key))
+        return;
     if (option == NULL) {
         if (is_mapping(config, key))
             dip_faults_add(faults, COMMAND_LINE, 0,
@@ -552,11 +581,8 @@ void dip_config_free(dip_config *config)
 {
     if (config == NULL)
         return;
-    for (size_t i = 0; i < config->setting_count; i++) {
-        free(config->settings[i].key);
-        free(config->settings[i].place);
-        dip_value_clear(&config->settings[i].value);
-    }
+    for (size_t i = 0; i < config->setting_count; i++)
+        clear_setting(&config->settings[i]);
     for (size_t i = 0; i < config->table_count && config->defaults != NULL; i++)
         dip_value_clear(&config->defaults[i]);
     free(config->settings);

@@ -5,7 +5,8 @@
  * the reference page. A config file may name another by `extends: other.yaml`
  * (relative to itself): mappings are merged, everything else is replaced.
  * `key.path=value` of the command line is applied last; of two for one key the
- * later counts.
+ * later counts. `null` takes back a key that was set before, with all below
+ * it.
  *
  * A file holds one YAML document of at most 1 MiB, without anchors, aliases
  * and tags. Scalars are strict: numbers are decimal (1e-3; not 0x10, 1_000,

@@ -62,6 +62,10 @@ typedef struct {
 
 bool dip_option_is_list(dip_option_type type);
 
+/* Whether the value is a written null or ~, which takes back what an extended
+ * file has set. A value that was forgotten is not. */
+bool dip_node_takes_back(const dip_node *node);
+
 /* Reads the node of `key` as `option` wants it. False when it does not fit,
  * which stands in `faults` then. */
 bool dip_value_read(dip_value *out, dip_faults *faults,

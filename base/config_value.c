@@ -248,6 +248,11 @@ static bool is_null(const dip_node *node)
               strcmp(node->text, "null") == 0)));
 }
 
+bool dip_node_takes_back(const dip_node *node)
+{
+    return is_null(node) && node->text != NULL && node->text[0] != '\0';
+}
+
 static bool read_item(dip_value *out, size_t i, place *at, const dip_node *node)
 {
     at->node = node;

@@ -370,6 +370,29 @@ static void test_config_extends_merges_mappings_and_replaces_lists(void **state)
     dip_config_free(config);
 }
 
+static void test_config_null_takes_back_what_was_set_before(void **state)
+{
+    (void)state;
+    put("b.yaml", "name: b\n" DATA "train: {lr: 2, epochs: 7}\n"
+                  "tasks: {t: {query: q}, tt: {query: r}}\n");
+    dip_config *config = good("extends: b.yaml\n"
+                              "name: ~\n"
+                              "train: {lr: null}\n"
+                              "tasks: {t: null}\n",
+                              "train.epochs=null");
+    assert_false(dip_config_has(config, "name"));
+    assert_true(dip_config_float(config, "train.lr") == 1e-3);
+    assert_int_equal(dip_config_int(config, "train.epochs"), 10);
+    assert_int_equal(dip_config_child_count(config, "tasks"), 1);
+    assert_string_equal(dip_config_child(config, "tasks", 0), "tt");
+    dip_config_free(config);
+    expect_faults("extends: b.yaml\ntrain: {lr:}\n", NULL,
+                  "a.yaml:2: 'train.lr' has no value (leave the key out for "
+                  "its default)\n");
+    expect_faults("extends: b.yaml\ndata: {path: null}\n", NULL,
+                  "a.yaml:2: missing key 'data.path'\n");
+}
+
 static void test_config_extends_refuses_circles_and_missing_files(void **state)
 {
     (void)state;
@@ -692,6 +715,7 @@ int main(void)
         cmocka_unit_test(test_config_names_a_missing_file),
         cmocka_unit_test(
             test_config_extends_merges_mappings_and_replaces_lists),
+        cmocka_unit_test(test_config_null_takes_back_what_was_set_before),
         cmocka_unit_test(test_config_extends_refuses_circles_and_missing_files),
         cmocka_unit_test(test_config_reads_strict_scalars),
         cmocka_unit_test(test_config_takes_foreign_line_ends_and_marks),
