@@ -8,16 +8,18 @@
 #include "apps/evaluate_match.h"
 #include "apps/evaluate_task.h"
 #include "apps/fields.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
 
 /* ---- names of metrics ---- */
 
-/* Without @k; the reports have more, these decide which checkpoint is best. */
+/* For messages: without @k, and as all tasks have them. */
 static const char *const ranking_names[] = {"mrr", "map", "ndcg", "r_precision",
                                             "median_rank"};
 static const char *const cutoff_names[] = {"hit", "recall", "precision", "map",
                                            "ndcg"};
+/* The reports have more, these decide which checkpoint is best. */
 static const char *const head_names[] = {
     "accuracy",           "precision_macro", "recall_macro", "f1_macro",
     "precision_weighted", "recall_weighted", "f1_weighted",  "f1_micro"};
@@ -26,12 +28,14 @@ static void list_metrics(dip_str *out, const dip_settings *s)
 {
     for (int t = 0; t < s->task_count; t++) {
         const char *task = s->tasks[t].name;
-        for (size_t i = 0; i < DIP_ARRAY_LEN(ranking_names); i++)
-            dip_str_addf(out, "%s.%s\n", task, ranking_names[i]);
-        for (size_t i = 0; i < DIP_ARRAY_LEN(cutoff_names); i++) {
-            for (size_t k = 0; k < s->cutoff_count; k++)
-                dip_str_addf(out, "%s.%s@%lld\n", task, cutoff_names[i],
-                             (long long)s->cutoffs[k]);
+        dip_ranking like = {.n_cutoffs = s->eval.ranking.n_cutoffs,
+                            .graded = s->tasks[t].judged};
+        memcpy(like.cutoffs, s->eval.ranking.cutoffs, sizeof like.cutoffs);
+        dip_str_addf(out, "%s.median_rank\n", task);
+        for (int m = 0; m < dip_ranking_metrics(&like); m++) {
+            char name[DIP_RANKING_NAME_SIZE];
+            dip_ranking_name(name, &like, m);
+            dip_str_addf(out, "%s.%s\n", task, name);
         }
     }
     for (int h = 0; h < s->model.head_count; h++) {
@@ -71,9 +75,15 @@ static dip_status no_metric(const char *name, const dip_settings *s,
     for (size_t i = 0; i < DIP_ARRAY_LEN(cutoff_names); i++)
         dip_str_addf(&words, ", %s@K", cutoff_names[i]);
     dip_str_add(&words, " (K of");
-    for (size_t k = 0; k < s->cutoff_count; k++)
-        dip_str_addf(&words, " %lld", (long long)s->cutoffs[k]);
+    bool judged = false;
+    for (int t = 0; t < s->task_count; t++)
+        judged |= s->tasks[t].judged;
+    for (int k = 0; k < s->eval.ranking.n_cutoffs; k++)
+        dip_str_addf(&words, " %lld", (long long)s->eval.ranking.cutoffs[k]);
     dip_str_add(&words, ")");
+    if (judged)
+        dip_str_add(&words, ", for judgements also ndcg_exp, err, rbp, "
+                            "ndcg_exp@K, err@K");
     if (s->model.head_count > 0)
         dip_str_add(&words, "; or LABEL.NAME with a head of");
     for (int h = 0; h < s->model.head_count; h++)
@@ -241,6 +251,16 @@ static dip_status add_matching(json_t *report, const dip_evaluation *ev,
     return put(report, "matching", part, err);
 }
 
+static json_t *protocol(const dip_settings *s)
+{
+    const dip_ranking_options *o = &s->eval.ranking;
+    return json_pack(
+        "{s:s, s:s, s:b, s:o, s:I}", "ties", dip_ranking_ties_name(o->ties),
+        "gain", dip_ranking_gain_name(o->gain), "count_empty",
+        (int)o->count_empty, "rbp_persistence", dip_json_real(o->persistence),
+        "resamples", (json_int_t)s->resamples);
+}
+
 dip_status dip_evaluate(json_t **out, const dip_evaluation *ev, dip_err *err)
 {
     dip_embedded e = {0};
@@ -248,6 +268,8 @@ dip_status dip_evaluate(json_t **out, const dip_evaluation *ev, dip_err *err)
     dip_status st = *out != NULL ? plan(&e, ev, err) : dip_no_memory(err);
     if (st == DIP_OK)
         st = dip_embed_split(&e, &ev->job, ev->split, err);
+    if (st == DIP_OK && ev->full)
+        st = put(*out, "protocol", protocol(ev->job.settings), err);
     if (st == DIP_OK)
         st = add_tasks(*out, ev, &e, err);
     if (st == DIP_OK)

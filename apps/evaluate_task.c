@@ -270,12 +270,10 @@ static dip_status rank(dip_ranking *out, const task_data *d,
                        const dip_evaluation *ev, int64_t dim, dip_err *err)
 {
     const dip_settings *s = ev->job.settings;
-    dip_ranking_options options = dip_ranking_defaults();
-    options.n_cutoffs = (int)s->cutoff_count;
+    dip_ranking_options options = s->eval.ranking;
+    options.graded = d->relevance.grades != NULL;
     options.first = first;
     options.first_count = s->rerank;
-    for (size_t i = 0; i < s->cutoff_count; i++)
-        options.cutoffs[i] = s->cutoffs[i];
     dip_embeddings queries = {d->queries, d->query_count, dim,
                               s->model.similarity};
     dip_embeddings gallery = {products, d->gallery_count, dim,
@@ -291,7 +289,7 @@ static void take_values(double *values, int64_t *groups, const dip_ranking *r,
                         const task_data *d, int metric)
 {
     for (int64_t i = 0; i < r->evaluated; i++) {
-        values[i] = dip_ranking_value(&r->per_query[i].values, metric);
+        values[i] = dip_ranking_value(r, &r->per_query[i].values, metric);
         if (groups != NULL)
             groups[i] = d->groups[r->per_query[i].query];
     }

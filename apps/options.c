@@ -495,6 +495,18 @@ static const dip_option options[] = {
 
     INT("eval.batch_size", "256", 1, 1e6, "Rows of a batch."),
     INTS("eval.k", "[1, 5, 10]", 1, BIG, "Cutoffs of the metrics @k."),
+    ENUM("eval.ties", "pessimistic", "pessimistic|optimistic|expected",
+         "Where right answers stand among products of equal score: last, "
+         "first, or the mean over all orders."),
+    ENUM("eval.gain", "linear", "linear|exponential",
+         "Gain of a grade in ndcg: the grade, or 2^grade - 1."),
+    BOOL("eval.count_empty", "false",
+         "A query without any right answer counts 0; else it is skipped."),
+    FLOAT("eval.max_grade", "0", 0, 1000,
+          "Best grade of the judgements' scale, for err and rbp; 0: the best "
+          "that occurs in the split."),
+    FLOAT("eval.rbp_persistence", "0.8", 1e-6, .999999,
+          "rbp: probability that a user goes on to the next product."),
     INT("eval.rerank", "0", 0, 100000,
         "How many of the best products of each query the match classifier "
         "ranks again, beside the plain ranking; 0: none."),

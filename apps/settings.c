@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "apps/options.h"
+#include "apps/settings_eval.h"
 #include "apps/settings_fields.h"
 #include "apps/settings_loss.h"
 #include "base/mem.h"
@@ -570,7 +571,7 @@ static void read_model(dip_settings *s)
         add_model_fault(s, err.msg);
 }
 
-/* ---- training and evaluation ---- */
+/* ---- training ---- */
 
 static void read_optimizer(dip_settings *s)
 {
@@ -625,66 +626,6 @@ static void read_train(dip_settings *s)
     s->feature_cache = dip_config_string(c, "train.feature_cache");
 }
 
-static void read_matching(dip_settings *s)
-{
-    const dip_config *c = s->config;
-    const char *task = dip_config_string(c, "eval.matching.task");
-    s->matching_category = dip_config_string(c, "eval.matching.category");
-    s->matching_task = task == NULL ? 0 : -1;
-    for (int t = 0; t < s->task_count && task != NULL; t++) {
-        if (strcmp(s->tasks[t].name, task) == 0)
-            s->matching_task = t;
-    }
-    if (s->matching_task < 0)
-        dip_config_fault(s->config, "eval.matching.task", "no task '%s'", task);
-    else if (s->tasks[s->matching_task].judged ||
-             !dip_config_bool(c, "eval.matching.enabled"))
-        s->matching_task = -1; /* graded judgements make no pairs */
-}
-
-static void read_eval(dip_settings *s)
-{
-    const dip_config *c = s->config;
-    s->eval_batch_size = dip_config_int(c, "eval.batch_size");
-    s->cutoff_count = dip_config_ints(&s->cutoffs, c, "eval.k");
-    if (s->cutoff_count == 0 || s->cutoff_count > 8)
-        dip_config_fault(s->config, "eval.k",
-                         "'eval.k' has %zu items, not 1 "
-                         "to 8",
-                         s->cutoff_count);
-    s->resamples = dip_config_int(c, "eval.bootstrap");
-    s->rerank = dip_config_int(c, "eval.rerank");
-    if (s->rerank > 0 && s->model.match_hidden == 0)
-        dip_config_fault(s->config, "eval.rerank",
-                         "'eval.rerank' needs a match classifier: set "
-                         "model.match.hidden");
-    size_t count = dip_config_child_count(c, "eval.zero_shot");
-    if (count > DIP_MODEL_HEADS_MAX)
-        dip_config_fault(s->config, "eval.zero_shot",
-                         "more than %d labels in 'eval.zero_shot'",
-                         DIP_MODEL_HEADS_MAX);
-    for (size_t i = 0; i < count && i < DIP_MODEL_HEADS_MAX; i++) {
-        const char *label = dip_config_child(c, "eval.zero_shot", i);
-        dip_zero_shot_settings *z = &s->zero_shot[s->zero_shot_count++];
-        z->label = label;
-        z->template_count = dip_config_strings(
-            &z->templates, c, KEY("eval.zero_shot.%s.templates", label));
-        z->of_product =
-            dip_config_choice(c, KEY("eval.zero_shot.%s.input", label)) == 1;
-        if (z->template_count == 0)
-            dip_config_fault(s->config,
-                             KEY("eval.zero_shot.%s.templates", label),
-                             "'eval.zero_shot.%s.templates' is empty", label);
-        for (size_t t = 0; t < z->template_count; t++) {
-            if (strstr(z->templates[t], "{}") == NULL)
-                dip_config_fault(s->config,
-                                 KEY("eval.zero_shot.%s.templates", label),
-                                 "no {} in the template '%s'", z->templates[t]);
-        }
-    }
-    read_matching(s);
-}
-
 /* ---- all ---- */
 
 /* The run directory is named after it. */
@@ -732,7 +673,7 @@ dip_status dip_settings_load(dip_settings **out, const char *path,
         read_model(s);
         check_weights(s);
         read_train(s);
-        read_eval(s);
+        dip_settings_read_eval(s);
         st = dip_config_status(s->config, err);
     }
     if (st != DIP_OK && s->config != NULL)

@@ -11,6 +11,7 @@
 #include "data/catalog.h"
 #include "data/loader.h"
 #include "data/tokenizer.h"
+#include "eval/ranking.h"
 #include "image/transform.h"
 #include "losses/loss.h"
 #include "losses/matryoshka.h"
@@ -60,6 +61,11 @@ typedef struct {
     size_t template_count;
     bool of_product; /* else of the photo */
 } dip_zero_shot_settings;
+
+/* Of the evaluation of retrieval. */
+typedef struct {
+    dip_ranking_options ranking; /* without what depends on the task */
+} dip_eval_settings;
 
 typedef enum {
     DIP_CLASS_WEIGHTS_NONE,
@@ -126,8 +132,7 @@ typedef struct {
     const char *metric;
     const char *feature_cache; /* auto, off or a folder */
 
-    const int64_t *cutoffs;
-    size_t cutoff_count;
+    dip_eval_settings eval;
     int64_t resamples;
     int64_t rerank; /* products that are ranked again; 0: none */
     dip_zero_shot_settings zero_shot[DIP_MODEL_HEADS_MAX];

@@ -2,8 +2,6 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +15,7 @@
 /* A relevant row of one query. */
 typedef struct {
     double score;
-    double gain;
+    double grade;
 } entry;
 
 /* A distinct score of relevant rows, and where it stands in the gallery. */
@@ -32,8 +30,10 @@ typedef struct {
     entry *entries;
     level *levels;
     dip_tie *ties;
-    double *gains;
-    float *scores; /* [gallery] where some rows stand first; else NULL */
+    double *grades;   /* of the entries, as the ties point to them */
+    double *gains[2]; /* by dip_gain */
+    double *spare;    /* [places + 1], for ties of any size */
+    float *scores;    /* [gallery] where some rows stand first; else NULL */
 } scratch;
 
 typedef struct {
@@ -48,70 +48,6 @@ typedef struct {
     int64_t gallery;
 } ranker;
 
-/* ---- metric names ------------------------------------------------------- */
-
-typedef struct {
-    const char *name;
-    size_t offset;
-} metric_field;
-
-static const metric_field whole_metrics[] = {
-    {"mrr", offsetof(dip_ranking_values, mrr)},
-    {"map", offsetof(dip_ranking_values, map)},
-    {"ndcg", offsetof(dip_ranking_values, ndcg)},
-    {"r_precision", offsetof(dip_ranking_values, r_precision)},
-};
-
-static const metric_field cutoff_metrics[] = {
-    {"hit", offsetof(dip_ranking_at, hit)},
-    {"recall", offsetof(dip_ranking_at, recall)},
-    {"precision", offsetof(dip_ranking_at, precision)},
-    {"map", offsetof(dip_ranking_at, map)},
-    {"ndcg", offsetof(dip_ranking_at, ndcg)},
-};
-
-#define WHOLE   ((int)DIP_ARRAY_LEN(whole_metrics))
-#define CUTTING ((int)DIP_ARRAY_LEN(cutoff_metrics))
-
-int dip_ranking_metrics(const dip_ranking *ranking)
-{
-    return WHOLE + CUTTING * ranking->n_cutoffs;
-}
-
-void dip_ranking_name(char out[DIP_RANKING_NAME_SIZE],
-                      const dip_ranking *ranking, int metric)
-{
-    if (metric < WHOLE) {
-        snprintf(out, DIP_RANKING_NAME_SIZE, "%s", whole_metrics[metric].name);
-        return;
-    }
-    int at = metric - WHOLE;
-    snprintf(out, DIP_RANKING_NAME_SIZE, "%s@%" PRId64,
-             cutoff_metrics[at % CUTTING].name, ranking->cutoffs[at / CUTTING]);
-}
-
-static size_t metric_offset(int metric)
-{
-    if (metric < WHOLE)
-        return whole_metrics[metric].offset;
-    int at = metric - WHOLE;
-    return offsetof(dip_ranking_values, at) +
-           (size_t)(at / CUTTING) * sizeof(dip_ranking_at) +
-           cutoff_metrics[at % CUTTING].offset;
-}
-
-double dip_ranking_value(const dip_ranking_values *values, int metric)
-{
-    double value;
-    memcpy(&value, (const char *)values + metric_offset(metric), sizeof value);
-    return value;
-}
-
-static void set_value(dip_ranking_values *values, int metric, double value)
-{
-    memcpy((char *)values + metric_offset(metric), &value, sizeof value);
-}
-
 /* ---- one query ---------------------------------------------------------- */
 
 static int64_t excluded_row(const ranker *r, int64_t query)
@@ -124,9 +60,15 @@ static double grade_of(const dip_judged *judged, int64_t i)
     return judged->grades == NULL ? 1 : (double)judged->grades[i];
 }
 
-static double gain_of(const ranker *r, double grade)
+/* The exponential gains cost something. */
+static bool wants_exponential(const ranker *r)
 {
-    return r->options->gain == DIP_GAIN_LINEAR ? grade : exp2(grade) - 1;
+    return r->options->graded || r->options->gain == DIP_GAIN_EXPONENTIAL;
+}
+
+static double exponential(double grade)
+{
+    return exp2(grade) - 1;
 }
 
 static int64_t count_relevant(const dip_judged *judged, int64_t excluded)
@@ -150,7 +92,7 @@ static int by_score_down(const void *a, const void *b)
     const entry *x = a, *y = b;
     if (x->score != y->score)
         return x->score > y->score ? -1 : 1;
-    return (x->gain < y->gain) - (x->gain > y->gain);
+    return (x->grade < y->grade) - (x->grade > y->grade);
 }
 
 /* Distinct scores of sorted entries. */
@@ -164,49 +106,62 @@ static int64_t make_levels(level *levels, const entry *entries, int64_t n)
     return count;
 }
 
-/* Ties of the levels, each in one piece, for sorted entries. */
-static int64_t make_whole_ties(dip_tie *ties, const entry *entries, int64_t n,
-                               const level *levels, int64_t n_levels)
+/* A row more in a tie; its grade stands in `grades` behind those before. */
+static void add_to_tie(dip_tie *tie, const double *grade, bool exponentially)
+{
+    if (tie->relevant++ == 0)
+        tie->grades = grade;
+    tie->gain[DIP_GAIN_LINEAR] += *grade;
+    if (exponentially)
+        tie->gain[DIP_GAIN_EXPONENTIAL] += exponential(*grade);
+}
+
+/* Ties of the levels, each in one piece, for `n` sorted entries. */
+static int64_t make_whole_ties(const scratch *s, int64_t n, int64_t n_levels,
+                               bool exponentially)
 {
     int64_t i = 0;
     for (int64_t l = 0; l < n_levels; l++) {
-        ties[l] = (dip_tie){levels[l].above, levels[l].equal, 0, 0};
-        for (; i < n && entries[i].score == levels[l].score; i++) {
-            ties[l].relevant++;
-            ties[l].gain += entries[i].gain;
-        }
+        const level *at = s->levels + l;
+        s->ties[l] = (dip_tie){.ahead = at->above, .size = at->equal};
+        for (; i < n && s->entries[i].score == at->score; i++)
+            add_to_tie(s->ties + l, s->grades + i, exponentially);
     }
     return n_levels;
 }
 
 /* One tie of size 1 for each entry: all relevant rows of a level before the
  * others, best first, or behind them, worst first. */
-static int64_t make_single_ties(dip_tie *ties, const entry *entries, int64_t n,
-                                const level *levels, bool relevant_first)
+static int64_t make_single_ties(const scratch *s, int64_t n,
+                                bool relevant_first, bool exponentially)
 {
+    const level *at = s->levels;
     int64_t end;
-    for (int64_t start = 0; start < n; start = end, levels++) {
+    for (int64_t start = 0; start < n; start = end, at++) {
         end = start;
-        while (end < n && entries[end].score == levels->score)
+        while (end < n && s->entries[end].score == at->score)
             end++;
-        int64_t ahead = levels->above;
+        int64_t ahead = at->above;
         if (!relevant_first)
-            ahead += levels->equal - (end - start);
+            ahead += at->equal - (end - start);
         for (int64_t i = start; i < end; i++) {
             int64_t from = relevant_first ? i : end - 1 - (i - start);
-            ties[i] = (dip_tie){ahead + i - start, 1, 1, entries[from].gain};
+            s->ties[i] = (dip_tie){.ahead = ahead + i - start, .size = 1};
+            add_to_tie(s->ties + i, s->grades + from, exponentially);
         }
     }
     return n;
 }
 
-static int64_t make_ties(dip_tie *ties, const entry *entries, int64_t n,
-                         const level *levels, int64_t n_levels, dip_ties rule)
+static int64_t make_ties(const ranker *r, const scratch *s, int64_t n,
+                         int64_t n_levels)
 {
-    if (rule == DIP_TIES_EXPECTED)
-        return make_whole_ties(ties, entries, n, levels, n_levels);
-    return make_single_ties(ties, entries, n, levels,
-                            rule == DIP_TIES_OPTIMISTIC);
+    for (int64_t i = 0; i < n; i++)
+        s->grades[i] = s->entries[i].grade;
+    if (r->options->ties == DIP_TIES_EXPECTED)
+        return make_whole_ties(s, n, n_levels, wants_exponential(r));
+    return make_single_ties(s, n, r->options->ties == DIP_TIES_OPTIMISTIC,
+                            wants_exponential(r));
 }
 
 /* Writes the metrics of the query in `slot` from its `n` sorted entries (the
@@ -215,18 +170,22 @@ static void measure(const ranker *r, int64_t slot, const dip_judged *judged,
                     const scratch *s, int64_t n, int64_t n_levels)
 {
     dip_ranking_query *query = r->out->per_query + slot;
-    int64_t excluded = excluded_row(r, query->query), gains = 0;
+    int64_t excluded = excluded_row(r, query->query), relevant = 0;
+    double *gains = s->gains[DIP_GAIN_LINEAR];
     for (int64_t i = 0; i < judged->count; i++) {
         double grade = grade_of(judged, i);
         if (grade > 0 && judged->rows[i] != excluded)
-            s->gains[gains++] = gain_of(r, grade);
+            gains[relevant++] = grade;
     }
-    qsort(s->gains, (size_t)gains, sizeof *s->gains, by_gain_down);
-    int64_t n_ties = make_ties(s->ties, s->entries, n, s->levels, n_levels,
-                               r->options->ties);
-    dip_tied_ranking ranking = {s->ties, n_ties, s->gains, gains};
-    dip_ties_measure(query, &ranking, r->options->cutoffs,
-                     r->options->n_cutoffs, r->discounts);
+    qsort(gains, (size_t)relevant, sizeof *gains, by_gain_down);
+    for (int64_t i = 0; i < relevant && wants_exponential(r); i++)
+        s->gains[DIP_GAIN_EXPONENTIAL][i] = exponential(gains[i]);
+    dip_tied_ranking ranking = {.ties = s->ties,
+                                .n_ties = make_ties(r, s, n, n_levels),
+                                .gains = {s->gains[0], s->gains[1]},
+                                .relevant = relevant,
+                                .max_grade = r->out->max_grade};
+    dip_ties_measure(query, &ranking, r->options, r->discounts, s->spare);
 }
 
 /* ---- ranking the whole gallery ------------------------------------------ */
@@ -323,7 +282,7 @@ static void rank_query(void *context, int worker, int64_t query,
         double grade = grade_of(&judged, i);
         int64_t row = judged.rows[i];
         if (grade > 0 && row != excluded)
-            s->entries[n++] = (entry){(double)scores[row], gain_of(r, grade)};
+            s->entries[n++] = (entry){(double)scores[row], grade};
     }
     qsort(s->entries, (size_t)n, sizeof *s->entries, by_score_down);
     int64_t n_levels = make_levels(s->levels, s->entries, n);
@@ -342,7 +301,8 @@ static void rank_query(void *context, int worker, int64_t query,
 
 dip_ranking_options dip_ranking_defaults(void)
 {
-    return (dip_ranking_options){.cutoffs = {1, 5, 10}, .n_cutoffs = 3};
+    return (dip_ranking_options){
+        .cutoffs = {1, 5, 10}, .n_cutoffs = 3, .persistence = .8};
 }
 
 static dip_status check_options(const dip_ranking_options *o, dip_err *err)
@@ -355,6 +315,28 @@ static dip_status check_options(const dip_ranking_options *o, dip_err *err)
             return dip_fail(err, DIP_ERANGE, "cutoff %" PRId64 " is below 1",
                             o->cutoffs[i]);
     }
+    if (o->graded && !(o->persistence > 0 && o->persistence < 1))
+        return dip_fail(err, DIP_ERANGE,
+                        "a persistence of %g is not between 0 and 1",
+                        o->persistence);
+    return DIP_OK;
+}
+
+/* The best grade of the scale, from the options or from the judgements. */
+static dip_status find_max_grade(ranker *r, dip_err *err)
+{
+    double most = 0, limit = r->options->max_grade;
+    for (int64_t q = 0; q < r->relevance->queries; q++) {
+        dip_judged judged = dip_relevance_of(r->relevance, q);
+        for (int64_t i = 0; i < judged.count; i++)
+            most = fmax(most, grade_of(&judged, i));
+        if (limit > 0 && most > limit)
+            return dip_fail(err, DIP_EDATA,
+                            "query %" PRId64
+                            " has the grade %g, above the highest, %g",
+                            q, most, limit);
+    }
+    r->out->max_grade = limit > 0 ? limit : most;
     return DIP_OK;
 }
 
@@ -398,9 +380,13 @@ static dip_status make_scratch(ranker *r, int workers, int64_t ranked,
         s->entries = dip_calloc((size_t)r->most, sizeof *s->entries);
         s->levels = dip_calloc((size_t)r->most, sizeof *s->levels);
         s->ties = dip_calloc((size_t)r->most, sizeof *s->ties);
-        s->gains = dip_calloc((size_t)r->most, sizeof *s->gains);
+        s->grades = dip_calloc((size_t)r->most, sizeof *s->grades);
+        s->gains[0] = dip_calloc((size_t)r->most, sizeof *s->gains[0]);
+        s->gains[1] = dip_calloc((size_t)r->most, sizeof *s->gains[1]);
+        s->spare = dip_calloc((size_t)places + 1, sizeof *s->spare);
         if (s->entries == NULL || s->levels == NULL || s->ties == NULL ||
-            s->gains == NULL)
+            s->grades == NULL || s->gains[0] == NULL || s->gains[1] == NULL ||
+            s->spare == NULL)
             return dip_no_memory(err);
         if (r->options->first == NULL)
             continue;
@@ -417,7 +403,10 @@ static void ranker_free(ranker *r)
         free(r->scratch[w].entries);
         free(r->scratch[w].levels);
         free(r->scratch[w].ties);
-        free(r->scratch[w].gains);
+        free(r->scratch[w].grades);
+        free(r->scratch[w].gains[0]);
+        free(r->scratch[w].gains[1]);
+        free(r->scratch[w].spare);
         free(r->scratch[w].scores);
     }
     free(r->scratch);
@@ -443,7 +432,9 @@ static dip_status ranker_open(ranker *r, dip_ranking *out,
         return st;
     out->n_cutoffs = options->n_cutoffs;
     memcpy(out->cutoffs, options->cutoffs, sizeof out->cutoffs);
-    return choose_queries(r, err);
+    out->graded = options->graded;
+    st = options->graded ? find_max_grade(r, err) : DIP_OK;
+    return st == DIP_OK ? choose_queries(r, err) : st;
 }
 
 static int by_size_up(const void *a, const void *b)
@@ -466,8 +457,9 @@ static dip_status sum_up(dip_ranking *out, dip_err *err)
     for (int m = 0; m < dip_ranking_metrics(out); m++) {
         double sum = 0;
         for (int64_t i = 0; i < n; i++)
-            sum += dip_ranking_value(&out->per_query[i].values, m);
-        set_value(&out->mean, m, sum / (double)n); /* 0/0 is NaN */
+            sum += dip_ranking_value(out, &out->per_query[i].values, m);
+        dip_ranking_set_value(out, &out->mean, m,
+                              sum / (double)n); /* 0/0 is NaN */
     }
     return DIP_OK;
 }
@@ -549,7 +541,7 @@ out_free:
 
 typedef struct {
     int64_t row;
-    double score; /* of an item of a list; the gain of a judgement */
+    double score; /* of an item of a list; the grade of a judgement */
 } item;
 
 /* What dip_ranking_evaluate_run() works on, besides the ranker. */
@@ -639,15 +631,14 @@ static dip_status read_list(const run_reader *rr, const ranker *r,
 }
 
 /* Puts the relevant ones among the items into s->entries; returns how many. */
-static int64_t match_items(const run_reader *rr, const ranker *r,
-                           const dip_judged *judged, int64_t n,
-                           const scratch *s)
+static int64_t match_items(const run_reader *rr, const dip_judged *judged,
+                           int64_t n, const scratch *s)
 {
     int64_t n_judged = 0, found = 0, at = 0;
     for (int64_t i = 0; i < judged->count; i++) {
         double grade = grade_of(judged, i);
         if (grade > 0)
-            rr->judged[n_judged++] = (item){judged->rows[i], gain_of(r, grade)};
+            rr->judged[n_judged++] = (item){judged->rows[i], grade};
     }
     qsort(rr->judged, (size_t)n_judged, sizeof *rr->judged, by_row_up);
     for (int64_t i = 0; i < n_judged; i++) {
@@ -685,7 +676,7 @@ static dip_status evaluate_list(const run_reader *rr, const ranker *r,
         return st;
     dip_judged judged = dip_relevance_of(r->relevance, query);
     const scratch *s = r->scratch;
-    int64_t found = match_items(rr, r, &judged, n, s);
+    int64_t found = match_items(rr, &judged, n, s);
     int64_t n_levels = make_levels(s->levels, s->entries, found);
     count_items(s->levels, n_levels, rr->items, n);
     measure(r, slot, &judged, s, found, n_levels);

@@ -27,13 +27,17 @@ typedef enum {
     DIP_GAIN_EXPONENTIAL /* 2^grade - 1 */
 } dip_gain;
 
-/* {0} has no cutoffs; dip_ranking_defaults() has 1, 5 and 10. */
+/* {0} has no cutoffs; dip_ranking_defaults() has 1, 5 and 10, and .8 for the
+ * persistence. */
 typedef struct {
     int64_t cutoffs[DIP_RANKING_CUTOFFS]; /* each >= 1 */
     int n_cutoffs;
     dip_ties ties;
     dip_gain gain;
     bool count_empty;       /* a query with nothing relevant counts 0 */
+    bool graded;            /* also the metrics of dip_ranking_graded */
+    double max_grade;       /* best grade of the scale; 0: of the relevance */
+    double persistence;     /* of RBP, in (0, 1) */
     const int64_t *exclude; /* [queries] gallery row left out of a query's
                              * ranking, -1: none; NULL: none at all */
     /* [queries, first_count] rows that stand before all others, as their scores
@@ -52,12 +56,23 @@ typedef struct {
     double ndcg;
 } dip_ranking_at;
 
+/* For judgements of several grades: ERR is Chapelle et al., "Expected
+ * reciprocal rank for graded relevance", CIKM 2009; RBP is Moffat and Zobel,
+ * "Rank-biased precision", ACM TOIS 2008, with grades divided by the best. */
+typedef struct {
+    double ndcg_exp; /* the exponential gain, whatever the options say */
+    double err;
+    double rbp; /* over the whole ranking only */
+} dip_ranking_graded;
+
 typedef struct {
     double mrr;
     double map;
     double ndcg; /* over the whole ranking */
     double r_precision;
     dip_ranking_at at[DIP_RANKING_CUTOFFS]; /* the first n_cutoffs are set */
+    dip_ranking_graded graded;              /* set when asked for */
+    dip_ranking_graded graded_at[DIP_RANKING_CUTOFFS];
 } dip_ranking_values;
 
 typedef struct {
@@ -74,6 +89,8 @@ typedef struct {
     int64_t gallery;   /* rows; 0 when a run was evaluated */
     int n_cutoffs;
     int64_t cutoffs[DIP_RANKING_CUTOFFS];
+    bool graded;
+    double max_grade;        /* what the graded metrics take for the best */
     double median_rank;      /* INFINITY when half of them find nothing */
     dip_ranking_values mean; /* over `evaluated`; NaN when that is 0 */
     dip_ranking_query *per_query;
@@ -90,12 +107,14 @@ typedef struct {
 } dip_run;
 
 dip_ranking_options dip_ranking_defaults(void);
+const char *dip_ranking_ties_name(dip_ties ties);
+const char *dip_ranking_gain_name(dip_gain gain);
 
 /* Ranks the whole gallery for each query and evaluates it, without storing
  * queries x gallery. The caller owns *out and ends it with dip_ranking_free();
  * on failure it is empty. Errors: those of dip_scores_each() and
  * dip_relevance_check(), DIP_ERANGE for options, DIP_EDATA when the relevance
- * is not of these queries. */
+ * is not of these queries or holds a grade above options->max_grade. */
 dip_status dip_ranking_evaluate(dip_ranking *out, const dip_embeddings *queries,
                                 const dip_embeddings *gallery,
                                 const dip_relevance *relevance,
@@ -115,10 +134,16 @@ void dip_ranking_free(dip_ranking *ranking);
 
 /* The metrics by number, for reports and comparisons: metric i has the name
  * "mrr", "map", "ndcg", "r_precision", "hit@1", "recall@1", "precision@1",
- * "map@1", "ndcg@1", "hit@5" and so on. median_rank is not among them. */
+ * "map@1", "ndcg@1", "hit@5" and so on; then, if they were asked for,
+ * "ndcg_exp", "err", "rbp", "ndcg_exp@1", "err@1" and so on. median_rank is not
+ * among them. `values` are those of the mean or of a query of `ranking`. */
 int dip_ranking_metrics(const dip_ranking *ranking);
 void dip_ranking_name(char out[DIP_RANKING_NAME_SIZE],
                       const dip_ranking *ranking, int metric);
-double dip_ranking_value(const dip_ranking_values *values, int metric);
+double dip_ranking_value(const dip_ranking *ranking,
+                         const dip_ranking_values *values, int metric);
+void dip_ranking_set_value(const dip_ranking *ranking,
+                           dip_ranking_values *values, int metric,
+                           double value);
 
 #endif

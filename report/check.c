@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "report/report.h"
 
-typedef enum { TEXT, COUNT, REAL } value_type;
+typedef enum { TEXT, COUNT, REAL, TRUTH } value_type;
 
 typedef struct {
     const char *key;
@@ -24,6 +24,8 @@ static bool has_type(const json_t *value, value_type type)
         return json_is_integer(value);
     case REAL:
         return json_is_number(value) || json_is_null(value);
+    case TRUTH:
+        return json_is_boolean(value);
     }
     return false;
 }
@@ -35,6 +37,7 @@ static dip_status check_member(const json_t *object, const char *key,
         [TEXT] = "a string",
         [COUNT] = "an integer",
         [REAL] = "a number or null",
+        [TRUTH] = "true or false",
     };
     const json_t *value = json_object_get(object, key);
     if (value == NULL || has_type(value, type))
@@ -95,6 +98,16 @@ static dip_status check_data(const json_t *data, dip_err *err)
     return check_members(data, members, DIP_ARRAY_LEN(members), err);
 }
 
+static dip_status check_protocol(const json_t *protocol, dip_err *err)
+{
+    static const member members[] = {{"ties", TEXT},
+                                     {"gain", TEXT},
+                                     {"count_empty", TRUTH},
+                                     {"rbp_persistence", REAL},
+                                     {"resamples", COUNT}};
+    return check_members(protocol, members, DIP_ARRAY_LEN(members), err);
+}
+
 /* ---- retrieval ----------------------------------------------------------- */
 
 static dip_status check_ranking(const json_t *ranking, dip_err *err)
@@ -102,7 +115,9 @@ static dip_status check_ranking(const json_t *ranking, dip_err *err)
     static const member members[] = {
         {"queries", COUNT}, {"evaluated", COUNT},  {"skipped", COUNT},
         {"gallery", COUNT}, {"mrr", REAL},         {"map", REAL},
-        {"ndcg", REAL},     {"r_precision", REAL}, {"median_rank", REAL}};
+        {"ndcg", REAL},     {"r_precision", REAL}, {"median_rank", REAL},
+        {"ndcg_exp", REAL}, {"err", REAL},         {"rbp", REAL},
+        {"max_grade", REAL}};
     dip_status st =
         check_members(ranking, members, DIP_ARRAY_LEN(members), err);
     for (void *i = json_object_iter((json_t *)ranking); i != NULL && !st;
@@ -266,9 +281,13 @@ dip_status dip_report_check(const json_t *report, dip_err *err)
     static const struct {
         const char *key;
         checker check;
-    } parts[] = {{"run", check_run},          {"data", check_data},
-                 {"retrieval", check_tasks},  {"classification", check_labels},
-                 {"zero_shot", check_labels}, {"matching", check_matching},
+    } parts[] = {{"run", check_run},
+                 {"data", check_data},
+                 {"protocol", check_protocol},
+                 {"retrieval", check_tasks},
+                 {"classification", check_labels},
+                 {"zero_shot", check_labels},
+                 {"matching", check_matching},
                  {"fields", check_attributes}};
     dip_status st = check_schema(report, err);
     for (size_t i = 0; i < DIP_ARRAY_LEN(parts) && st == DIP_OK; i++)

@@ -109,7 +109,10 @@ static void add_head(dip_str *out, const json_t *report)
                  {"data", "path", "data"},
                  {"data", "digest", "digest"},
                  {"data", "split", "split"},
-                 {"data", "rows", "rows"}};
+                 {"data", "rows", "rows"},
+                 {"protocol", "ties", "ties"},
+                 {"protocol", "gain", "gain of nDCG"},
+                 {"protocol", "resamples", "bootstrap resamples"}};
     const char *name = json_string_value(
         json_object_get(json_object_get(report, "run"), "name"));
     dip_str_add(out, "# Evaluation");
@@ -140,6 +143,9 @@ static const dip_report_column retrieval[] = {
     {"MRR", "mrr", DIP_REPORT_REAL},
     {"MAP", "map", DIP_REPORT_REAL},
     {"nDCG@10", "ndcg@10", DIP_REPORT_REAL},
+    {"exp. nDCG@10", "ndcg_exp@10", DIP_REPORT_REAL},
+    {"ERR", "err", DIP_REPORT_REAL},
+    {"RBP", "rbp", DIP_REPORT_REAL},
     {"median rank", "median_rank", DIP_REPORT_RANK},
 };
 

@@ -55,7 +55,7 @@ static int put_metrics(json_t *object, const dip_ranking *r, bool cutoff)
         char name[DIP_RANKING_NAME_SIZE];
         dip_ranking_name(name, r, m);
         if ((strchr(name, '@') != NULL) == cutoff)
-            faults |= put_real(object, name, dip_ranking_value(&r->mean, m));
+            faults |= put_real(object, name, dip_ranking_value(r, &r->mean, m));
     }
     return faults;
 }
@@ -71,6 +71,8 @@ json_t *dip_report_ranking(const dip_ranking *r)
     faults |= put_metrics(out, r, true);
     faults |= put_metrics(out, r, false);
     faults |= put_real(out, "median_rank", r->median_rank);
+    if (r->graded)
+        faults |= put_real(out, "max_grade", r->max_grade);
     return whole_or_null(out, faults);
 }
 

@@ -17,8 +17,9 @@
 
 #define DIP_REPORT_SCHEMA "diptych-report/1"
 
-/* {"queries", "evaluated", "skipped", "gallery", "hit@1", …, "median_rank"}:
- * means over the evaluated queries. */
+/* {"queries", "evaluated", "skipped", "gallery", "hit@1", …, "median_rank"},
+ * and "max_grade" beside the graded metrics: means over the evaluated queries.
+ */
 json_t *dip_report_ranking(const dip_ranking *ranking);
 /* {"mean", "low", "high"} */
 json_t *dip_report_interval(const dip_interval *interval);

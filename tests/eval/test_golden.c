@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -157,6 +158,8 @@ static ranking_case make_ranking_case(const json_t *golden)
     c.options.gain = strcmp(text(golden, "gain"), "linear") == 0
                          ? DIP_GAIN_LINEAR
                          : DIP_GAIN_EXPONENTIAL;
+    c.options.graded = true;
+    c.options.persistence = number(golden, "persistence");
     return c;
 }
 
@@ -186,11 +189,11 @@ static void check_ranking(const json_t *golden, const dip_ranking *ranking)
             const dip_ranking_query *query = ranking->per_query + i;
             assert_int_equal(query->query, queries[i]);
             assert_near(query->rank, number(values, "rank"), "rank");
-            assert_near(dip_ranking_value(&query->values, m),
+            assert_near(dip_ranking_value(ranking, &query->values, m),
                         number(values, name), name);
             sum += number(values, name);
         }
-        assert_near(dip_ranking_value(&ranking->mean, m),
+        assert_near(dip_ranking_value(ranking, &ranking->mean, m),
                     sum / (double)ranking->evaluated, name);
     }
     free(queries);

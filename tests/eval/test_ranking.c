@@ -39,7 +39,7 @@ static double named(const dip_ranking *r, const char *name)
         char candidate[DIP_RANKING_NAME_SIZE];
         dip_ranking_name(candidate, r, m);
         if (strcmp(candidate, name) == 0)
-            return dip_ranking_value(&r->mean, m);
+            return dip_ranking_value(r, &r->mean, m);
     }
     fail_msg("no metric '%s'", name);
     return NAN;
@@ -401,6 +401,54 @@ static void test_ranking_names_follow_the_cutoffs(void **state)
         dip_ranking_name(name, &r, m);
         assert_string_equal(name, names[m]);
     }
+    r.graded = true;
+    static const char *const graded[] = {"ndcg_exp",   "err",   "rbp",
+                                         "ndcg_exp@3", "err@3", "ndcg_exp@20",
+                                         "err@20"};
+    assert_int_equal(dip_ranking_metrics(&r), 21);
+    for (int m = 14; m < 21; m++) {
+        char name[DIP_RANKING_NAME_SIZE];
+        dip_ranking_name(name, &r, m);
+        assert_string_equal(name, graded[m - 14]);
+    }
+}
+
+/* The formulas of the papers by hand: rows of grades 2, 0, 1 in this order. */
+static void test_ranking_graded_metrics_by_hand(void **state)
+{
+    (void)state;
+    static const float grades[] = {2, 0, 1};
+    dip_ranking_options options = dip_ranking_defaults();
+    options.graded = true;
+    options.max_grade = 2;
+    dip_ranking r;
+    dip_err err = {0};
+    assert_int_equal(evaluate_one(&r, grades, NULL, 3, 3, &options, &err),
+                     DIP_OK);
+    assert_close(named(&r, "err"), 3. / 4 + (1. / 4) * (1. / 4) / 3);
+    assert_close(named(&r, "err@1"), 3. / 4);
+    assert_close(named(&r, "rbp"), .2 * (1 + .64 * .5));
+    assert_close(named(&r, "ndcg_exp"), (3 + .5) / (3 + 1 / log2(3)));
+    dip_ranking_free(&r);
+}
+
+static void test_ranking_refuses_grades_beyond_the_scale(void **state)
+{
+    (void)state;
+    static const float grades[] = {2, 3};
+    dip_ranking_options options = dip_ranking_defaults();
+    options.graded = true;
+    options.max_grade = 2;
+    dip_ranking r;
+    dip_err err = {0};
+    assert_int_equal(evaluate_one(&r, grades, NULL, 2, 2, &options, &err),
+                     DIP_EDATA);
+    assert_string_equal(err.msg,
+                        "query 0 has the grade 3, above the highest, 2");
+    options.persistence = 1;
+    assert_int_equal(evaluate_one(&r, grades, NULL, 2, 2, &options, &err),
+                     DIP_ERANGE);
+    assert_string_equal(err.msg, "a persistence of 1 is not between 0 and 1");
 }
 
 static void assert_run_refused(const dip_run *run, dip_status code,
@@ -482,6 +530,8 @@ int main(void)
         cmocka_unit_test(test_ranking_of_gallery_and_list_agree),
         cmocka_unit_test(test_ranking_does_not_depend_on_threads),
         cmocka_unit_test(test_ranking_names_follow_the_cutoffs),
+        cmocka_unit_test(test_ranking_graded_metrics_by_hand),
+        cmocka_unit_test(test_ranking_refuses_grades_beyond_the_scale),
         cmocka_unit_test(test_ranking_refuses_broken_runs),
         cmocka_unit_test(test_ranking_refuses_wrong_options),
     };

@@ -88,7 +88,7 @@ static void test_rerank_metrics_equal_trec_eval(void **state)
         if (wanted == NULL)
             continue;
         compared++;
-        double got = dip_ranking_value(&ranking.mean, m);
+        double got = dip_ranking_value(&ranking, &ranking.mean, m);
         if (!(fabs(got - json_number_value(wanted)) < 1e-9))
             fail_msg("%s is %.9g, not %.9g", name, got,
                      json_number_value(wanted));

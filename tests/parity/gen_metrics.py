@@ -33,12 +33,31 @@ from torchmetrics.functional.classification import (  # noqa: E402
 warnings.filterwarnings("ignore")
 RNG = np.random.default_rng(20240521)
 CUTOFFS = [1, 2, 5, 10, 100]
+PERSISTENCE = 0.8
 
 
 # ---- ranking ----------------------------------------------------------------
 
 
-def trec(orders):
+def graded(order, max_grade):
+    """ERR and RBP as their papers have them, exponential nDCG by scikit-learn,
+    of grades in rank order."""
+    order = np.asarray(order)
+    place = np.arange(1, len(order) + 1)
+    stops = (2.0**order - 1) / 2.0**max_grade  # Chapelle et al. 2009
+    reached = np.concatenate([[1], np.cumprod(1 - stops)[:-1]])
+    err = np.cumsum(reached * stops / place)
+    weights = (1 - PERSISTENCE) * PERSISTENCE ** (place - 1.0)
+    values = {"rbp": float((weights * order / max_grade).sum())}
+    for k in CUTOFFS + [None]:
+        at = "" if k is None else f"@{k}"
+        values["err" + at] = float(err[:k][-1])
+        values["ndcg_exp" + at] = skm.ndcg_score(
+            2.0**order[None] - 1, -place[None], k=k, ignore_ties=True)
+    return values
+
+
+def trec(orders, max_grade):
     """Metrics of [(grades in rank order)] by trec_eval, by our names."""
     run, qrel = {}, {}
     for q, grades in enumerate(orders):
@@ -60,6 +79,7 @@ def trec(orders):
     for q, grades in enumerate(orders):
         values = {ours: got[str(q)][theirs] for theirs, ours in names.items()}
         values["rank"] = 1 + next(i for i, g in enumerate(grades) if g > 0)
+        values |= graded(grades, max_grade)
         out.append(values)
     return out
 
@@ -69,14 +89,14 @@ def tie_broken(scores, grades, optimistic):
     return grades[np.lexsort((sign * grades, -scores))]
 
 
-def over_all_orders(scores, grades):
+def over_all_orders(scores, grades, max_grade):
     """Mean of each metric over every order of the tied items."""
     orders = set()
     for permutation in itertools.permutations(range(len(scores))):
         if all(scores[a] >= scores[b]
                for a, b in zip(permutation, permutation[1:])):
             orders.add(permutation)
-    values = trec([grades[list(p)] for p in sorted(orders)])
+    values = trec([grades[list(p)] for p in sorted(orders)], max_grade)
     return {k: float(np.mean([v[k] for v in values])) for k in values[0]}
 
 
@@ -92,14 +112,15 @@ def ranking_case(name, ties, queries, gallery, levels, max_grade, density,
         grades[2, 0] = 1
     keep = [q for q in range(queries) if grades[q].any()]
     if ties == "expected":
-        expected = [over_all_orders(scores[q], grades[q]) for q in keep]
+        expected = [over_all_orders(scores[q], grades[q], grades.max())
+                    for q in keep]
         for q, values in zip(keep, expected):
             for k in CUTOFFS:  # a second peer, which averages over ties
                 peer = skm.ndcg_score(grades[q][None], scores[q][None], k=k)
                 assert abs(peer - values[f"ndcg@{k}"]) < 1e-12
     else:
         expected = trec([tie_broken(scores[q], grades[q], ties == "optimistic")
-                         for q in keep])
+                         for q in keep], grades.max())
     if gain == "exponential":
         for q, values in zip(keep, expected):
             order = tie_broken(scores[q], grades[q], False)[None]
@@ -109,7 +130,7 @@ def ranking_case(name, ties, queries, gallery, levels, max_grade, density,
                     2.0**order - 1, place, k=k, ignore_ties=True)
     ranks = [v["rank"] for v in expected]
     return {"name": name, "ties": ties, "gain": gain, "cutoffs": CUTOFFS,
-            "scores": scores.tolist(), "grades": grades.tolist(),
+            "persistence": PERSISTENCE, "scores": scores.tolist(), "grades": grades.tolist(),
             "queries": keep, "expected": expected,
             "median_rank": float(np.median(ranks))}
 

@@ -1,0 +1,87 @@
+#include "apps/settings_eval.h"
+
+#include <string.h>
+
+#include "eval/ranking.h"
+
+#define KEY(...) dip_config_key((char[DIP_CONFIG_KEY_SIZE]){0}, __VA_ARGS__)
+
+static void read_matching(dip_settings *s)
+{
+    const dip_config *c = s->config;
+    const char *task = dip_config_string(c, "eval.matching.task");
+    s->matching_category = dip_config_string(c, "eval.matching.category");
+    s->matching_task = task == NULL ? 0 : -1;
+    for (int t = 0; t < s->task_count && task != NULL; t++) {
+        if (strcmp(s->tasks[t].name, task) == 0)
+            s->matching_task = t;
+    }
+    if (s->matching_task < 0)
+        dip_config_fault(s->config, "eval.matching.task", "no task '%s'", task);
+    else if (s->tasks[s->matching_task].judged ||
+             !dip_config_bool(c, "eval.matching.enabled"))
+        s->matching_task = -1; /* graded judgements make no pairs */
+}
+
+static void read_zero_shot(dip_settings *s)
+{
+    const dip_config *c = s->config;
+    size_t count = dip_config_child_count(c, "eval.zero_shot");
+    if (count > DIP_MODEL_HEADS_MAX)
+        dip_config_fault(s->config, "eval.zero_shot",
+                         "more than %d labels in 'eval.zero_shot'",
+                         DIP_MODEL_HEADS_MAX);
+    for (size_t i = 0; i < count && i < DIP_MODEL_HEADS_MAX; i++) {
+        const char *label = dip_config_child(c, "eval.zero_shot", i);
+        dip_zero_shot_settings *z = &s->zero_shot[s->zero_shot_count++];
+        z->label = label;
+        z->template_count = dip_config_strings(
+            &z->templates, c, KEY("eval.zero_shot.%s.templates", label));
+        z->of_product =
+            dip_config_choice(c, KEY("eval.zero_shot.%s.input", label)) == 1;
+        if (z->template_count == 0)
+            dip_config_fault(s->config,
+                             KEY("eval.zero_shot.%s.templates", label),
+                             "'eval.zero_shot.%s.templates' is empty", label);
+        for (size_t t = 0; t < z->template_count; t++) {
+            if (strstr(z->templates[t], "{}") == NULL)
+                dip_config_fault(s->config,
+                                 KEY("eval.zero_shot.%s.templates", label),
+                                 "no {} in the template '%s'", z->templates[t]);
+        }
+    }
+}
+
+static void read_ranking(dip_settings *s)
+{
+    const dip_config *c = s->config;
+    dip_ranking_options *o = &s->eval.ranking;
+    const int64_t *cutoffs;
+    size_t count = dip_config_ints(&cutoffs, c, "eval.k");
+    if (count == 0 || count > DIP_RANKING_CUTOFFS)
+        dip_config_fault(s->config, "eval.k",
+                         "'eval.k' has %zu items, not 1 to %d", count,
+                         DIP_RANKING_CUTOFFS);
+    for (size_t i = 0; i < count && i < DIP_RANKING_CUTOFFS; i++)
+        o->cutoffs[o->n_cutoffs++] = cutoffs[i];
+    o->ties = (dip_ties)dip_config_choice(c, "eval.ties");
+    o->gain = (dip_gain)dip_config_choice(c, "eval.gain");
+    o->count_empty = dip_config_bool(c, "eval.count_empty");
+    o->max_grade = dip_config_float(c, "eval.max_grade");
+    o->persistence = dip_config_float(c, "eval.rbp_persistence");
+}
+
+void dip_settings_read_eval(dip_settings *s)
+{
+    const dip_config *c = s->config;
+    s->eval_batch_size = dip_config_int(c, "eval.batch_size");
+    read_ranking(s);
+    s->resamples = dip_config_int(c, "eval.bootstrap");
+    s->rerank = dip_config_int(c, "eval.rerank");
+    if (s->rerank > 0 && s->model.match_hidden == 0)
+        dip_config_fault(s->config, "eval.rerank",
+                         "'eval.rerank' needs a match classifier: set "
+                         "model.match.hidden");
+    read_zero_shot(s);
+    read_matching(s);
+}

@@ -1,0 +1,10 @@
+/* The part of apps/settings.h that reads how to evaluate. */
+#ifndef DIP_APPS_SETTINGS_EVAL_H
+#define DIP_APPS_SETTINGS_EVAL_H
+
+#include "apps/settings.h"
+
+/* Reads `eval:`; after tasks and model. */
+void dip_settings_read_eval(dip_settings *settings);
+
+#endif
