@@ -114,9 +114,10 @@ static dip_status describe_model(dip_str *out, const dip_trained *run,
     static const char *const heads[] = {
         "data:", "tokenizer:", "fields:", "model:"};
     static const char *const skip[] = {
-        "catalog", "max_pixels", "bad_image",         "word_dropout",
-        "dropout", "drop_path",  "fixed_temperature", "temperature",
-        "weight",  NULL};
+        "catalog",           "max_pixels",  "bad_image",
+        "word_dropout",      "dropout",     "drop_path",
+        "fixed_temperature", "temperature", "weight",
+        "attention_dropout", NULL};
     static const char *const nothing[] = {NULL};
     const dip_settings *s = run->settings;
     dip_str dump = {0};

@@ -251,6 +251,8 @@ static const dip_option options[] = {
     FLOAT("model.image.mlp_ratio", NULL, .1, 64,
           "vit, siglip: hidden width of a block / width."),
     FLOAT("model.image.dropout", "0", 0, 1, "cnn, vgg, vit, siglip."),
+    FLOAT("model.image.attention_dropout", "0", 0, 1,
+          "vit, siglip: dropout of the attention weights."),
     INT("model.image.features", NULL, 1, 65536,
         "clip_resnet: outputs of its attention pooling, 32 width by default; "
         "vgg: of its classifier's hidden layers, 4096 by default."),
@@ -285,6 +287,9 @@ static const dip_option options[] = {
     FLOAT("model.text.mlp_ratio", NULL, .1, 64,
           "transformer, bert: hidden width of a block / width."),
     FLOAT("model.text.dropout", "0", 0, 1, "Dropout."),
+    FLOAT("model.text.attention_dropout", "0", 0, 1,
+          "transformer, bert: dropout of the attention weights (BERT was "
+          "trained with 0.1 of both)."),
     TEXT("model.text.pooling", NULL,
          "lstm, gru: mean, max, last or attention; transformer: last, mean or "
          "cls; bert: cls, mean or pooler."),

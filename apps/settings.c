@@ -425,6 +425,7 @@ static void read_image_tower(dip_settings *s)
     o->heads = dip_config_int(c, "model.image.heads");
     o->mlp_ratio = dip_config_float(c, "model.image.mlp_ratio");
     o->dropout = dip_config_float(c, "model.image.dropout");
+    o->attention_dropout = dip_config_float(c, "model.image.attention_dropout");
     o->features = dip_config_int(c, "model.image.features");
     o->batch_norm = dip_config_bool(c, "model.image.batch_norm");
     o->pooling = dip_config_string(c, "model.image.pooling");
@@ -445,6 +446,7 @@ static void read_text_tower(dip_settings *s)
     o->window_count = read_sizes(s, "model.text.windows", o->windows);
     o->mlp_ratio = dip_config_float(c, "model.text.mlp_ratio");
     o->dropout = dip_config_float(c, "model.text.dropout");
+    o->attention_dropout = dip_config_float(c, "model.text.attention_dropout");
     o->pooling = dip_config_string(c, "model.text.pooling");
     o->bidirectional = dip_config_bool(c, "model.text.bidirectional");
     o->activation = dip_config_string(c, "model.text.activation");

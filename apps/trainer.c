@@ -563,8 +563,9 @@ static dip_status prepare_features(trainer *t, dip_err *err)
 
 static void warn_of_norms(const trainer *t)
 {
+    bool unlocks = t->settings->loop.optimizer.tuning.unlock_after > 0;
     if (t->grad_cache == NULL ||
-        !dip_grad_cache_splits_norms(dip_model_params(t->model)))
+        !dip_grad_cache_splits_norms(dip_model_params(t->model), unlocks))
         return;
     (void)fprintf(stderr,
                   "diptych: warning: train.grad_cache is %lld: batch norms see "

@@ -58,6 +58,8 @@ static dip_status check_options(dip_encoder_options *o, dip_err *err)
     if (st == DIP_OK)
         st = dip_option_share(o->dropout, "dropout", err);
     if (st == DIP_OK)
+        st = dip_option_share(o->attention_dropout, "attention_dropout", err);
+    if (st == DIP_OK)
         st = dip_option_share(o->drop_path, "drop_path", err);
     if (st == DIP_OK)
         st = dip_option_real(o->norm_eps, 1e-12, 0.1, "norm_eps", err);
@@ -225,7 +227,8 @@ static dip_tensor *forward_block(const dip_encoder *encoder, const block *b,
     else
         project_all(b, normed, qkv);
     dip_tensor *seen =
-        dip_attend(qkv[0], qkv[1], qkv[2], o->heads, mask, causal);
+        dip_attend(qkv[0], qkv[1], qkv[2], o->heads, mask,
+                   training ? o->attention_dropout : 0.0, causal);
     dip_tensor *y = add_branch(
         token ? token : x, dip_linear_forward(&b->out, seen), o, b, training);
 

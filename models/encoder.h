@@ -23,12 +23,13 @@ typedef enum {
 } dip_encoder_names;
 
 typedef struct {
-    int64_t width, depth;   /* 512 and 12 by default */
-    int64_t heads;          /* default width / 64, at least 1 */
-    double mlp_ratio;       /* default 4 */
-    double dropout;         /* after both branches */
-    double drop_path;       /* of the last block; rises linearly from 0 */
-    double norm_eps;        /* default 1e-5 */
+    int64_t width, depth;     /* 512 and 12 by default */
+    int64_t heads;            /* default width / 64, at least 1 */
+    double mlp_ratio;         /* default 4 */
+    double dropout;           /* after both branches */
+    double attention_dropout; /* of the attention weights */
+    double drop_path;         /* of the last block; rises linearly from 0 */
+    double norm_eps;          /* default 1e-5 */
     const char *activation; /* gelu, quick_gelu, gelu_tanh; borrowed until it is
                                built */
     dip_encoder_start start;

@@ -251,11 +251,11 @@ static dip_tensor *split_heads(const dip_tensor *x, int64_t heads)
 
 dip_tensor *dip_attend(const dip_tensor *queries, const dip_tensor *keys,
                        const dip_tensor *values, int64_t heads,
-                       const dip_tensor *mask, bool causal)
+                       const dip_tensor *mask, double dropout, bool causal)
 {
     dip_tensor *seen =
         dip_t_attention(split_heads(queries, heads), split_heads(keys, heads),
-                        split_heads(values, heads), mask, 0.0, causal);
+                        split_heads(values, heads), mask, dropout, causal);
     return dip_t_flatten(dip_t_transpose(seen, 1, 2), 2, 3);
 }
 

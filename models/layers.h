@@ -120,10 +120,11 @@ dip_tensor *dip_conv_bn_forward(const dip_conv_bn *layer, const dip_tensor *x,
                                 bool relu, bool training);
 
 /* Attention of several heads: queries [B, T, W], keys and values [B, S, W];
- * result [B, T, W]. `mask` as in dip_t_attention(), or NULL. */
+ * result [B, T, W]. `mask` as in dip_t_attention(), or NULL; `dropout` is the
+ * share of the attention weights that become 0, given in training only. */
 dip_tensor *dip_attend(const dip_tensor *queries, const dip_tensor *keys,
                        const dip_tensor *values, int64_t heads,
-                       const dip_tensor *mask, bool causal);
+                       const dip_tensor *mask, double dropout, bool causal);
 
 /* x + y, and ReLU, written over x, which must be a result that no earlier
  * operation needs for its gradient, as those of batch norm and dip_drop_path()

@@ -42,21 +42,22 @@ typedef struct {
     int layer_count;                      /* 0 = as `depth` says */
     int64_t widths[DIP_TOWER_STAGES_MAX]; /* cnn: channels per stage */
     int width_count;
-    const char *block;       /* resnet: basic, bottleneck */
-    const char *stem;        /* resnet: imagenet (7x7 stride 2, pool), small */
-    bool zero_init_residual; /* resnets: last norm of a block starts at 0 */
-    double drop_path;        /* resnets, vit: of the last block, from 0 */
-    int64_t patch;           /* vit: pixels */
-    int64_t heads;           /* vit: default width / 64, at least 1;
-                                clip_resnet: default width / 2 */
-    double mlp_ratio;        /* vit */
-    double dropout;          /* cnn: before the features; vit: after the two
-                                branches of a block */
-    int64_t features;        /* clip_resnet: F; default 32 width; vgg: of its
-                                classifier; default 4096 */
-    bool batch_norm;         /* vgg */
-    const char *pooling;     /* vit: cls, mean; vgg: mean, classifier */
-    const char *activation;  /* vit: gelu, quick_gelu, gelu_tanh */
+    const char *block;        /* resnet: basic, bottleneck */
+    const char *stem;         /* resnet: imagenet (7x7 stride 2, pool), small */
+    bool zero_init_residual;  /* resnets: last norm of a block starts at 0 */
+    double drop_path;         /* resnets, vit: of the last block, from 0 */
+    int64_t patch;            /* vit: pixels */
+    int64_t heads;            /* vit: default width / 64, at least 1;
+                                 clip_resnet: default width / 2 */
+    double mlp_ratio;         /* vit */
+    double dropout;           /* cnn: before the features; vit: after the two
+                                 branches of a block */
+    double attention_dropout; /* vit, siglip: of the attention weights */
+    int64_t features;         /* clip_resnet: F; default 32 width; vgg: of its
+                                 classifier; default 4096 */
+    bool batch_norm;          /* vgg */
+    const char *pooling;      /* vit: cls, mean; vgg: mean, classifier */
+    const char *activation;   /* vit: gelu, quick_gelu, gelu_tanh */
 } dip_image_options;
 
 typedef struct {
@@ -75,22 +76,23 @@ typedef struct {
                             1 */
     int64_t windows[DIP_TOWER_STAGES_MAX]; /* cnn: words; default 3, 4, 5 */
     int window_count;
-    double mlp_ratio;       /* transformer, bert: default 4 */
-    double dropout;         /* bag, lstm, gru: between layers; cnn: of the
-                               features; transformer, bert: after the two
-                               branches of a block, bert: of the embeddings,
-                               too */
-    const char *pooling;    /* lstm, gru: mean, max, last, attention;
-                               transformer: last, mean, cls (a learned token
-                               behind the text); bert: cls (the first token),
-                               mean, pooler (BERT's own layer over cls) */
-    bool bidirectional;     /* lstm, gru: two directions; transformer: not
-                               causal */
-    const char *activation; /* transformer: gelu, quick_gelu, gelu_tanh */
-    double norm_eps;        /* transformer: default 1e-5, SigLIP has 1e-6;
-                               bert: default 1e-12 */
-    int64_t positions;      /* bert: rows of its table of positions, at least
-                               `context`; default 512 or `context` */
+    double mlp_ratio;         /* transformer, bert: default 4 */
+    double dropout;           /* bag, lstm, gru: between layers; cnn: of the
+                                 features; transformer, bert: after the two
+                                 branches of a block, bert: of the embeddings,
+                                 too */
+    double attention_dropout; /* transformer, bert: of the attention weights */
+    const char *pooling;      /* lstm, gru: mean, max, last, attention;
+                                 transformer: last, mean, cls (a learned token
+                                 behind the text); bert: cls (the first token),
+                                 mean, pooler (BERT's own layer over cls) */
+    bool bidirectional;       /* lstm, gru: two directions; transformer: not
+                                 causal */
+    const char *activation;   /* transformer: gelu, quick_gelu, gelu_tanh */
+    double norm_eps;          /* transformer: default 1e-5, SigLIP has 1e-6;
+                                 bert: default 1e-12 */
+    int64_t positions;        /* bert: rows of its table of positions, at least
+                                 `context`; default 512 or `context` */
 } dip_text_options;
 
 typedef struct dip_image_tower dip_image_tower;

@@ -25,12 +25,12 @@ typedef struct {
     int64_t depth, heads;
     dip_linear pooler; /* weight NULL unless it pools */
     pooling pool;
-    double dropout;
+    double dropout, attention_dropout;
 } bert;
 
-static const char *const OPTIONS[] = {"width",     "depth",     "heads",
-                                      "mlp_ratio", "dropout",   "pooling",
-                                      "norm_eps",  "positions", NULL};
+static const char *const OPTIONS[] = {
+    "width",   "depth",    "heads",     "mlp_ratio",         "dropout",
+    "pooling", "norm_eps", "positions", "attention_dropout", NULL};
 static const char *const POOLINGS[] = {"cls", "mean", "pooler", NULL};
 
 static void fill_defaults(dip_text_options *o)
@@ -51,6 +51,7 @@ static dip_status check(dip_text_options *o, dip_err *err)
                                    .heads = o->heads,
                                    .mlp_ratio = o->mlp_ratio,
                                    .dropout = o->dropout,
+                                   .attention_dropout = o->attention_dropout,
                                    .norm_eps = o->norm_eps};
     dip_status st = dip_encoder_check(&encoder, "text", err);
     o->depth = encoder.depth;
@@ -135,6 +136,7 @@ static dip_text_tower *build(const dip_text_options *o, const dip_maker *maker)
     net->depth = o->depth;
     net->heads = o->heads;
     net->dropout = o->dropout;
+    net->attention_dropout = o->attention_dropout;
     net->pool = dip_option_is(o->pooling, "mean")     ? POOL_MEAN
                 : dip_option_is(o->pooling, "pooler") ? POOL_POOLER
                                                       : POOL_CLS;
@@ -180,7 +182,8 @@ static dip_tensor *forward_layer(const bert *net, const layer *l,
     dip_scope_open();
     dip_tensor *seen = dip_attend(
         dip_linear_forward(&l->query, x), dip_linear_forward(&l->key, x),
-        dip_linear_forward(&l->value, x), net->heads, mask, false);
+        dip_linear_forward(&l->value, x), net->heads, mask,
+        training ? net->attention_dropout : 0.0, false);
     dip_tensor *y = add_norm(net, &l->attention_norm, x,
                              dip_linear_forward(&l->attention, seen), training);
     dip_tensor *hidden = dip_t_gelu(dip_linear_forward(&l->intermediate, y));

@@ -248,7 +248,7 @@ static dip_tensor *forward(const dip_image_tower *tower,
         dip_linear_forward(&pool->query, dip_t_narrow(x, 1, 0, 1));
     dip_tensor *seen = dip_attend(query, dip_linear_forward(&pool->key, x),
                                   dip_linear_forward(&pool->value, x),
-                                  pool->heads, NULL, false);
+                                  pool->heads, NULL, 0.0, false);
     seen = dip_t_squeeze(seen, 1);
     return dip_linear_forward(&pool->out, seen);
 }

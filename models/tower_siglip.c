@@ -27,9 +27,11 @@ typedef struct {
     attention_pool pool;
 } siglip;
 
-static const char *const OPTIONS[] = {"patch",     "width",      "depth",
-                                      "heads",     "mlp_ratio",  "dropout",
-                                      "drop_path", "activation", NULL};
+static const char *const OPTIONS[] = {
+    "patch",     "width",      "depth",
+    "heads",     "mlp_ratio",  "dropout",
+    "drop_path", "activation", "attention_dropout",
+    NULL};
 
 static dip_encoder_options encoder_options(const dip_image_options *o)
 {
@@ -39,6 +41,7 @@ static dip_encoder_options encoder_options(const dip_image_options *o)
         .heads = o->heads,
         .mlp_ratio = o->mlp_ratio,
         .dropout = o->dropout,
+        .attention_dropout = o->attention_dropout,
         .drop_path = o->drop_path,
         .norm_eps = SIGLIP_EPS,
         .activation = o->activation,
@@ -132,7 +135,7 @@ static dip_tensor *attention_pooled(const siglip *net, const dip_tensor *x)
     dip_t_chunk(key_value, dip_linear_forward(&pool->key_value, x), 2, -1);
     dip_tensor *seen =
         dip_attend(dip_token_like(query, key_value[0]), key_value[0],
-                   key_value[1], pool->heads, NULL, false);
+                   key_value[1], pool->heads, NULL, 0.0, false);
     dip_tensor *y = dip_linear_forward(&pool->out, seen);
     dip_tensor *hidden =
         dip_linear_forward(&pool->fc1, dip_layer_norm_forward(&pool->norm, y));

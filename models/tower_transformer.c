@@ -21,9 +21,11 @@ typedef struct {
 } transformer;
 
 static const char *const OPTIONS[] = {
-    "width",    "depth",       "heads",         "mlp_ratio",
-    "dropout",  "pooling",     "bidirectional", "activation",
-    "norm_eps", "token_width", "frozen_tokens", NULL};
+    "width",     "depth",         "heads",
+    "mlp_ratio", "dropout",       "attention_dropout",
+    "pooling",   "bidirectional", "activation",
+    "norm_eps",  "token_width",   "frozen_tokens",
+    NULL};
 static const char *const POOLINGS[] = {"last", "mean", "cls", NULL};
 
 static dip_encoder_options encoder_options(const dip_text_options *o)
@@ -34,6 +36,7 @@ static dip_encoder_options encoder_options(const dip_text_options *o)
         .heads = o->heads,
         .mlp_ratio = o->mlp_ratio,
         .dropout = o->dropout,
+        .attention_dropout = o->attention_dropout,
         .norm_eps = o->norm_eps,
         .activation = o->activation,
         .start = DIP_START_CLIP,

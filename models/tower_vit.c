@@ -21,7 +21,8 @@ typedef struct {
 
 static const char *const OPTIONS[] = {
     "patch",   "width",     "depth",   "heads",      "mlp_ratio",
-    "dropout", "drop_path", "pooling", "activation", NULL};
+    "dropout", "drop_path", "pooling", "activation", "attention_dropout",
+    NULL};
 static const char *const POOLINGS[] = {"cls", "mean", NULL};
 
 static dip_encoder_options encoder_options(const dip_image_options *o)
@@ -32,6 +33,7 @@ static dip_encoder_options encoder_options(const dip_image_options *o)
         .heads = o->heads,
         .mlp_ratio = o->mlp_ratio,
         .dropout = o->dropout,
+        .attention_dropout = o->attention_dropout,
         .drop_path = o->drop_path,
         .norm_eps = 1e-5,
         .activation = o->activation,

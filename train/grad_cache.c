@@ -115,13 +115,13 @@ static void take_part(batch_part *part, const dip_grad_cache *cache,
     part->batch.attributes = part->attributes;
 }
 
-void dip_grad_cache_seed(const dip_grad_cache *cache, const dip_batch *batch,
-                         int64_t first)
+uint64_t dip_grad_cache_seed(const dip_grad_cache *cache,
+                             const dip_batch *batch, int64_t first)
 {
     dip_rng rng =
         dip_rng_stream(cache->options.seed, STREAM_GRAD_CACHE,
                        (uint64_t)batch->epoch, (uint64_t)batch->rows[first]);
-    dip_tensor_seed(dip_rng_u64(&rng) >> 1);
+    return dip_rng_u64(&rng) >> 1;
 }
 
 /* Autocast is turned off in between: weights that it cast without autograd
@@ -131,7 +131,7 @@ static dip_encoded_batch encode_part(const dip_grad_cache *cache, int64_t first)
     batch_part part;
     dip_device device = cache->encode.device;
     take_part(&part, cache, first);
-    dip_grad_cache_seed(cache, cache->batch, first);
+    dip_tensor_seed(dip_grad_cache_seed(cache, cache->batch, first));
     bool before = dip_tensor_set_autocast(device, false);
     (void)dip_tensor_set_autocast(device, cache->options.bf16);
     dip_encoded_batch encoded = dip_encode_batch(
@@ -228,8 +228,8 @@ static void part_backward(dip_grad_cache *cache, int64_t first)
     dip_scope_close();
 }
 
-/* Running statistics of a batch norm that is trained. */
-static bool is_moving(const dip_params *params, int i)
+/* Running statistics of a batch norm that is trained, or of any that can be. */
+static bool is_moving(const dip_params *params, int i, bool unlocks)
 {
     static const char *const endings[] = {"running_mean", "running_var"};
     const char *name = dip_params_name(params, i);
@@ -242,15 +242,16 @@ static bool is_moving(const dip_params *params, int i)
                        name);
         int at = dip_params_find(params, weight);
         return at >= 0 &&
-               dip_tensor_requires_grad(dip_params_tensor(params, at));
+               (dip_tensor_requires_grad(dip_params_tensor(params, at)) ||
+                (unlocks && dip_params_kind(params, at) != DIP_PARAM_BUFFER));
     }
     return false;
 }
 
-bool dip_grad_cache_splits_norms(const dip_params *params)
+bool dip_grad_cache_splits_norms(const dip_params *params, bool unlocks)
 {
     for (int i = 0; i < dip_params_count(params); i++) {
-        if (is_moving(params, i))
+        if (is_moving(params, i, unlocks))
             return true;
     }
     return false;
@@ -268,7 +269,7 @@ void dip_grad_cache_backward(dip_grad_cache *cache)
     dip_scope_open();
     /* Statistics move once a batch: as the first pass left them. */
     for (int i = 0; i < count; i++) {
-        if (is_moving(params, i))
+        if (is_moving(params, i, false))
             moved[i] = dip_t_clone(dip_params_tensor(params, i));
     }
     for (int64_t at = 0; at < cache->batch->size && !dip_tensor_failed();

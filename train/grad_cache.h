@@ -46,12 +46,13 @@ dip_encoded_batch dip_grad_cache_encode(dip_grad_cache *cache,
  * gradients of the parameters. Failures stick. */
 void dip_grad_cache_backward(dip_grad_cache *cache);
 
-/* Seeds libtorch for the part of a batch that begins at row `first`, as both
- * passes do. */
-void dip_grad_cache_seed(const dip_grad_cache *cache, const dip_batch *batch,
-                         int64_t first);
+/* What both passes seed libtorch with for the part of a batch that begins at
+ * row `first`. */
+uint64_t dip_grad_cache_seed(const dip_grad_cache *cache,
+                             const dip_batch *batch, int64_t first);
 
-/* Whether any batch norm is trained. */
-bool dip_grad_cache_splits_norms(const dip_params *params);
+/* Whether any batch norm is trained; with `unlocks` also whether one that is
+ * frozen now will be. */
+bool dip_grad_cache_splits_norms(const dip_params *params, bool unlocks);
 
 #endif

@@ -117,6 +117,13 @@ expect "unlocked" 0 train name=unlocked init.model=runs/first 'freeze=[image]' t
 changed "an unlocked tower" unlocked first '^image\.'
 expect "unlocked too late" 0 train name=late init.model=runs/first 'freeze=[image]' train.unlock_after=7
 kept "a tower before its time" late first '^image\.' 10
+check "norms that will see parts" 0 \
+    "diptych: warning: train.grad_cache is 8: batch norms see so many rows, not the 32 of a batch" \
+    train name=inparts init.model=runs/first 'freeze=[image]' train.unlock_after=4 train.grad_cache=8
+changed "a tower unlocked in parts" inparts first '^image\.'
+expect "norms that never see parts" 0 \
+    train name=frozenparts init.model=runs/first 'freeze=[image]' train.grad_cache=8
+if grep -q "batch norms" output; then bad "a warning of frozen norms"; else ok; fi
 
 # ---- adapters ----
 lora() {

@@ -354,10 +354,11 @@ test_tower_empty_texts_alone_give_zeros_and_finite_gradients(void **state)
 
 /* Random in training by libtorch's generator alone, and silent otherwise. */
 static void check_image_noise(const char *kind, double dropout,
-                              double drop_path)
+                              double attention_dropout, double drop_path)
 {
     dip_image_options o = small_image(kind);
     o.dropout = dropout;
+    o.attention_dropout = attention_dropout;
     o.drop_path = drop_path;
     tower t = make_image(&o, 2);
     dip_tensor *images = pattern(SIZES(4, 3, 32, 32));
@@ -372,12 +373,14 @@ static void check_image_noise(const char *kind, double dropout,
     end(&t);
 }
 
-static void check_text_noise(const char *kind)
+static void check_text_noise(const char *kind, double dropout,
+                             double attention_dropout)
 {
     dip_text_options o = small_text(kind);
     if (strcmp(kind, "cnn") != 0)
         o.depth = 2;
-    o.dropout = 0.3;
+    o.dropout = dropout;
+    o.attention_dropout = attention_dropout;
     tower t = make_text(&o, 2);
     dip_tensor *first = dip_text_tower_forward(t.text, ids(), lengths(), false);
     assert_rows(dip_text_tower_forward(t.text, ids(), lengths(), false), first,
@@ -392,12 +395,16 @@ static void check_text_noise(const char *kind)
 static void test_tower_dropout_acts_in_training_only(void **state)
 {
     (void)state;
-    check_image_noise("vit", 0.3, 0.0);
-    check_image_noise("vit", 0.0, 0.5);
-    check_image_noise("resnet", 0.0, 0.5);
-    check_image_noise("cnn", 0.3, 0.0);
+    check_image_noise("vit", 0.3, 0.0, 0.0);
+    check_image_noise("vit", 0.0, 0.3, 0.0);
+    check_image_noise("vit", 0.0, 0.0, 0.5);
+    check_image_noise("siglip", 0.0, 0.3, 0.0);
+    check_image_noise("resnet", 0.0, 0.0, 0.5);
+    check_image_noise("cnn", 0.3, 0.0, 0.0);
     for (int i = 0; i < dip_text_kind_count(); i++)
-        check_text_noise(dip_text_kind_at(i)->name);
+        check_text_noise(dip_text_kind_at(i)->name, 0.3, 0.0);
+    check_text_noise("transformer", 0.0, 0.3);
+    check_text_noise("bert", 0.0, 0.3);
 }
 
 static void test_tower_drop_path_keeps_the_mean(void **state)

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "tests/models/helper.h"
+#include "train/optimizer.h"
 #include "train/retrieval.h"
 
 /* Ten rows in parts of 4, 4 and 2. The reference keeps the graphs of the parts
@@ -123,7 +124,8 @@ static void begin(fixture *f, const dip_image_options *image,
                  .width = 16,
                  .depth = 2,
                  .heads = 2,
-                 .dropout = dropout},
+                 .dropout = dropout,
+                 .attention_dropout = dropout},
         .embed_dim = DIM,
         .image_projection = {.hidden = 16, .dropout = dropout},
         .fusion = {.kind = fusion, .dropout = dropout},
@@ -158,8 +160,16 @@ static dip_image_options vit(double dropout)
                                .depth = 2,
                                .heads = 2,
                                .dropout = dropout,
+                               .attention_dropout = dropout,
                                .drop_path = dropout};
 }
+
+/* The one with batch norms. */
+static const dip_image_options cnn = {.kind = "cnn",
+                                      .image_size = SIDE,
+                                      .widths = {8, 16},
+                                      .width_count = 2,
+                                      .dropout = .3};
 
 /* ---- the reference ---- */
 
@@ -183,7 +193,7 @@ static dip_encoded_batch encode_part(const fixture *f, int64_t first)
                                     .lengths = f->texts[s].lengths + first};
     part.texts = texts;
     part.attributes = &price;
-    dip_grad_cache_seed(f->cache, &f->batch, first);
+    dip_tensor_seed(dip_grad_cache_seed(f->cache, &f->batch, first));
     return dip_encode_batch(f->model, &part, TEXTS, &options);
 }
 
@@ -336,22 +346,41 @@ static void test_grad_cache_is_the_whole_batch_without_dropout(void **state)
 static void test_grad_cache_moves_statistics_once(void **state)
 {
     (void)state;
-    const dip_image_options cnn = {.kind = "cnn",
-                                   .image_size = SIDE,
-                                   .widths = {8, 16},
-                                   .width_count = 2,
-                                   .dropout = .3};
     fixture f;
     begin(&f, &cnn, "concat_mlp", .3, false);
     dip_params *params = dip_model_params(f.model);
-    assert_true(dip_grad_cache_splits_norms(params));
+    assert_true(dip_grad_cache_splits_norms(params, false));
     assert_same_step(&f, WITH_GRAPH, false, 1e-5);
     for (int i = 0; i < dip_params_count(params); i++) {
         if (strncmp(dip_params_name(params, i), "image.", 6) == 0)
             dip_params_freeze(params, i);
     }
-    assert_false(dip_grad_cache_splits_norms(params));
+    assert_false(dip_grad_cache_splits_norms(params, true));
     assert_same_step(&f, WITH_GRAPH, false, 1e-5);
+    end(&f);
+}
+
+/* A tower that waits to be unlocked: its norms use their own statistics first,
+ * those of the parts later. */
+static void test_grad_cache_goes_with_unlocking(void **state)
+{
+    (void)state;
+    fixture f;
+    dip_err err = {0};
+    dip_optimizer *optimizer;
+    const char *const image[] = {"image"};
+    const dip_optimizer_options options = {
+        .tuning = {.freeze = image, .freeze_count = 1, .unlock_after = 2}};
+    begin(&f, &cnn, "concat_mlp", .3, false);
+    dip_params *params = dip_model_params(f.model);
+    assert_ok(dip_optimizer_create(&optimizer, params, &options, &err), &err);
+    assert_false(dip_grad_cache_splits_norms(params, false));
+    assert_true(dip_grad_cache_splits_norms(params, true));
+    assert_same_step(&f, WITH_GRAPH, false, 1e-5);
+    dip_optimizer_unlock(optimizer, 3);
+    assert_true(dip_grad_cache_splits_norms(params, false));
+    assert_same_step(&f, WITH_GRAPH, false, 1e-5);
+    dip_optimizer_free(optimizer);
     end(&f);
 }
 
@@ -390,6 +419,7 @@ int main(void)
         MODEL_TEST(test_grad_cache_joins_tokens),
         MODEL_TEST(test_grad_cache_is_the_whole_batch_without_dropout),
         MODEL_TEST(test_grad_cache_moves_statistics_once),
+        MODEL_TEST(test_grad_cache_goes_with_unlocking),
         MODEL_TEST(test_grad_cache_goes_with_autocast),
         MODEL_TEST(test_grad_cache_accumulates),
     };
