@@ -1,5 +1,6 @@
 extern "C" {
 #include "data/sentencepiece.h"
+#include "data/sentencepiece_check.h"
 }
 
 #include <new>
@@ -37,6 +38,9 @@ dip_status dip_sentencepiece_open(dip_sentencepiece **out, const void *bytes,
                                   size_t n, dip_err *err)
 try {
     *out = nullptr;
+    dip_status st = dip_sentencepiece_check(bytes, n, err);
+    if (st != DIP_OK)
+        return st;
     auto *model = new dip_sentencepiece;
     auto status = model->processor.LoadFromSerializedProto(
         absl::string_view(static_cast<const char *>(bytes), n));

@@ -85,6 +85,14 @@ static bool reached_new_code(void)
     return new;
 }
 
+static size_t edges_seen(void)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < MAP_SIZE; i++)
+        count += seen[i] != 0;
+    return count;
+}
+
 /* ---- running one input ---- */
 
 static void give_up(const char *what, const char *why)
@@ -283,9 +291,10 @@ int main(int argc, char **argv)
     }
     if (argc < 2)
         fuzz(&f);
-    (void)printf("%s: %llu inputs, %zu kept, seed %ld\n",
-                 dip_path_base(argv[0]), (unsigned long long)f.runs, f.count,
-                 seed);
+    (void)printf("%s: %llu inputs in %.0f s of processor time, %zu kept, "
+                 "%zu edges, seed %ld\n",
+                 dip_path_base(argv[0]), (unsigned long long)f.runs,
+                 (double)clock() / CLOCKS_PER_SEC, f.count, edges_seen(), seed);
     for (size_t i = 0; i < f.count; i++)
         free(f.corpus[i].bytes);
     (void)close(f.file);
