@@ -1,4 +1,5 @@
 #include <argp.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,8 @@ static const struct argp_option options[] = {
     {"checkpoint", OPT_CHECKPOINT, "NAME", 0,
      "best (default), latest or step-…", 0},
     {"out", 'o', "FILE.json", 0,
-     "report (default: report.json in the run directory); FILE.md beside it",
+     "report (default: report.json in the run directory); FILE.md and "
+     "FILE.queries.h5 beside it",
      0},
     {"json", OPT_JSON, 0, 0, "print the report as JSON", 0},
     {"quiet", OPT_QUIET, 0, 0, "no progress bar", 0},
@@ -77,6 +79,43 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     }
 }
 
+static void add_key(void *user, const char *key, const char *value)
+{
+    (void)json_object_set_new(user, key, json_string(value));
+}
+
+/* {"train.lr": "0.002", …}: what the run is compared by. NULL when memory is
+ * out. */
+static json_t *describe_config(const dip_settings *settings)
+{
+    json_t *keys = json_object();
+    if (dip_config_each(settings->config, add_key, keys, NULL) == DIP_OK)
+        return keys;
+    json_decref(keys);
+    return NULL;
+}
+
+static json_t *describe_run(const dip_trained *run,
+                            const dip_train_state *state)
+{
+    const dip_settings *s = run->settings;
+    const dip_params *params = dip_model_params(run->model);
+    double peak = state->peak_bytes > 0 ? (double)state->peak_bytes : NAN;
+    return json_pack(
+        "{s:s, s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o, "
+        "s:i, s:o}",
+        "name", s->name, "dir", run->dir, "checkpoint",
+        dip_path_base(run->checkpoint), "step", (json_int_t)state->step,
+        "version", dip_version(), "similarity",
+        dip_similarity_name(s->model.similarity), "seed", (json_int_t)s->seed,
+        "parameters", (json_int_t)dip_params_trained_numel(params), "samples",
+        (json_int_t)state->samples, "seconds", dip_json_real(state->seconds),
+        "cpu_seconds", dip_json_real(state->cpu_seconds), "samples_per_second",
+        dip_json_real((double)state->samples / state->seconds), "peak_bytes",
+        dip_json_real(peak), "threads", state->threads, "config",
+        describe_config(s));
+}
+
 /* {"run": …, "data": …} in front of what the evaluation found. */
 static dip_status describe(json_t **out, const dip_trained *run,
                            const dip_corpus *corpus, const arguments *a,
@@ -88,38 +127,51 @@ static dip_status describe(json_t **out, const dip_trained *run,
     if (st != DIP_OK)
         return st;
     const dip_catalog *catalog = corpus->catalog;
-    *out = json_pack(
-        "{s:s, s:{s:s, s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:o, s:o, s:i}, "
-        "s:{s:s, s:s, s:s, s:I}}",
-        "schema", DIP_REPORT_SCHEMA, "run", "name", run->settings->name, "dir",
-        run->dir, "checkpoint", dip_path_base(run->checkpoint), "step",
-        (json_int_t)state.step, "version", dip_version(), "similarity",
-        dip_similarity_name(run->settings->model.similarity), "seed",
-        (json_int_t)run->settings->seed, "parameters",
-        (json_int_t)dip_params_trained_numel(dip_model_params(run->model)),
-        "seconds", dip_json_real(state.seconds), "cpu_seconds",
-        dip_json_real(state.cpu_seconds), "threads", state.threads, "data",
-        "path", dip_catalog_path(catalog), "digest",
-        dip_catalog_digest(catalog), "split", dip_split_name(a->split), "rows",
-        (json_int_t)dip_catalog_split_rows(catalog, a->split));
+    *out = json_pack("{s:s, s:o, s:{s:s, s:s, s:s, s:I}}", "schema",
+                     DIP_REPORT_SCHEMA, "run", describe_run(run, &state),
+                     "data", "path", dip_catalog_path(catalog), "digest",
+                     dip_catalog_digest(catalog), "split",
+                     dip_split_name(a->split), "rows",
+                     (json_int_t)dip_catalog_split_rows(catalog, a->split));
     if (*out == NULL || json_object_update(*out, (json_t *)found) != 0)
         return dip_no_memory(err);
     return DIP_OK;
 }
 
+/* "X.json" and ".md" give "X.md". The caller frees it; NULL when memory is
+ * out. */
+static char *beside(const char *json_path, const char *suffix)
+{
+    dip_str path = {0};
+    dip_str_add_n(&path, json_path, strlen(json_path) - strlen(".json"));
+    dip_str_add(&path, suffix);
+    if (!path.failed)
+        return path.data;
+    dip_str_free(&path);
+    return NULL;
+}
+
 static dip_status write_markdown(const char *json_path, const json_t *report,
                                  dip_err *err)
 {
-    dip_str text = {0}, path = {0};
-    dip_str_add_n(&path, json_path, strlen(json_path) - strlen(".json"));
-    dip_str_add(&path, ".md");
-    dip_status st = dip_report_markdown(&text, report, err);
+    dip_str text = {0};
+    char *path = beside(json_path, ".md");
+    dip_status st = path != NULL ? dip_report_markdown(&text, report, err)
+                                 : dip_no_memory(err);
     if (st == DIP_OK)
-        st = dip_str_status(&path, err);
-    if (st == DIP_OK)
-        st = dip_file_write(path.data, dip_str_text(&text), text.len, err);
-    dip_str_free(&path);
+        st = dip_file_write(path, dip_str_text(&text), text.len, err);
+    free(path);
     dip_str_free(&text);
+    return st;
+}
+
+static dip_status write_outcomes(const char *json_path,
+                                 const dip_outcome_set *outcomes, dip_err *err)
+{
+    char *path = beside(json_path, DIP_REPORT_QUERIES_SUFFIX);
+    dip_status st = path != NULL ? dip_outcome_set_write(path, outcomes, err)
+                                 : dip_no_memory(err);
+    free(path);
     return st;
 }
 
@@ -136,13 +188,16 @@ static dip_status print_report(const json_t *report, bool as_json, dip_err *err)
 }
 
 static dip_status write_report(const dip_trained *run, const arguments *a,
-                               json_t *report, dip_err *err)
+                               json_t *report, const dip_outcome_set *outcomes,
+                               dip_err *err)
 {
     char *path = a->out != NULL ? dip_strdup(a->out)
                                 : dip_path_join(run->dir, "report.json");
     if (path == NULL)
         return dip_no_memory(err);
-    dip_status st = dip_json_write(path, report, DIP_JSON_AS_BUILT, err);
+    dip_status st = write_outcomes(path, outcomes, err);
+    if (st == DIP_OK)
+        st = dip_json_write(path, report, DIP_JSON_AS_BUILT, err);
     if (st == DIP_OK)
         st = write_markdown(path, report, err);
     if (st == DIP_OK)
@@ -155,6 +210,7 @@ static dip_status evaluate(const dip_trained *run, const arguments *a,
                            dip_err *err)
 {
     dip_corpus *corpus = NULL;
+    dip_outcome_set outcomes = {0};
     json_t *found = NULL, *report = NULL;
     dip_status st = dip_trained_corpus(&corpus, run, a->data, err);
     if (st == DIP_OK) {
@@ -168,13 +224,15 @@ static dip_status evaluate(const dip_trained *run, const arguments *a,
             .labels = run->labels,
             .split = a->split,
             .full = true,
+            .outcomes = &outcomes,
         };
         st = dip_evaluate(&found, &evaluation, err);
     }
     if (st == DIP_OK)
         st = describe(&report, run, corpus, a, found, err);
     if (st == DIP_OK)
-        st = write_report(run, a, report, err);
+        st = write_report(run, a, report, &outcomes, err);
+    dip_outcome_set_free(&outcomes);
     json_decref(report);
     json_decref(found);
     dip_corpus_free(corpus);

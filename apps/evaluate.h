@@ -8,6 +8,7 @@
 #include "apps/embed.h"
 #include "base/status.h"
 #include "base/str.h"
+#include "eval/outcomes.h"
 
 typedef struct {
     dip_embed_job job;
@@ -16,6 +17,7 @@ typedef struct {
     /* Intervals, fields alone, zero-shot and matching as well; a validation
      * does without. */
     bool full;
+    dip_outcome_set *outcomes; /* takes those of each task; NULL: not kept */
 } dip_evaluation;
 
 /* {"retrieval": {…}, "classification": {…}, "zero_shot": {…}, "matching": {…}}.

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apps/evaluate_outcomes.h"
 #include "apps/rerank.h"
 #include "base/mem.h"
 #include "data/interner.h"
@@ -120,16 +121,13 @@ static dip_status keep_distinct(task_data *d, const dip_evaluation *ev,
                                 const dip_embedded *e,
                                 const dip_task_settings *task, dip_err *err)
 {
-    const dip_corpus *corpus = ev->job.corpus;
     dip_interner *seen = NULL;
     dip_str text = {0};
     int64_t kept = 0;
     dip_status st = dip_interner_create(&seen, err);
     for (int64_t i = 0; i < d->query_count && st == DIP_OK; i++) {
         int64_t row = e->row[d->query[i]], index;
-        dip_row_text_render(&text, corpus->formats[task->query], row);
-        if (corpus->damages[task->query] != NULL)
-            dip_damage_apply(corpus->damages[task->query], &text, row);
+        dip_evaluate_query_text(&text, ev, task, row);
         int64_t before = dip_interner_count(seen);
         st = dip_str_status(&text, err);
         if (st == DIP_OK)
@@ -463,6 +461,43 @@ static dip_status describe(json_t **out, const dip_ranking *ranking,
     return st;
 }
 
+/* The rows of the catalog behind positions in the embedded split. */
+static int64_t *catalog_rows(const int64_t *positions, int64_t count,
+                             const dip_embedded *e)
+{
+    int64_t *rows = dip_calloc((size_t)count, sizeof *rows);
+    for (int64_t i = 0; i < count && rows != NULL; i++)
+        rows[i] = e->row[positions[i]];
+    return rows;
+}
+
+static dip_status keep_outcomes(json_t *report, const dip_ranking *ranking,
+                                const task_data *d, const dip_evaluation *ev,
+                                const dip_embedded *e, int t, dip_err *err)
+{
+    const dip_task_settings *task = &ev->job.settings->tasks[t];
+    dip_similarity similarity = ev->job.settings->model.similarity;
+    int64_t *products = catalog_rows(d->gallery, d->gallery_count, e);
+    int64_t *queries =
+        task->judged ? NULL : catalog_rows(d->query, d->query_count, e);
+    dip_ranked_task ranked = {
+        .evaluation = ev,
+        .task = task,
+        .ranking = ranking,
+        .relevance = &d->relevance,
+        .queries = {d->queries, d->query_count, e->dim, similarity},
+        .products = {d->products, d->gallery_count, e->dim, similarity},
+        .query_rows = task->judged ? d->judged.query : queries,
+        .product_rows = products,
+        .groups = d->groups};
+    bool complete = products != NULL && ranked.query_rows != NULL;
+    dip_status st = complete ? dip_evaluate_outcomes(report, &ranked, err)
+                             : dip_no_memory(err);
+    free(queries);
+    free(products);
+    return st;
+}
+
 dip_status dip_evaluate_task(json_t **out, const dip_evaluation *ev,
                              const dip_embedded *embedded, int t, dip_err *err)
 {
@@ -474,6 +509,8 @@ dip_status dip_evaluate_task(json_t **out, const dip_evaluation *ev,
         st = rank(&ranking, &data, data.products, NULL, ev, embedded->dim, err);
     if (st == DIP_OK)
         st = describe(out, &ranking, &data, ev, embedded, t, err);
+    if (st == DIP_OK && ev->outcomes != NULL)
+        st = keep_outcomes(*out, &ranking, &data, ev, embedded, t, err);
     if (st != DIP_OK) {
         (void)dip_fail_context(err, "task '%s'",
                                ev->job.settings->tasks[t].name);

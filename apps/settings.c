@@ -352,6 +352,9 @@ static void read_task(dip_settings *s, const char *name)
 {
     dip_task_settings *task = &s->tasks[s->task_count++];
     task->name = name;
+    if (strchr(name, '/') != NULL) /* it names a group of an HDF5 file */
+        dip_config_fault(s->config, KEY("tasks.%s", name),
+                         "task '%s': a name holds no slash", name);
     task->weight = dip_config_float(s->config, KEY("tasks.%s.weight", name));
     task->distinct_queries =
         dip_config_bool(s->config, KEY("tasks.%s.distinct_queries", name));

@@ -124,6 +124,14 @@ const char *dip_config_key(char out[DIP_CONFIG_KEY_SIZE], const char *fmt, ...)
 dip_status dip_config_dump(dip_str *out, const dip_config *config,
                            dip_err *err) DIP_MUST_CHECK;
 
+/* Calls `visit` with each key of the resolved config, "train.lr", and its value
+ * as the YAML has it, in the order of the table; both are borrowed for the
+ * call. */
+typedef void (*dip_config_visit)(void *user, const char *key,
+                                 const char *value);
+dip_status dip_config_each(const dip_config *config, dip_config_visit visit,
+                           void *user, dip_err *err) DIP_MUST_CHECK;
+
 /* Appends the reference of a table as Markdown: one section for each first
  * segment, one line for each key. */
 dip_status dip_config_reference(dip_str *out, const dip_option *table,

@@ -147,6 +147,13 @@ static void dump_level(dip_str *out, const listing *list, const char *parent,
     }
 }
 
+static void free_listing(listing *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->lines[i].key);
+    free(list->lines);
+}
+
 dip_status dip_config_dump(dip_str *out, const dip_config *config, dip_err *err)
 {
     listing list = {.config = config};
@@ -154,10 +161,34 @@ dip_status dip_config_dump(dip_str *out, const dip_config *config, dip_err *err)
     if (list.count == 0)
         dip_str_add(out, "{}\n");
     dump_level(out, &list, "", 0, 0);
-    for (size_t i = 0; i < list.count; i++)
-        free(list.lines[i].key);
-    free(list.lines);
+    free_listing(&list);
     return list.failed ? dip_no_memory(err) : dip_str_status(out, err);
+}
+
+dip_status dip_config_each(const dip_config *config, dip_config_visit visit,
+                           void *user, dip_err *err)
+{
+    listing list = {.config = config};
+    dip_str value = {0};
+    list_keys(&list);
+    for (size_t i = 0; i < list.count && !list.failed; i++) {
+        const line *at = &list.lines[i];
+        if (at->option == NULL && has_below(&list, at->key, strlen(at->key)))
+            continue;
+        dip_str_clear(&value);
+        if (at->option == NULL)
+            dip_str_add(&value, "{}");
+        else
+            dip_value_dump(&value,
+                           dip_config_value(config, at->option, at->key),
+                           at->option);
+        list.failed = value.failed;
+        if (!value.failed)
+            visit(user, at->key, dip_str_text(&value));
+    }
+    dip_str_free(&value);
+    free_listing(&list);
+    return list.failed ? dip_no_memory(err) : DIP_OK;
 }
 
 /* ---- the reference ---- */

@@ -9,6 +9,7 @@
 enum {
     CHUNK_ITEMS = 65536,
     TEXT_LIMIT = 65536,
+    DEFLATE_LEVEL = 4,
     /* No filter of HDF5 shrinks data further than deflate's 1 : 1032; the
      * slack lets small datasets consist of fill values only. */
     RATIO_LIMIT = 1032,
@@ -36,6 +37,8 @@ static hid_t native(dip_h5_type type)
         return H5T_NATIVE_INT32;
     case DIP_H5_I64:
         return H5T_NATIVE_INT64;
+    case DIP_H5_F64:
+        return H5T_NATIVE_DOUBLE;
     case DIP_H5_F32:
         break;
     }
@@ -88,7 +91,8 @@ dip_status dip_h5_open_write(dip_h5_file *out, const char *path, dip_err *err)
     return open_with(out, path, H5F_ACC_RDWR, err);
 }
 
-dip_status dip_h5_create(dip_h5_file *out, const char *path, dip_err *err)
+static dip_status create_with(dip_h5_file *out, const char *path,
+                              unsigned flags, dip_err *err)
 {
     be_quiet();
     *out = (dip_h5_file){.id = H5I_INVALID_HID, .path = path};
@@ -99,12 +103,22 @@ dip_status dip_h5_create(dip_h5_file *out, const char *path, dip_err *err)
     if (create >= 0 && access >= 0 &&
         H5Pset_obj_track_times(create, false) >= 0 &&
         H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110) >= 0)
-        out->id = H5Fcreate(path, H5F_ACC_EXCL, create, access);
+        out->id = H5Fcreate(path, flags, create, access);
     close_list(create);
     close_list(access);
     if (out->id < 0)
         return dip_fail(err, DIP_EIO, "cannot create '%s'", path);
     return DIP_OK;
+}
+
+dip_status dip_h5_create(dip_h5_file *out, const char *path, dip_err *err)
+{
+    return create_with(out, path, H5F_ACC_EXCL, err);
+}
+
+dip_status dip_h5_create_over(dip_h5_file *out, const char *path, dip_err *err)
+{
+    return create_with(out, path, H5F_ACC_TRUNC, err);
 }
 
 dip_status dip_h5_finish(dip_h5_file *file, dip_err *err)
@@ -586,9 +600,9 @@ static dip_status cannot_write(const dip_h5_file *file, const char *name,
                     file->path);
 }
 
-dip_status dip_h5_write(const dip_h5_file *file, const char *name,
-                        dip_h5_type type, int64_t count, const void *values,
-                        dip_err *err)
+static dip_status write_with(const dip_h5_file *file, const char *name,
+                             dip_h5_type type, int64_t count,
+                             const void *values, bool packed, dip_err *err)
 {
     be_quiet();
     hsize_t size = (hsize_t)count;
@@ -600,6 +614,8 @@ dip_status dip_h5_write(const dip_h5_file *file, const char *name,
         space >= 0 && create >= 0 && H5Pset_obj_track_times(create, false) >= 0;
     if (ok && count > 0) /* no chunk is small enough for no rows */
         ok = H5Pset_chunk(create, 1, &chunk) >= 0 &&
+             (!packed || (H5Pset_shuffle(create) >= 0 &&
+                          H5Pset_deflate(create, DEFLATE_LEVEL) >= 0)) &&
              H5Pset_fletcher32(create) >= 0;
     if (ok)
         data = H5Dcreate2(file->id, name, native(type), space, H5P_DEFAULT,
@@ -612,6 +628,20 @@ dip_status dip_h5_write(const dip_h5_file *file, const char *name,
     close_list(create);
     close_spaces(space, H5I_INVALID_HID);
     return ok ? DIP_OK : cannot_write(file, name, err);
+}
+
+dip_status dip_h5_write(const dip_h5_file *file, const char *name,
+                        dip_h5_type type, int64_t count, const void *values,
+                        dip_err *err)
+{
+    return write_with(file, name, type, count, values, false, err);
+}
+
+dip_status dip_h5_write_packed(const dip_h5_file *file, const char *name,
+                               dip_h5_type type, int64_t count,
+                               const void *values, dip_err *err)
+{
+    return write_with(file, name, type, count, values, true, err);
 }
 
 dip_status dip_h5_create_bytes(dip_h5_dataset *out, const dip_h5_file *file,

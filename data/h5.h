@@ -22,7 +22,8 @@
     X(U8, "uint8", 1, H5T_INTEGER, H5T_SGN_NONE)                               \
     X(I32, "int32", 4, H5T_INTEGER, H5T_SGN_2)                                 \
     X(I64, "int64", 8, H5T_INTEGER, H5T_SGN_2)                                 \
-    X(F32, "float32", 4, H5T_FLOAT, H5T_SGN_ERROR)
+    X(F32, "float32", 4, H5T_FLOAT, H5T_SGN_ERROR)                             \
+    X(F64, "float64", 8, H5T_FLOAT, H5T_SGN_ERROR)
 
 typedef enum {
 #define DIP_H5_TYPE_ENUM(name, words, size, cls, sign) DIP_H5_##name,
@@ -61,6 +62,9 @@ dip_status dip_h5_open_write(dip_h5_file *out, const char *path,
 /* `path` must not exist (DIP_EIO). */
 dip_status dip_h5_create(dip_h5_file *out, const char *path,
                          dip_err *err) DIP_MUST_CHECK;
+/* Empties `path` first if it exists. */
+dip_status dip_h5_create_over(dip_h5_file *out, const char *path,
+                              dip_err *err) DIP_MUST_CHECK;
 /* Closes after writing: says whether all reached the file. */
 dip_status dip_h5_finish(dip_h5_file *file, dip_err *err) DIP_MUST_CHECK;
 void dip_h5_close(dip_h5_file *file); /* closed already: does nothing */
@@ -125,6 +129,10 @@ dip_status dip_h5_load(void **out, int64_t *count, const dip_h5_file *file,
 dip_status dip_h5_write(const dip_h5_file *file, const char *name,
                         dip_h5_type type, int64_t count, const void *values,
                         dip_err *err) DIP_MUST_CHECK;
+/* The same, compressed: for what is kept and seldom read. */
+dip_status dip_h5_write_packed(const dip_h5_file *file, const char *name,
+                               dip_h5_type type, int64_t count,
+                               const void *values, dip_err *err) DIP_MUST_CHECK;
 /* An empty place of uint8, contiguous and uncompressed, allocated at once.
  * Ends with dip_h5_dataset_close(). */
 dip_status dip_h5_create_bytes(dip_h5_dataset *out, const dip_h5_file *file,

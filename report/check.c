@@ -81,14 +81,33 @@ static dip_status check_each(const json_t *object, checker check, dip_err *err)
 
 /* ---- run and data -------------------------------------------------------- */
 
+static dip_status check_keys(const json_t *config, dip_err *err)
+{
+    dip_status st = DIP_OK;
+    for (void *i = json_object_iter((json_t *)config); i != NULL && !st;
+         i = json_object_iter_next((json_t *)config, i))
+        st = check_member(config, json_object_iter_key(i), TEXT, err);
+    return st;
+}
+
 static dip_status check_run(const json_t *run, dip_err *err)
 {
-    static const member members[] = {
-        {"name", TEXT},     {"dir", TEXT},        {"checkpoint", TEXT},
-        {"step", COUNT},    {"version", TEXT},    {"similarity", TEXT},
-        {"seed", COUNT},    {"seconds", REAL},    {"cpu_seconds", REAL},
-        {"threads", COUNT}, {"parameters", COUNT}};
-    return check_members(run, members, DIP_ARRAY_LEN(members), err);
+    static const member members[] = {{"name", TEXT},
+                                     {"dir", TEXT},
+                                     {"checkpoint", TEXT},
+                                     {"step", COUNT},
+                                     {"version", TEXT},
+                                     {"similarity", TEXT},
+                                     {"seed", COUNT},
+                                     {"seconds", REAL},
+                                     {"cpu_seconds", REAL},
+                                     {"threads", COUNT},
+                                     {"parameters", COUNT},
+                                     {"samples", COUNT},
+                                     {"samples_per_second", REAL},
+                                     {"peak_bytes", REAL}};
+    dip_status st = check_members(run, members, DIP_ARRAY_LEN(members), err);
+    return st == DIP_OK ? check_object(run, "config", check_keys, err) : st;
 }
 
 static dip_status check_data(const json_t *data, dip_err *err)
@@ -113,11 +132,14 @@ static dip_status check_protocol(const json_t *protocol, dip_err *err)
 static dip_status check_ranking(const json_t *ranking, dip_err *err)
 {
     static const member members[] = {
-        {"queries", COUNT}, {"evaluated", COUNT},  {"skipped", COUNT},
-        {"gallery", COUNT}, {"mrr", REAL},         {"map", REAL},
-        {"ndcg", REAL},     {"r_precision", REAL}, {"median_rank", REAL},
-        {"ndcg_exp", REAL}, {"err", REAL},         {"rbp", REAL},
-        {"max_grade", REAL}};
+        {"queries", COUNT},      {"evaluated", COUNT},
+        {"skipped", COUNT},      {"gallery", COUNT},
+        {"mrr", REAL},           {"map", REAL},
+        {"ndcg", REAL},          {"r_precision", REAL},
+        {"median_rank", REAL},   {"ndcg_exp", REAL},
+        {"err", REAL},           {"rbp", REAL},
+        {"max_grade", REAL},     {"queries_sha256", TEXT},
+        {"gallery_sha256", TEXT}};
     dip_status st =
         check_members(ranking, members, DIP_ARRAY_LEN(members), err);
     for (void *i = json_object_iter((json_t *)ranking); i != NULL && !st;

@@ -16,6 +16,9 @@
 #include "eval/stats.h"
 
 #define DIP_REPORT_SCHEMA "diptych-report/1"
+/* Of the file beside X.json that keeps the outcome of each query
+ * (eval/outcomes.h). */
+#define DIP_REPORT_QUERIES_SUFFIX ".queries.h5"
 
 /* {"queries", "evaluated", "skipped", "gallery", "hit@1", …, "median_rank"},
  * and "max_grade" beside the graded metrics: means over the evaluated queries.

@@ -92,13 +92,15 @@ static dip_status write_state(const char *dir, const dip_train_state *state,
     (void)snprintf(best, sizeof best, "%.17g", state->best);
     (void)snprintf(seed, sizeof seed, "%llu", (unsigned long long)state->seed);
     json_t *json = json_pack(
-        "{s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:s, s:i, s:b, s:s, s:I, s:I}",
+        "{s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:s, s:i, s:b, s:s, s:I, "
+        "s:I}",
         "schema", STATE_SCHEMA, "step", (json_int_t)state->step, "epoch",
         (json_int_t)state->epoch, "batch", (json_int_t)state->batch, "samples",
         (json_int_t)state->samples, "seconds", dip_json_real(state->seconds),
-        "cpu_seconds", dip_json_real(state->cpu_seconds), "seed", seed,
-        "threads", state->threads, "has_best", (int)state->has_best, "best",
-        best, "best_step", (json_int_t)state->best_step, "without_gain",
+        "cpu_seconds", dip_json_real(state->cpu_seconds), "peak_bytes",
+        (json_int_t)state->peak_bytes, "seed", seed, "threads", state->threads,
+        "has_best", (int)state->has_best, "best", best, "best_step",
+        (json_int_t)state->best_step, "without_gain",
         (json_int_t)state->without_gain);
     char *path = dip_path_join(dir, "state.json");
     dip_status st = DIP_OK;
@@ -310,6 +312,10 @@ static dip_status read_rest(dip_train_state *state, const json_t *json,
     if (st == DIP_OK)
         st = dip_json_get_number(&state->cpu_seconds, json, "cpu_seconds", file,
                                  err);
+    /* Files of before it was measured have none. */
+    if (st == DIP_OK && json_object_get(json, "peak_bytes") != NULL)
+        st =
+            dip_json_get_int(&state->peak_bytes, json, "peak_bytes", file, err);
     if (st == DIP_OK)
         st = dip_json_get_bool(&state->has_best, json, "has_best", file, err);
     return st == DIP_OK ? read_texts(state, json, file, err) : st;

@@ -30,6 +30,7 @@ typedef struct {
     int64_t samples;
     double seconds; /* of training so far */
     double cpu_seconds;
+    int64_t peak_bytes; /* most memory that was resident; 0: not known */
     uint64_t seed;
     int threads;
     bool has_best;

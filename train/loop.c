@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "base/mem.h"
@@ -29,7 +30,18 @@ static double clock_seconds(clockid_t id)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static void bring_up_clocks(dip_loop *loop)
+/* A resumed run's is the highest of its processes. */
+static void bring_up_memory(dip_train_state *state)
+{
+    struct rusage usage;
+    if (getrusage(RUSAGE_SELF, &usage) != 0)
+        return;
+    int64_t peak = (int64_t)usage.ru_maxrss * 1024;
+    if (peak > state->peak_bytes)
+        state->peak_bytes = peak;
+}
+
+static void bring_up_costs(dip_loop *loop)
 {
     double wall = clock_seconds(CLOCK_MONOTONIC);
     double cpu = clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
@@ -37,6 +49,7 @@ static void bring_up_clocks(dip_loop *loop)
     loop->state.cpu_seconds += cpu - loop->cpu;
     loop->wall = wall;
     loop->cpu = cpu;
+    bring_up_memory(&loop->state);
 }
 
 static dip_checkpoint_parts parts_of(const dip_loop *loop)
@@ -198,7 +211,7 @@ static dip_status timed_update(dip_loop *loop, dip_err *err)
     dip_status st = update(loop, &report, err);
     if (st != DIP_OK)
         return st;
-    bring_up_clocks(loop);
+    bring_up_costs(loop);
     loop->state.step = report.step;
     loop->state.samples += report.rows;
     report.seconds = loop->state.seconds;
@@ -235,7 +248,7 @@ static dip_status checkpoint(dip_loop *loop, bool best, dip_err *err)
     dip_status st = check_finite(loop, err);
     if (st != DIP_OK)
         return st;
-    bring_up_clocks(loop);
+    bring_up_costs(loop);
     loop->checkpointed = loop->state.step;
     dip_checkpoint_parts parts = parts_of(loop);
     return dip_checkpoint_write(loop->checkpoints, &loop->state, &parts, best,

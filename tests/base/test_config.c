@@ -623,6 +623,31 @@ static void test_config_dumps_what_it_reads_back(void **state)
     dip_str_free(&second);
 }
 
+static void collect(void *user, const char *key, const char *value)
+{
+    dip_str_addf(user, "%s=%s\n", key, value);
+}
+
+static void test_config_tells_each_key(void **state)
+{
+    (void)state;
+    dip_config *config = good("tasks:\n"
+                              "  u: {query: '{x}', k: [1, 5]}\n"
+                              "data: {fields: [], path: x}\n"
+                              "name: \"a b\"\n",
+                              "train.lr=0.5");
+    dip_str all = {0};
+    assert_int_equal(dip_config_each(config, collect, &all, NULL), DIP_OK);
+    const char *const lines[] = {"tasks.u.query=\"{x}\"\n",
+                                 "tasks.u.k=[1, 5]\n", "data.fields=[]\n",
+                                 "train.lr=0.5\n", "name=a b\n"};
+    for (size_t i = 0; i < DIP_ARRAY_LEN(lines); i++)
+        assert_non_null(strstr(all.data, lines[i]));
+    assert_null(strstr(all.data, "tasks.u="));
+    dip_config_free(config);
+    dip_str_free(&all);
+}
+
 /* Steps mean something by their names and order: those that nobody named must
  * not appear. */
 static void test_config_dumps_only_named_steps_in_order(void **state)
@@ -727,6 +752,7 @@ int main(void)
         cmocka_unit_test(test_config_adds_the_faults_of_its_reader),
         cmocka_unit_test(test_config_reports_a_wrong_default_of_the_table),
         cmocka_unit_test(test_config_dumps_what_it_reads_back),
+        cmocka_unit_test(test_config_tells_each_key),
         cmocka_unit_test(test_config_dumps_only_named_steps_in_order),
         cmocka_unit_test(test_config_dumps_empty_mappings),
         cmocka_unit_test(test_config_writes_the_reference),

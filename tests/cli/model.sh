@@ -129,7 +129,8 @@ check "other threads" 4 \
     "$program" train tiny.yaml --resume train.threads=2
 check "evaluates" 0 "query_to_product" sh -c \
     "'$program' eval runs/tiny --quiet | grep -o '^query_to_product'"
-present runs/tiny/report.json runs/tiny/report.md
+present runs/tiny/report.json runs/tiny/report.md \
+    runs/tiny/report.queries.h5
 check "json" 0 "diptych-report/1" sh -c \
     "'$program' eval runs/tiny --quiet --json | python3 -c 'import json, sys; print(json.load(sys.stdin)[\"schema\"])'"
 check "no run" 4 "diptych eval: no run directory 'runs/none'" "$program" eval runs/none

@@ -16,6 +16,7 @@ static const dip_train_state a_state = {.step = 12,
                                         .samples = 96,
                                         .seconds = 1.5,
                                         .cpu_seconds = 2.5,
+                                        .peak_bytes = 1LL << 33,
                                         .seed = UINT64_C(18446744073709551615),
                                         .threads = 2,
                                         .has_best = true,
@@ -88,6 +89,7 @@ static void test_checkpoint_brings_back_all_that_it_holds(void **state)
     assert_int_equal(got.samples, a_state.samples);
     assert_near(got.seconds, a_state.seconds, 0);
     assert_near(got.cpu_seconds, a_state.cpu_seconds, 0);
+    assert_int_equal(got.peak_bytes, a_state.peak_bytes);
     assert_true(got.seed == a_state.seed);
     assert_int_equal(got.threads, a_state.threads);
     assert_true(got.has_best);
