@@ -640,7 +640,7 @@ static void test_config_tells_each_key(void **state)
     assert_int_equal(dip_config_each(config, collect, &all, NULL), DIP_OK);
     const char *const lines[] = {"tasks.u.query=\"{x}\"\n",
                                  "tasks.u.k=[1, 5]\n", "data.fields=[]\n",
-                                 "train.lr=0.5\n", "name=a b\n"};
+                                 "train.lr=0.5\n", "name=\"a b\"\n"};
     for (size_t i = 0; i < DIP_ARRAY_LEN(lines); i++)
         assert_non_null(strstr(all.data, lines[i]));
     assert_null(strstr(all.data, "tasks.u="));

@@ -58,6 +58,9 @@ check "empty product" 2 \
 check "judgements alone" 2 \
     "tiny.yaml:29: task 'text_to_image': \`relevant_by: judgements\` and \`query: judgements\` stand together and alone" \
     config tasks.text_to_image.query=judgements
+check "slash in a task's name" 2 \
+    "command line: task 'a/b': a name holds no slash" \
+    config tasks.a/b.query=title 'tasks.a/b.product_fields=[image]'
 check "unused field" 2 "command line: no task uses the field 'brand'" \
     config fields.brand.word_dropout=0.1
 check "zero-shot template" 2 "command line: no {} in the template 'a photo'" \
