@@ -85,7 +85,8 @@ static void take_numbers(dip_outcomes *o, const dip_ranked_task *r)
         o->relevant[i] = q->relevant;
         o->rank[i] = q->rank;
         for (int m = 0; m < o->metrics; m++)
-            o->values[m * o->count + i] = dip_ranking_value(&q->values, m);
+            o->values[m * o->count + i] =
+                dip_ranking_value(r->ranking, &q->values, m);
     }
     for (int m = 0; m < o->metrics; m++)
         dip_ranking_name(o->names[m], r->ranking, m);
