@@ -7,6 +7,7 @@
 #include "apps/cli.h"
 #include "apps/evaluate.h"
 #include "apps/model_apps.h"
+#include "apps/page.h"
 #include "apps/run_dir.h"
 #include "apps/version.h"
 #include "base/file.h"
@@ -16,7 +17,14 @@
 #include "report/report.h"
 #include "train/checkpoint.h"
 
-enum { OPT_DATA = 0x100, OPT_SPLIT, OPT_CHECKPOINT, OPT_JSON, OPT_QUIET };
+enum {
+    OPT_DATA = 0x100,
+    OPT_SPLIT,
+    OPT_CHECKPOINT,
+    OPT_JSON,
+    OPT_NO_HTML,
+    OPT_QUIET
+};
 
 static const struct argp_option options[] = {
     {"data", OPT_DATA, "FILE", 0, "catalog (default: that of the training)", 0},
@@ -24,9 +32,11 @@ static const struct argp_option options[] = {
     {"checkpoint", OPT_CHECKPOINT, "NAME", 0,
      "best (default), latest or step-…", 0},
     {"out", 'o', "FILE.json", 0,
-     "report (default: report.json in the run directory); FILE.md and "
-     "FILE.queries.h5 beside it",
+     "report (default: report.json in the run directory); FILE.md, "
+     "FILE.html and FILE.queries.h5 beside it",
      0},
+    {"no-html", OPT_NO_HTML, 0, 0,
+     "no FILE.html, and nothing that only it shows", 0},
     {"json", OPT_JSON, 0, 0, "print the report as JSON", 0},
     {"quiet", OPT_QUIET, 0, 0, "no progress bar", 0},
     {0}};
@@ -36,7 +46,7 @@ typedef struct {
     const char **overrides;
     size_t override_count;
     dip_split split;
-    bool json, quiet;
+    bool json, no_html, quiet;
 } arguments;
 
 static error_t parse_option(int key, char *value, struct argp_state *state)
@@ -61,6 +71,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case OPT_JSON:
         a->json = true;
         return 0;
+    case OPT_NO_HTML:
+        a->no_html = true;
+        return 0;
     case OPT_QUIET:
         a->quiet = true;
         return 0;
@@ -77,6 +90,11 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     default:
         return ARGP_ERR_UNKNOWN;
     }
+}
+
+static bool wants_html(const dip_trained *run, const arguments *a)
+{
+    return run->settings->html && !a->no_html;
 }
 
 static void add_key(void *user, const char *key, const char *value)
@@ -175,6 +193,16 @@ static dip_status write_outcomes(const char *json_path,
     return st;
 }
 
+static dip_status write_html(const char *json_path, const json_t *report,
+                             const dip_corpus *corpus, dip_err *err)
+{
+    char *path = beside(json_path, ".html");
+    dip_status st = path != NULL ? dip_page_write(path, report, corpus, err)
+                                 : dip_no_memory(err);
+    free(path);
+    return st;
+}
+
 static dip_status print_report(const json_t *report, bool as_json, dip_err *err)
 {
     dip_str text = {0};
@@ -188,8 +216,8 @@ static dip_status print_report(const json_t *report, bool as_json, dip_err *err)
 }
 
 static dip_status write_report(const dip_trained *run, const arguments *a,
-                               json_t *report, const dip_outcome_set *outcomes,
-                               dip_err *err)
+                               const dip_corpus *corpus, json_t *report,
+                               const dip_outcome_set *outcomes, dip_err *err)
 {
     char *path = a->out != NULL ? dip_strdup(a->out)
                                 : dip_path_join(run->dir, "report.json");
@@ -200,6 +228,8 @@ static dip_status write_report(const dip_trained *run, const arguments *a,
         st = dip_json_write(path, report, DIP_JSON_AS_BUILT, err);
     if (st == DIP_OK)
         st = write_markdown(path, report, err);
+    if (st == DIP_OK && wants_html(run, a))
+        st = write_html(path, report, corpus, err);
     if (st == DIP_OK)
         st = print_report(report, a->json, err);
     free(path);
@@ -225,13 +255,16 @@ static dip_status evaluate(const dip_trained *run, const arguments *a,
             .split = a->split,
             .full = true,
             .outcomes = &outcomes,
+            .pictured = wants_html(run, a),
         };
         st = dip_evaluate(&found, &evaluation, err);
     }
     if (st == DIP_OK)
         st = describe(&report, run, corpus, a, found, err);
+    if (st == DIP_OK && wants_html(run, a))
+        st = dip_page_add_training(report, run->dir, err);
     if (st == DIP_OK)
-        st = write_report(run, a, report, &outcomes, err);
+        st = write_report(run, a, corpus, report, &outcomes, err);
     dip_outcome_set_free(&outcomes);
     json_decref(report);
     json_decref(found);

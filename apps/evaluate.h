@@ -18,6 +18,8 @@ typedef struct {
      * does without. */
     bool full;
     dip_outcome_set *outcomes; /* takes those of each task; NULL: not kept */
+    /* And what a page draws: curves, histograms, examples. */
+    bool pictured;
 } dip_evaluation;
 
 /* {"retrieval": {…}, "classification": {…}, "zero_shot": {…}, "matching": {…}}.

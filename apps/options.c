@@ -516,6 +516,12 @@ static const dip_option options[] = {
         "How many of the best products of each query the match classifier "
         "ranks again, beside the plain ranking; 0: none."),
     INT("eval.bootstrap", "10000", 1, 1e7, "Resamples of the intervals."),
+    BOOL("eval.html", "true",
+         "A page report.html beside the report: charts, and galleries of "
+         "queries with what was found for them."),
+    INT("eval.gallery", "8", 0, 50,
+        "Queries in each list of the page's galleries (the worst failures, the "
+        "nearest confusions, some at random), for each task; 0: none."),
     TEXTS("eval.zero_shot.*.templates", "[\"{}\"]",
           "Texts of a label's names, {} being the name: classification "
           "without a head, by the nearest text."),

@@ -134,7 +134,9 @@ typedef struct {
 
     dip_eval_settings eval;
     int64_t resamples;
-    int64_t rerank; /* products that are ranked again; 0: none */
+    int64_t rerank;  /* products that are ranked again; 0: none */
+    bool html;       /* a page beside the report */
+    int64_t gallery; /* queries in each list of its galleries */
     dip_zero_shot_settings zero_shot[DIP_MODEL_HEADS_MAX];
     int zero_shot_count;
     int matching_task;             /* -1: none */

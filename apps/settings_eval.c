@@ -78,6 +78,8 @@ void dip_settings_read_eval(dip_settings *s)
     read_ranking(s);
     s->resamples = dip_config_int(c, "eval.bootstrap");
     s->rerank = dip_config_int(c, "eval.rerank");
+    s->html = dip_config_bool(c, "eval.html");
+    s->gallery = dip_config_int(c, "eval.gallery");
     if (s->rerank > 0 && s->model.match_hidden == 0)
         dip_config_fault(s->config, "eval.rerank",
                          "'eval.rerank' needs a match classifier: set "

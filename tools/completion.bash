@@ -24,7 +24,7 @@ _diptych_options() {
         --size= --users= --help --usage ;;
     train) echo --check --data= --quiet --resume --run= --stop-at= --help \
         --usage ;;
-    eval) echo --checkpoint= --data= --json --out= --quiet --split= --help \
+    eval) echo --checkpoint= --data= --json --no-html --out= --quiet --split= --help \
         --usage ;;
     search) echo --checkpoint= --data= --fields= --image= --json --quiet \
         --rerank= --split= --text= --top= --help --usage ;;
