@@ -55,6 +55,14 @@ static dip_status make_room(dip_embedded *e, const dip_embed_job *job,
     for (int h = 0; h < dip_model_head_count(job->model) && ok; h++) {
         e->predicted[h] = dip_calloc((size_t)e->count, sizeof(int32_t));
         ok = e->predicted[h] != NULL;
+        size_t numbers;
+        int64_t classes = dip_model_head_classes(job->model, h);
+        if (!ok || !job->probabilities)
+            continue;
+        ok = !dip_mul_overflows((size_t)e->count, (size_t)classes, &numbers);
+        if (ok)
+            e->probabilities[h] = dip_calloc(numbers, sizeof(float));
+        ok = e->probabilities[h] != NULL;
     }
     return ok ? DIP_OK : dip_no_memory(err);
 }
@@ -67,8 +75,10 @@ void dip_embedded_free(dip_embedded *e)
         free_matrix(&e->texts[s]);
     for (int p = 0; p < DIP_PRODUCTS_MAX; p++)
         free_matrix(&e->products[p]);
-    for (int h = 0; h < DIP_MODEL_HEADS_MAX; h++)
+    for (int h = 0; h < DIP_MODEL_HEADS_MAX; h++) {
         free(e->predicted[h]);
+        free(e->probabilities[h]);
+    }
     *e = (dip_embedded){0};
 }
 
@@ -93,6 +103,12 @@ static void predict(dip_embedded *e, const dip_embed_job *job, int64_t at,
         dip_tensor_read(dip_t_argmax(logits, 1, false), DIP_I32,
                         e->predicted[h] + at,
                         (size_t)batch->size * sizeof(int32_t));
+        if (e->probabilities[h] == NULL)
+            continue;
+        int64_t classes = dip_model_head_classes(job->model, h);
+        dip_tensor_read(dip_t_softmax(dip_t_to_dtype(logits, DIP_F32), 1),
+                        DIP_F32, e->probabilities[h] + at * classes,
+                        (size_t)(batch->size * classes) * sizeof(float));
     }
 }
 

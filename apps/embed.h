@@ -32,7 +32,8 @@ typedef struct {
     dip_field_set sets[DIP_PRODUCTS_MAX];
     dip_matrix products[DIP_PRODUCTS_MAX];
     int product_count;
-    int32_t *predicted[DIP_MODEL_HEADS_MAX]; /* [N] class of each head */
+    int32_t *predicted[DIP_MODEL_HEADS_MAX];   /* [N] class of each head */
+    float *probabilities[DIP_MODEL_HEADS_MAX]; /* [N, classes] or NULL */
 } dip_embedded;
 
 /* What is asked of a model besides the photo and the texts. */
@@ -42,7 +43,8 @@ typedef struct {
     const dip_model *model;
     dip_device device;
     bool bf16;
-    bool quiet; /* no progress bar */
+    bool quiet;         /* no progress bar */
+    bool probabilities; /* of the heads' classes, too */
 } dip_embed_job;
 
 /* Index of the product made of `fields`; adds it when it is new. -1 when there

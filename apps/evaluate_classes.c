@@ -6,7 +6,10 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "eval/class_intervals.h"
+#include "eval/class_scores.h"
 #include "eval/classification.h"
+#include "eval/scores.h"
 #include "eval/topk.h"
 #include "report/report.h"
 
@@ -104,23 +107,100 @@ static dip_status make_classes(class_set *set, const json_t *known,
     return DIP_OK;
 }
 
+/* What the bootstrap draws together: rows of one product. */
+static int64_t *row_groups(const dip_evaluation *ev, const dip_embedded *e)
+{
+    const dip_catalog *catalog = ev->job.corpus->catalog;
+    int64_t *groups = dip_calloc((size_t)e->count, sizeof *groups);
+    for (int64_t i = 0; i < e->count && groups != NULL; i++) {
+        int64_t group = dip_catalog_group(catalog, e->row[i]);
+        groups[i] = group >= 0 ? group : -1 - i;
+    }
+    return groups;
+}
+
+static dip_status put_intervals(json_t *report, const class_set *set,
+                                const int32_t *predicted,
+                                const dip_class_scores *scores,
+                                const dip_evaluation *ev, const dip_embedded *e,
+                                dip_err *err)
+{
+    dip_interval intervals[DIP_CLASS_INTERVALS];
+    dip_class_rows rows = {.labels = set->labels,
+                           .predicted = predicted,
+                           .groups = row_groups(ev, e),
+                           .n = e->count,
+                           .classes = set->count,
+                           .scores = scores};
+    dip_stats_options options = dip_stats_defaults();
+    options.resamples = ev->job.settings->resamples;
+    options.seed = ev->job.settings->seed;
+    dip_status st = rows.groups != NULL
+                        ? dip_class_intervals(intervals, &rows, &options, err)
+                        : dip_no_memory(err);
+    free((void *)rows.groups);
+    json_t *out = json_object();
+    for (int i = 0; i < DIP_CLASS_INTERVALS && st == DIP_OK; i++) {
+        if (!isnan(intervals[i].mean) &&
+            json_object_set_new(out, dip_class_interval_name(i),
+                                dip_report_interval(&intervals[i])) != 0)
+            st = dip_no_memory(err);
+    }
+    if (json_object_set_new(report, "interval", out) != 0 && st == DIP_OK)
+        st = dip_no_memory(err);
+    return st;
+}
+
+/* What a full evaluation says beyond the counts. `probabilities` [N, columns].
+ */
+static dip_status put_details(json_t *report, const dip_classification *c,
+                              class_set *set, const int32_t *predicted,
+                              const float *probabilities, int64_t columns,
+                              const dip_evaluation *ev, const dip_embedded *e,
+                              dip_err *err)
+{
+    dip_class_scores scores = {0};
+    const dip_class_probabilities p = {set->labels, probabilities, e->count,
+                                       columns};
+    const dip_ranking_options *k = &ev->job.settings->eval.ranking;
+    dip_status st = dip_report_put_confusion(report, c, set->labels, predicted,
+                                             e->count, class_name, set, err);
+    if (st == DIP_OK && probabilities != NULL)
+        st = dip_class_scores_evaluate(&scores, &p, err);
+    if (st == DIP_OK && probabilities != NULL &&
+        dip_report_put_scores(report, c, &scores, e->count, columns, k->cutoffs,
+                              k->n_cutoffs) != 0)
+        st = dip_no_memory(err);
+    if (st == DIP_OK && c->rows > 0)
+        st = put_intervals(report, set, predicted,
+                           probabilities != NULL ? &scores : NULL, ev, e, err);
+    dip_class_scores_free(&scores);
+    return st;
+}
+
+/* `probabilities` [N, columns] of the run's classes, or NULL. */
 static dip_status report_classes(json_t **out, class_set *set,
-                                 const int32_t *predicted, int64_t rows,
-                                 dip_err *err)
+                                 const int32_t *predicted,
+                                 const float *probabilities, int64_t columns,
+                                 const dip_evaluation *ev,
+                                 const dip_embedded *e, dip_err *err)
 {
     *out = NULL;
     dip_classification_options options = {0};
     dip_classification c;
     dip_status st = dip_classification_evaluate(
-        &c, set->labels, predicted, rows, set->count, &options, err);
+        &c, set->labels, predicted, e->count, set->count, &options, err);
     if (st != DIP_OK)
         return st;
     *out = dip_report_classification(&c, class_name, set);
-    dip_classification_free(&c);
     if (json_object_set_new(*out, "unknown",
                             json_integer((json_int_t)set->unknown)) != 0)
-        return dip_no_memory(err);
-    return DIP_OK;
+        st = dip_no_memory(err);
+    if (st == DIP_OK && ev->full)
+        st = put_details(*out, &c, set, predicted, probabilities, columns, ev,
+                         e, err);
+    dip_classification_free(&c);
+    return st;
 }
 
 /* Where the head has something to see. */
@@ -157,7 +237,8 @@ dip_status dip_evaluate_head(json_t **out, const dip_evaluation *ev,
         set.labels[i] = -1;
     }
     if (st == DIP_OK)
-        st = report_classes(out, &set, e->predicted[h], e->count, err);
+        st = report_classes(out, &set, e->predicted[h], e->probabilities[h],
+                            set.known, ev, e, err);
     free_classes(&set);
     return st;
 }
@@ -238,21 +319,62 @@ static void centre_rows(float *sums, int64_t count, int64_t dim,
         sums[i] /= (float)templates;
 }
 
-/* The class of the nearest text for each row. */
-static dip_status nearest_class(int32_t *predicted, const dip_matrix *input,
-                                const float *texts, int64_t classes,
-                                const dip_embedded *e,
-                                dip_similarity similarity, dip_err *err)
+static dip_status nearest_class(int32_t *predicted, const dip_embeddings *rows,
+                                const dip_embeddings *texts, dip_err *err)
 {
-    dip_hit *hits = dip_calloc((size_t)e->count, sizeof *hits);
+    dip_hit *hits = dip_calloc((size_t)rows->rows, sizeof *hits);
     if (hits == NULL)
         return dip_no_memory(err);
-    dip_embeddings queries = {input->rows, e->count, e->dim, similarity};
-    dip_embeddings gallery = {texts, classes, e->dim, similarity};
-    dip_status st = dip_topk_search(hits, &queries, &gallery, NULL, 1, err);
-    for (int64_t i = 0; i < e->count && st == DIP_OK; i++)
+    dip_status st = dip_topk_search(hits, rows, texts, NULL, 1, err);
+    for (int64_t i = 0; i < rows->rows && st == DIP_OK; i++)
         predicted[i] = (int32_t)hits[i].row;
     free(hits);
+    return st;
+}
+
+/* What the softmax over classes is taken of: [rows, classes]. */
+typedef struct {
+    float *probabilities;
+    int64_t classes;
+    float scale;
+} softmax_rows;
+
+static void softmax_row(void *context, int worker, int64_t row,
+                        const float *scores)
+{
+    const softmax_rows *s = context;
+    float *out = s->probabilities + row * s->classes;
+    float most = -INFINITY;
+    double sum = 0;
+    (void)worker;
+    for (int64_t c = 0; c < s->classes; c++)
+        most = fmaxf(most, scores[c]);
+    for (int64_t c = 0; c < s->classes; c++)
+        sum += exp((double)(s->scale * (scores[c] - most)));
+    for (int64_t c = 0; c < s->classes; c++)
+        out[c] = (float)(exp((double)(s->scale * (scores[c] - most))) / sum);
+}
+
+/* The model's similarity to the texts of each class as probabilities, and the
+ * nearest class: the first of equals. */
+static dip_status classify(int32_t *predicted, float *probabilities,
+                           const dip_matrix *input, const float *texts,
+                           int64_t classes, const dip_evaluation *ev,
+                           const dip_embedded *e, dip_err *err)
+{
+    dip_similarity similarity = ev->job.settings->model.similarity;
+    dip_embeddings queries = {input->rows, e->count, e->dim, similarity};
+    dip_embeddings gallery = {texts, classes, e->dim, similarity};
+    dip_scope_open();
+    softmax_rows rows = {
+        probabilities, classes,
+        (float)dip_tensor_item(dip_model_scale(ev->job.model))};
+    dip_scope_close();
+    dip_status st = dip_tensor_status(err);
+    if (st == DIP_OK)
+        st = dip_scores_each(&queries, &gallery, softmax_row, &rows, err);
+    if (st == DIP_OK)
+        st = nearest_class(predicted, &queries, &gallery, err);
     return st;
 }
 
@@ -263,7 +385,7 @@ dip_status dip_evaluate_zero_shot(json_t **out, const dip_evaluation *ev,
 {
     *out = NULL;
     class_set set = {0};
-    float *texts = NULL;
+    float *texts = NULL, *probabilities = NULL;
     int32_t *predicted = dip_calloc((size_t)e->count, sizeof *predicted);
     const dip_matrix *input = dip_evaluate_zero_shot_input(e, z);
     dip_status st = predicted != NULL ? DIP_OK : dip_no_memory(err);
@@ -271,22 +393,27 @@ dip_status dip_evaluate_zero_shot(json_t **out, const dip_evaluation *ev,
         st = make_classes(&set, NULL, ev->job.corpus, column, e, err);
     if (st == DIP_OK) {
         texts = dip_calloc((size_t)(set.count * e->dim), sizeof *texts);
-        st = texts != NULL ? DIP_OK : dip_no_memory(err);
+        probabilities =
+            dip_calloc((size_t)(e->count * set.count), sizeof *probabilities);
+        st = texts != NULL && probabilities != NULL ? DIP_OK
+                                                    : dip_no_memory(err);
     }
     for (size_t t = 0; t < z->template_count && st == DIP_OK; t++)
         st = add_template(texts, ev, &set, z->templates[t], e->dim, err);
     if (st == DIP_OK) {
         dip_similarity similarity = ev->job.settings->model.similarity;
         centre_rows(texts, set.count, e->dim, z->template_count, similarity);
-        st = nearest_class(predicted, input, texts, set.count, e, similarity,
-                           err);
+        st = classify(predicted, probabilities, input, texts, set.count, ev, e,
+                      err);
     }
     for (int64_t i = 0; i < e->count && st == DIP_OK; i++) {
         if (!input->present[i])
             set.labels[i] = -1;
     }
     if (st == DIP_OK)
-        st = report_classes(out, &set, predicted, e->count, err);
+        st = report_classes(out, &set, predicted, probabilities, set.count, ev,
+                            e, err);
+    free(probabilities);
     free(texts);
     free(predicted);
     free_classes(&set);

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "eval/classification.h"
@@ -89,13 +90,7 @@ dip_status dip_binary_evaluate(dip_binary *out, const int32_t *labels,
 
 /* ---- calibration -------------------------------------------------------- */
 
-typedef struct {
-    int64_t rows;
-    double confidence;
-    double correct;
-} bin;
-
-static int64_t bin_of(double confidence, int64_t bins)
+int64_t dip_calibration_bin_of(double confidence, int64_t bins)
 {
     int64_t i = (int64_t)(confidence * (double)bins);
     if (i > 0 && confidence <= (double)i / (double)bins)
@@ -103,9 +98,9 @@ static int64_t bin_of(double confidence, int64_t bins)
     return i < bins ? i : bins - 1;
 }
 
-static dip_status fill_bins(bin *filled, int64_t bins, dip_calibration *out,
-                            const double *confidence, const int32_t *correct,
-                            int64_t n, dip_err *err)
+static dip_status fill_bins(dip_calibration_bin *filled, int64_t bins,
+                            dip_calibration *out, const double *confidence,
+                            const int32_t *correct, int64_t n, dip_err *err)
 {
     for (int64_t i = 0; i < n; i++) {
         if (correct[i] == -1)
@@ -119,7 +114,8 @@ static dip_status fill_bins(bin *filled, int64_t bins, dip_calibration *out,
                             "row %" PRId64 " is marked %" PRId32
                             ", which is not 0, 1 or -1",
                             i, correct[i]);
-        bin *b = filled + bin_of(confidence[i], bins);
+        dip_calibration_bin *b =
+            filled + dip_calibration_bin_of(confidence[i], bins);
         double off = confidence[i] - (double)correct[i];
         b->rows++;
         b->confidence += confidence[i];
@@ -130,7 +126,8 @@ static dip_status fill_bins(bin *filled, int64_t bins, dip_calibration *out,
     return DIP_OK;
 }
 
-static void measure_bins(dip_calibration *out, const bin *filled, int64_t bins)
+static void measure_bins(dip_calibration *out,
+                         const dip_calibration_bin *filled, int64_t bins)
 {
     double rows = (double)out->rows, squares = 0;
     for (int64_t i = 0; i < bins; i++) {
@@ -156,12 +153,28 @@ dip_status dip_calibration_evaluate(dip_calibration *out,
     *out = (dip_calibration){0};
     if (bins < 1)
         return dip_fail(err, DIP_ERANGE, "%" PRId64 " calibration bins", bins);
-    bin *filled = dip_calloc((size_t)bins, sizeof *filled);
+    dip_calibration_bin *filled = dip_calloc((size_t)bins, sizeof *filled);
     if (filled == NULL)
         return dip_no_memory(err);
     dip_status st = fill_bins(filled, bins, out, confidence, correct, n, err);
     if (st == DIP_OK)
         measure_bins(out, filled, bins);
     free(filled);
+    return st;
+}
+
+dip_status dip_calibration_curve(dip_calibration_bin *out, int64_t bins,
+                                 const double *confidence,
+                                 const int32_t *correct, int64_t n,
+                                 dip_err *err)
+{
+    dip_calibration sums = {0};
+    memset(out, 0, (size_t)bins * sizeof *out);
+    dip_status st = fill_bins(out, bins, &sums, confidence, correct, n, err);
+    for (int64_t i = 0; i < bins && st == DIP_OK; i++) {
+        double rows = out[i].rows > 0 ? (double)out[i].rows : 1;
+        out[i].confidence /= rows;
+        out[i].correct /= rows;
+    }
     return st;
 }

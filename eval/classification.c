@@ -67,10 +67,13 @@ static dip_status count_rows(dip_classification *out, const int32_t *labels,
     return DIP_OK;
 }
 
-static void average(dip_classification *out,
-                    const dip_classification_options *o)
+void dip_classification_average(dip_classification *out,
+                                const dip_classification_options *o)
 {
-    int64_t correct = 0, counted = 0;
+    int64_t correct = 0, counted = 0, supported = 0;
+    out->present = 0;
+    out->balanced_accuracy = 0;
+    out->macro = out->weighted = (dip_prf){0, 0, 0};
     for (int64_t c = 0; c < out->classes; c++) {
         dip_class *row = out->per_class + c;
         bool present = row->support > 0 || row->predicted > 0;
@@ -78,6 +81,10 @@ static void average(dip_classification *out,
                                   o->zero_division);
         correct += row->correct;
         out->present += present;
+        if (row->support > 0) {
+            out->balanced_accuracy += row->score.recall;
+            supported++;
+        }
         add_scaled(&out->weighted, &row->score, (double)row->support);
         if (present || o->all_classes) {
             add_scaled(&out->macro, &row->score, 1);
@@ -89,6 +96,8 @@ static void average(dip_classification *out,
     scale(&out->weighted, 1 / rows); /* 0 * infinity is NaN */
     out->micro = score_counts(correct, out->rows, out->rows, NAN);
     out->accuracy = ratio((double)correct, rows, NAN);
+    out->balanced_accuracy =
+        ratio(out->balanced_accuracy, (double)supported, NAN);
 }
 
 dip_status dip_classification_evaluate(
@@ -114,7 +123,7 @@ dip_status dip_classification_evaluate(
     if (st == DIP_OK)
         st = count_rows(out, labels, predicted, n, err);
     if (st == DIP_OK)
-        average(out, options);
+        dip_classification_average(out, options);
     else
         dip_classification_free(out);
     return st;

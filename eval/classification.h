@@ -31,11 +31,12 @@ typedef struct {
 } dip_class;
 
 typedef struct {
-    int64_t rows;    /* with a label */
-    int64_t missing; /* without */
-    int64_t classes; /* known */
-    int64_t present; /* occur as a label or as a prediction */
-    double accuracy; /* NaN when rows is 0; so are the averages */
+    int64_t rows;             /* with a label */
+    int64_t missing;          /* without */
+    int64_t classes;          /* known */
+    int64_t present;          /* occur as a label or as a prediction */
+    double accuracy;          /* NaN when rows is 0; so are the averages */
+    double balanced_accuracy; /* mean recall over classes that have rows */
     dip_prf macro;
     dip_prf micro;
     dip_prf weighted;     /* by support */
@@ -53,6 +54,10 @@ dip_status dip_classification_evaluate(
     dip_err *err) DIP_MUST_CHECK;
 
 void dip_classification_free(dip_classification *c);
+
+/* Sets all scores from `rows` and the counts of `per_class`. */
+void dip_classification_average(dip_classification *c,
+                                const dip_classification_options *options);
 
 /* Share of the labelled rows whose label is among the `k` highest of `scores`
  * [n, classes]; a label in a tie stands behind its equals. NaN without
@@ -101,5 +106,22 @@ dip_status dip_calibration_evaluate(dip_calibration *out,
                                     const double *confidence,
                                     const int32_t *correct, int64_t n,
                                     int64_t bins, dip_err *err) DIP_MUST_CHECK;
+
+/* What a bin of the calibration holds; means, 0 when it has no rows. */
+typedef struct {
+    int64_t rows;
+    double confidence;
+    double correct;
+} dip_calibration_bin;
+
+/* The same bins [bins], as a curve; the errors of
+ * dip_calibration_evaluate(). */
+dip_status dip_calibration_curve(dip_calibration_bin *out, int64_t bins,
+                                 const double *confidence,
+                                 const int32_t *correct, int64_t n,
+                                 dip_err *err) DIP_MUST_CHECK;
+
+/* Which of `bins` bins a confidence falls into. */
+int64_t dip_calibration_bin_of(double confidence, int64_t bins);
 
 #endif

@@ -42,7 +42,7 @@ dip_stats_options dip_stats_defaults(void)
     return (dip_stats_options){.resamples = 10000, .level = .95, .seed = 0};
 }
 
-static dip_status check_options(const dip_stats_options *o, dip_err *err)
+dip_status dip_stats_check(const dip_stats_options *o, dip_err *err)
 {
     if (o->resamples < 1)
         return dip_fail(err, DIP_ERANGE, "%" PRId64 " resamples", o->resamples);
@@ -120,8 +120,7 @@ static double resampled_mean(const unit *units, int64_t count, uint64_t seed,
     return sum / (double)rows;
 }
 
-/* Linear between order statistics: numpy's default, R's type 7. */
-static double quantile(const double *sorted, int64_t n, double q)
+double dip_stats_quantile(const double *sorted, int64_t n, double q)
 {
     double at = q * (double)(n - 1);
     int64_t low = (int64_t)at;
@@ -141,8 +140,8 @@ static dip_status bootstrap_units(dip_interval *out, const unit *units,
     for (int64_t i = 0; i < o->resamples; i++)
         means[i] = resampled_mean(units, count, o->seed, i);
     qsort(means, (size_t)o->resamples, sizeof *means, by_value);
-    out->low = quantile(means, o->resamples, (1 - o->level) / 2);
-    out->high = quantile(means, o->resamples, (1 + o->level) / 2);
+    out->low = dip_stats_quantile(means, o->resamples, (1 - o->level) / 2);
+    out->high = dip_stats_quantile(means, o->resamples, (1 + o->level) / 2);
     free(means);
     return DIP_OK;
 }
@@ -152,7 +151,7 @@ static dip_status bootstrap(dip_interval *out, const double *a, const double *b,
                             const dip_stats_options *options, dip_err *err)
 {
     *out = (dip_interval){0};
-    dip_status st = check_options(options, err);
+    dip_status st = dip_stats_check(options, err);
     if (st != DIP_OK)
         return st;
     unit *units;
@@ -227,7 +226,7 @@ dip_status dip_sign_flip_test(double *p, const double *a, const double *b,
                               const dip_stats_options *options, dip_err *err)
 {
     *p = NAN;
-    dip_status st = check_options(options, err);
+    dip_status st = dip_stats_check(options, err);
     if (st != DIP_OK)
         return st;
     unit *units;

@@ -20,6 +20,13 @@ typedef struct {
 } dip_interval;
 
 dip_stats_options dip_stats_defaults(void);
+/* DIP_ERANGE for impossible ones. */
+dip_status dip_stats_check(const dip_stats_options *options,
+                           dip_err *err) DIP_MUST_CHECK;
+
+/* The q-quantile of ascending values [n >= 1], linear between order statistics:
+ * numpy's default, R's type 7. */
+double dip_stats_quantile(const double *sorted, int64_t n, double q);
 
 /* In all of these: values are per query, [n]. `groups` [n] names what is
  * independent (queries of one product share a number) and is resampled or

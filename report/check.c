@@ -129,6 +129,19 @@ static dip_status check_protocol(const json_t *protocol, dip_err *err)
 
 /* ---- retrieval ----------------------------------------------------------- */
 
+/* The metrics @k. */
+static dip_status check_cutoffs(const json_t *object, dip_err *err)
+{
+    dip_status st = DIP_OK;
+    for (void *i = json_object_iter((json_t *)object); i != NULL && !st;
+         i = json_object_iter_next((json_t *)object, i)) {
+        const char *key = json_object_iter_key(i);
+        if (strchr(key, '@') != NULL)
+            st = check_member(object, key, REAL, err);
+    }
+    return st;
+}
+
 static dip_status check_ranking(const json_t *ranking, dip_err *err)
 {
     static const member members[] = {
@@ -142,13 +155,7 @@ static dip_status check_ranking(const json_t *ranking, dip_err *err)
         {"gallery_sha256", TEXT}};
     dip_status st =
         check_members(ranking, members, DIP_ARRAY_LEN(members), err);
-    for (void *i = json_object_iter((json_t *)ranking); i != NULL && !st;
-         i = json_object_iter_next((json_t *)ranking, i)) {
-        const char *key = json_object_iter_key(i);
-        if (strchr(key, '@') != NULL)
-            st = check_member(ranking, key, REAL, err);
-    }
-    return st;
+    return st == DIP_OK ? check_cutoffs(ranking, err) : st;
 }
 
 static dip_status check_interval(const json_t *interval, dip_err *err)
@@ -202,52 +209,109 @@ static dip_status check_tasks(const json_t *tasks, dip_err *err)
 
 static dip_status check_class(const json_t *c, dip_err *err)
 {
-    static const member members[] = {{"name", TEXT},       {"support", COUNT},
-                                     {"predicted", COUNT}, {"correct", COUNT},
-                                     {"precision", REAL},  {"recall", REAL},
-                                     {"f1", REAL}};
+    static const member members[] = {
+        {"name", TEXT},     {"support", COUNT},  {"predicted", COUNT},
+        {"correct", COUNT}, {"precision", REAL}, {"recall", REAL},
+        {"f1", REAL},       {"roc_auc", REAL},   {"average_precision", REAL}};
     return check_members(c, members, DIP_ARRAY_LEN(members), err);
 }
 
-static dip_status check_classes(const json_t *classes, dip_err *err)
+/* An array of objects. */
+static dip_status check_items(const json_t *parent, const char *key,
+                              checker check, dip_err *err)
 {
-    if (classes != NULL && !json_is_array(classes))
-        return dip_fail(err, DIP_EFORMAT, "key 'per_class' is not an array");
-    for (size_t i = 0; i < json_array_size(classes); i++) {
-        const json_t *c = json_array_get(classes, i);
-        if (!json_is_object(c))
+    const json_t *items = json_object_get(parent, key);
+    if (items != NULL && !json_is_array(items))
+        return dip_fail(err, DIP_EFORMAT, "key '%s' is not an array", key);
+    for (size_t i = 0; i < json_array_size(items); i++) {
+        const json_t *item = json_array_get(items, i);
+        if (!json_is_object(item))
             return dip_fail(err, DIP_EFORMAT,
-                            "item %zu of 'per_class' is not an object", i);
-        dip_status st = check_class(c, err);
+                            "item %zu of '%s' is not an object", i, key);
+        dip_status st = check(item, err);
         if (st != DIP_OK) {
-            (void)dip_fail_context(err, "item %zu of 'per_class'", i);
+            (void)dip_fail_context(err, "item %zu of '%s'", i, key);
             return st;
         }
     }
     return DIP_OK;
 }
 
+/* An array of plain values. */
+static dip_status check_values(const json_t *object, const char *key,
+                               value_type type, dip_err *err)
+{
+    const json_t *values = json_object_get(object, key);
+    bool good = values == NULL || json_is_array(values);
+    for (size_t i = 0; good && i < json_array_size(values); i++)
+        good = has_type(json_array_get(values, i), type);
+    return good ? DIP_OK
+                : dip_fail(err, DIP_EFORMAT, "key '%s' is no list of its kind",
+                           key);
+}
+
+static dip_status check_confused(const json_t *pair, dip_err *err)
+{
+    static const member members[] = {
+        {"label", TEXT}, {"predicted", TEXT}, {"count", COUNT}};
+    return check_members(pair, members, DIP_ARRAY_LEN(members), err);
+}
+
+/* A square of counts with a name for each row. */
+static dip_status check_confusion(const json_t *confusion, dip_err *err)
+{
+    const json_t *counts = json_object_get(confusion, "counts");
+    size_t n = json_array_size(json_object_get(confusion, "classes"));
+    dip_status st = check_values(confusion, "classes", TEXT, err);
+    if (st != DIP_OK)
+        return st;
+    bool good = json_array_size(counts) == n;
+    for (size_t i = 0; good && i < n; i++) {
+        const json_t *row = json_array_get(counts, i);
+        good = json_array_size(row) == n;
+        for (size_t j = 0; good && j < n; j++)
+            good = json_is_integer(json_array_get(row, j));
+    }
+    return good ? DIP_OK
+                : dip_fail(err, DIP_EFORMAT,
+                           "key 'counts' is not a count for each two classes");
+}
+
+static dip_status check_calibration(const json_t *bins, dip_err *err)
+{
+    dip_status st = check_values(bins, "confidence", REAL, err);
+    if (st == DIP_OK)
+        st = check_values(bins, "accuracy", REAL, err);
+    return st == DIP_OK ? check_values(bins, "rows", COUNT, err) : st;
+}
+
 static dip_status check_label(const json_t *label, dip_err *err)
 {
-    static const member members[] = {{"rows", COUNT},
-                                     {"missing", COUNT},
-                                     {"classes", COUNT},
-                                     {"present", COUNT},
-                                     {"unknown", COUNT},
-                                     {"accuracy", REAL},
-                                     {"precision_macro", REAL},
-                                     {"recall_macro", REAL},
-                                     {"f1_macro", REAL},
-                                     {"precision_micro", REAL},
-                                     {"recall_micro", REAL},
-                                     {"f1_micro", REAL},
-                                     {"precision_weighted", REAL},
-                                     {"recall_weighted", REAL},
-                                     {"f1_weighted", REAL}};
+    static const member members[] = {
+        {"rows", COUNT},           {"missing", COUNT},
+        {"classes", COUNT},        {"present", COUNT},
+        {"unknown", COUNT},        {"areas", COUNT},
+        {"accuracy", REAL},        {"balanced_accuracy", REAL},
+        {"roc_auc_macro", REAL},   {"average_precision_macro", REAL},
+        {"brier", REAL},           {"ece", REAL},
+        {"ece_max", REAL},         {"precision_macro", REAL},
+        {"recall_macro", REAL},    {"f1_macro", REAL},
+        {"precision_micro", REAL}, {"recall_micro", REAL},
+        {"f1_micro", REAL},        {"precision_weighted", REAL},
+        {"recall_weighted", REAL}, {"f1_weighted", REAL}};
     dip_status st = check_members(label, members, DIP_ARRAY_LEN(members), err);
-    return st == DIP_OK
-               ? check_classes(json_object_get(label, "per_class"), err)
-               : st;
+    if (st == DIP_OK)
+        st = check_cutoffs(label, err);
+    if (st == DIP_OK)
+        st = check_object(label, "interval", check_intervals, err);
+    if (st == DIP_OK)
+        st = check_object(label, "confusion", check_confusion, err);
+    if (st == DIP_OK)
+        st = check_object(label, "calibration", check_calibration, err);
+    if (st == DIP_OK)
+        st = check_items(label, "confused", check_confused, err);
+    return st == DIP_OK ? check_items(label, "per_class", check_class, err)
+                        : st;
 }
 
 static dip_status check_labels(const json_t *labels, dip_err *err)

@@ -8,8 +8,9 @@
 #include "report/report.h"
 #include "report/rows.h"
 
-#define MOST_CLASSES 50 /* in a table of classes */
-#define MOST_COLUMNS 16
+#define MOST_CLASSES  50 /* in a table of classes */
+#define MOST_CONFUSED 10
+#define MOST_COLUMNS  16
 
 /* ---- text ---------------------------------------------------------------- */
 
@@ -24,7 +25,7 @@ static bool is_inner(const char *text, size_t at, size_t n)
 /* Foreign text, so that it reads as itself wherever it stands in a line. */
 static void add_text(dip_str *out, const char *text)
 {
-    size_t n = strlen(text);
+    size_t n = text != NULL ? strlen(text) : 0;
     for (size_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)text[i];
         if (c < ' ' || c == 0x7f)
@@ -251,11 +252,29 @@ static const dip_report_column averages[] = {
     {"unknown", "unknown", DIP_REPORT_COUNT},
     {"classes", "classes", DIP_REPORT_COUNT},
     {"accuracy", "accuracy", DIP_REPORT_REAL},
+    {"balanced", "balanced_accuracy", DIP_REPORT_REAL},
+    {"top 5", "accuracy@5", DIP_REPORT_REAL},
     {"macro precision", "precision_macro", DIP_REPORT_REAL},
     {"macro recall", "recall_macro", DIP_REPORT_REAL},
     {"macro F1", "f1_macro", DIP_REPORT_REAL},
     {"micro F1", "f1_micro", DIP_REPORT_REAL},
     {"weighted F1", "f1_weighted", DIP_REPORT_REAL},
+    {"ROC AUC", "roc_auc_macro", DIP_REPORT_REAL},
+    {"PR AUC", "average_precision_macro", DIP_REPORT_REAL},
+    {"ECE", "ece", DIP_REPORT_REAL},
+    {"Brier", "brier", DIP_REPORT_REAL},
+};
+
+static const dip_report_column class_intervals[] = {
+    {"accuracy", "interval/accuracy/mean", DIP_REPORT_REAL},
+    {"low", "interval/accuracy/low", DIP_REPORT_REAL},
+    {"high", "interval/accuracy/high", DIP_REPORT_REAL},
+    {"balanced", "interval/balanced_accuracy/mean", DIP_REPORT_REAL},
+    {"low", "interval/balanced_accuracy/low", DIP_REPORT_REAL},
+    {"high", "interval/balanced_accuracy/high", DIP_REPORT_REAL},
+    {"macro F1", "interval/f1_macro/mean", DIP_REPORT_REAL},
+    {"low", "interval/f1_macro/low", DIP_REPORT_REAL},
+    {"high", "interval/f1_macro/high", DIP_REPORT_REAL},
 };
 
 static const dip_report_column classes[] = {
@@ -264,7 +283,31 @@ static const dip_report_column classes[] = {
     {"precision", "precision", DIP_REPORT_REAL},
     {"recall", "recall", DIP_REPORT_REAL},
     {"F1", "f1", DIP_REPORT_REAL},
+    {"ROC AUC", "roc_auc", DIP_REPORT_REAL},
+    {"PR AUC", "average_precision", DIP_REPORT_REAL},
 };
+
+/* The most frequent mistakes. */
+static void add_confused(dip_str *out, const dip_report_row *label)
+{
+    const json_t *pairs = json_object_get(label->values, "confused");
+    if (json_array_size(pairs) == 0)
+        return;
+    dip_str_add(out, "### Most confused of ");
+    add_text(out, label->name);
+    dip_str_add(out, "\n\n| label | taken for | rows |\n|:--|:--|--:|\n");
+    for (size_t i = 0; i < json_array_size(pairs) && i < MOST_CONFUSED; i++) {
+        const json_t *pair = json_array_get(pairs, i);
+        dip_str_add(out, "| ");
+        add_text(out, json_string_value(json_object_get(pair, "label")));
+        dip_str_add(out, " | ");
+        add_text(out, json_string_value(json_object_get(pair, "predicted")));
+        dip_str_addf(
+            out, " | %" PRId64 " |\n",
+            (int64_t)json_integer_value(json_object_get(pair, "count")));
+    }
+    dip_str_add(out, "\n");
+}
 
 static dip_status add_classes(dip_str *out, const dip_report_row *label,
                               dip_err *err)
@@ -304,8 +347,15 @@ static dip_status add_labels(dip_str *out, const json_t *report,
         add_table(out, "label", averages, DIP_ARRAY_LEN(averages), &labels,
                   SIZE_MAX);
     }
-    for (size_t i = 0; i < labels.count && st == DIP_OK; i++)
+    if (has_member(&labels, "interval")) {
+        dip_str_add(out, "### 95 % intervals\n\n");
+        add_table(out, "label", class_intervals, DIP_ARRAY_LEN(class_intervals),
+                  &labels, SIZE_MAX);
+    }
+    for (size_t i = 0; i < labels.count && st == DIP_OK; i++) {
         st = add_classes(out, &labels.items[i], err);
+        add_confused(out, &labels.items[i]);
+    }
     free(labels.items);
     return st;
 }

@@ -10,6 +10,7 @@
 
 #include "base/status.h"
 #include "base/str.h"
+#include "eval/class_scores.h"
 #include "eval/classification.h"
 #include "eval/matching.h"
 #include "eval/ranking.h"
@@ -35,6 +36,23 @@ typedef const char *(*dip_class_name)(void *user, int64_t class_index);
  * with U+FFFD. */
 json_t *dip_report_classification(const dip_classification *c,
                                   dip_class_name name, void *user);
+/* Adds to the latter, of `n` rows and the probabilities of `columns` classes:
+ * "accuracy@k" for the cutoffs above 1 and below `columns`, "areas",
+ * "roc_auc_macro", "average_precision_macro", "brier", "ece", "ece_max",
+ * "calibration", and the areas of the items of per_class. Non-zero when memory
+ * is out. */
+int dip_report_put_scores(json_t *report, const dip_classification *c,
+                          const dip_class_scores *scores, int64_t n,
+                          int64_t columns, const int64_t *cutoffs,
+                          int n_cutoffs);
+/* Adds "confusion" {"classes", "counts"}, of the classes with most rows and of
+ * all others together, and "confused" [{"label", "predicted", "count"}], the
+ * most frequent mistakes, from the rows of `c`. */
+dip_status dip_report_put_confusion(json_t *report, const dip_classification *c,
+                                    const int32_t *labels,
+                                    const int32_t *predicted, int64_t n,
+                                    dip_class_name name, void *user,
+                                    dip_err *err) DIP_MUST_CHECK;
 /* {"positives", "negatives", "random", "same_category", "threshold",
  * "validation_f1", "accuracy", "precision", "recall", "f1", "auc"} */
 json_t *dip_report_matching(const dip_matching *matching);

@@ -209,8 +209,13 @@ static dip_status add_retrieval(dip_str *out, const json_t *report, int width,
 
 static const dip_report_column averages[] = {
     {"accuracy", "accuracy", DIP_REPORT_REAL},
+    {"low", "interval/accuracy/low", DIP_REPORT_REAL},
+    {"high", "interval/accuracy/high", DIP_REPORT_REAL},
     {"macro F1", "f1_macro", DIP_REPORT_REAL},
     {"weighted F1", "f1_weighted", DIP_REPORT_REAL},
+    {"balanced", "balanced_accuracy", DIP_REPORT_REAL},
+    {"ROC AUC", "roc_auc_macro", DIP_REPORT_REAL},
+    {"ECE", "ece", DIP_REPORT_REAL},
     {"classes", "classes", DIP_REPORT_COUNT},
     {"rows", "rows", DIP_REPORT_COUNT},
 };

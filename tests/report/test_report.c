@@ -118,6 +118,7 @@ static void test_report_classification_leaves_out_absent_classes(void **state)
         .classes = 4,
         .present = 3,
         .accuracy = .5,
+        .balanced_accuracy = .3125,
         .macro = {.1, .2, .3},
         .micro = {.4, .6, .7},
         .weighted = {.8, .9, (double)NAN},
@@ -126,7 +127,8 @@ static void test_report_classification_leaves_out_absent_classes(void **state)
     assert_json(
         dip_report_classification(&c, class_name, names),
         "{\"rows\": 4, \"missing\": 5, \"classes\": 4, \"present\": 3,"
-        " \"accuracy\": 0.5, \"precision_macro\": 0.1,"
+        " \"accuracy\": 0.5, \"balanced_accuracy\": 0.3125,"
+        " \"precision_macro\": 0.1,"
         " \"recall_macro\": 0.2, \"f1_macro\": 0.3,"
         " \"precision_micro\": 0.4, \"recall_micro\": 0.6,"
         " \"f1_micro\": 0.7, \"precision_weighted\": 0.8,"
@@ -139,6 +141,46 @@ static void test_report_classification_leaves_out_absent_classes(void **state)
         "{\"name\": \"only predicted\", \"support\": 0, \"predicted\": 1,"
         " \"correct\": 0, \"precision\": 0.0, \"recall\": 0.0,"
         " \"f1\": 0.0}]}");
+}
+
+static void test_report_confusion_and_scores(void **state)
+{
+    (void)state;
+    const char *names[] = {"a", "b", "c"};
+    const int32_t labels[] = {0, 0, 1, 1, -1, 2};
+    const int32_t predicted[] = {0, 1, 1, 0, 0, 1};
+    const float p[] = {.75f, .25f, .25f, .75f, .25f, .75f,
+                       .5f,  .5f,  1,    0,    0,    1};
+    const int64_t cutoffs[] = {1, 2};
+    dip_classification_options options = {0};
+    dip_classification c;
+    dip_class_scores scores;
+    dip_err err = {0};
+    assert_int_equal(dip_classification_evaluate(&c, labels, predicted, 6, 3,
+                                                 &options, &err),
+                     DIP_OK);
+    const dip_class_probabilities all = {labels, p, 6, 2};
+    assert_int_equal(dip_class_scores_evaluate(&scores, &all, &err), DIP_OK);
+    json_t *report = dip_report_classification(&c, class_name, names);
+    assert_int_equal(dip_report_put_confusion(report, &c, labels, predicted, 6,
+                                              class_name, names, &err),
+                     DIP_OK);
+    assert_int_equal(
+        dip_report_put_scores(report, &c, &scores, 6, 2, cutoffs, 2), 0);
+    assert_json(json_incref(json_object_get(report, "confusion")),
+                "{\"classes\": [\"b\", \"a\", \"c\"],"
+                " \"counts\": [[1, 1, 0], [1, 1, 0], [1, 0, 0]]}");
+    assert_json(json_incref(json_object_get(report, "confused")),
+                "[{\"label\": \"a\", \"predicted\": \"b\", \"count\": 1},"
+                "{\"label\": \"b\", \"predicted\": \"a\", \"count\": 1},"
+                "{\"label\": \"c\", \"predicted\": \"b\", \"count\": 1}]");
+    assert_int_equal(json_integer_value(json_object_get(report, "areas")), 2);
+    assert_null(json_object_get(report, "accuracy@1"));
+    assert_true(json_is_null(json_object_get(
+        json_array_get(json_object_get(report, "per_class"), 2), "roc_auc")));
+    json_decref(report);
+    dip_class_scores_free(&scores);
+    dip_classification_free(&c);
 }
 
 static void test_report_matching_holds_all_values(void **state)
@@ -404,6 +446,7 @@ int main(void)
         cmocka_unit_test(test_report_ranking_skips_none_that_were_counted),
         cmocka_unit_test(test_report_values_that_do_not_exist_are_null),
         cmocka_unit_test(test_report_classification_leaves_out_absent_classes),
+        cmocka_unit_test(test_report_confusion_and_scores),
         cmocka_unit_test(test_report_matching_holds_all_values),
         cmocka_unit_test_setup_teardown(test_report_markdown_is_exact,
                                         load_golden, unload_golden),
