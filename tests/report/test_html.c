@@ -141,14 +141,14 @@ static json_t *task(void)
 
 static json_t *label(void)
 {
-    return json_pack("{s:i, s:f, s:f, s:[{s:s, s:i, s:f, s:f, s:f}], "
-                     "s:{s:[s, s], s:[[i,i,i],[i,i,i],[i,i,i]]}, s:{s:o, s:o}}",
-                     "rows", 20, "accuracy", .5, "f1_macro", .25, "per_class",
-                     "name", HOSTILE, "support", 12, "f1", .5, "precision", .5,
-                     "recall", .5, "confusion", "classes", HOSTILE, "b",
-                     "counts", 9, 2, 1, 0, 4, 0, 0, 0, 4, "calibration",
-                     "confidence", numbers(4, .2, .2), "accuracy",
-                     numbers(4, .1, .2));
+    return json_pack(
+        "{s:i, s:f, s:f, s:[{s:s, s:i, s:f, s:f, s:f}], "
+        "s:{s:[s, s, s], s:[[i,i,i],[i,i,i],[i,i,i]]}, s:{s:o, s:o}}",
+        "rows", 20, "accuracy", .5, "f1_macro", .25, "per_class", "name",
+        HOSTILE, "support", 12, "f1", .5, "precision", .5, "recall", .5,
+        "confusion", "classes", HOSTILE, "b", "c", "counts", 9, 2, 1, 0, 4, 0,
+        0, 0, 4, "calibration", "confidence", numbers(4, .2, .2), "accuracy",
+        numbers(4, .1, .2));
 }
 
 static json_t *whole_report(void)
