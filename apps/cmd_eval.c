@@ -21,6 +21,7 @@ enum {
     OPT_DATA = 0x100,
     OPT_SPLIT,
     OPT_CHECKPOINT,
+    OPT_DIM,
     OPT_JSON,
     OPT_NO_HTML,
     OPT_QUIET
@@ -31,6 +32,8 @@ static const struct argp_option options[] = {
     {"split", OPT_SPLIT, "NAME", 0, "train, val or test (default)", 0},
     {"checkpoint", OPT_CHECKPOINT, "NAME", 0,
      "best (default), latest or step-…", 0},
+    {"dim", OPT_DIM, "N", 0,
+     "rank by the first N numbers of the embeddings (default: all)", 0},
     {"out", 'o', "FILE.json", 0,
      "report (default: report.json in the run directory); FILE.md, "
      "FILE.html and FILE.queries.h5 beside it",
@@ -45,6 +48,7 @@ typedef struct {
     const char *dir, *data, *checkpoint, *out;
     const char **overrides;
     size_t override_count;
+    int64_t dim;
     dip_split split;
     bool json, no_html, quiet;
 } arguments;
@@ -62,6 +66,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         return 0;
     case OPT_CHECKPOINT:
         a->checkpoint = value;
+        return 0;
+    case OPT_DIM:
+        a->dim = dip_cli_int(state, "dim", value, 1, 65536);
         return 0;
     case 'o':
         if (!dip_path_has_suffix(value, ".json"))
@@ -113,30 +120,34 @@ static json_t *describe_config(const dip_settings *settings)
     return NULL;
 }
 
-static json_t *describe_run(const dip_trained *run,
+static json_t *describe_run(const dip_trained *run, const dip_embed_job *job,
                             const dip_train_state *state)
 {
     const dip_settings *s = run->settings;
     const dip_params *params = dip_model_params(run->model);
     double peak = state->peak_bytes > 0 ? (double)state->peak_bytes : NAN;
-    return json_pack(
-        "{s:s, s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o, "
-        "s:i, s:o}",
-        "name", s->name, "dir", run->dir, "checkpoint",
-        dip_path_base(run->checkpoint), "step", (json_int_t)state->step,
-        "version", dip_version(), "similarity",
-        dip_similarity_name(s->model.similarity), "seed", (json_int_t)s->seed,
-        "parameters", (json_int_t)dip_params_trained_numel(params), "samples",
-        (json_int_t)state->samples, "seconds", dip_json_real(state->seconds),
-        "cpu_seconds", dip_json_real(state->cpu_seconds), "samples_per_second",
-        dip_json_real((double)state->samples / state->seconds), "peak_bytes",
-        dip_json_real(peak), "threads", state->threads, "config",
-        describe_config(s));
+    return json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:I, s:I, s:I, "
+                     "s:o, s:o, s:o, "
+                     "s:o, s:i, s:o}",
+                     "name", s->name, "dir", run->dir, "checkpoint",
+                     dip_path_base(run->checkpoint), "step",
+                     (json_int_t)state->step, "version", dip_version(),
+                     "similarity", dip_similarity_name(s->model.similarity),
+                     "dim", (json_int_t)dip_embed_dim(job), "embed_dim",
+                     (json_int_t)dip_model_embed_dim(run->model), "seed",
+                     (json_int_t)s->seed, "parameters",
+                     (json_int_t)dip_params_trained_numel(params), "samples",
+                     (json_int_t)state->samples, "seconds",
+                     dip_json_real(state->seconds), "cpu_seconds",
+                     dip_json_real(state->cpu_seconds), "samples_per_second",
+                     dip_json_real((double)state->samples / state->seconds),
+                     "peak_bytes", dip_json_real(peak), "threads",
+                     state->threads, "config", describe_config(s));
 }
 
 /* {"run": …, "data": …} in front of what the evaluation found. */
 static dip_status describe(json_t **out, const dip_trained *run,
-                           const dip_corpus *corpus, const arguments *a,
+                           const dip_embed_job *job, const arguments *a,
                            const json_t *found, dip_err *err)
 {
     dip_train_state state;
@@ -144,9 +155,9 @@ static dip_status describe(json_t **out, const dip_trained *run,
     dip_status st = dip_checkpoint_read_state(&state, run->checkpoint, err);
     if (st != DIP_OK)
         return st;
-    const dip_catalog *catalog = corpus->catalog;
+    const dip_catalog *catalog = job->corpus->catalog;
     *out = json_pack("{s:s, s:o, s:{s:s, s:s, s:s, s:I}}", "schema",
-                     DIP_REPORT_SCHEMA, "run", describe_run(run, &state),
+                     DIP_REPORT_SCHEMA, "run", describe_run(run, job, &state),
                      "data", "path", dip_catalog_path(catalog), "digest",
                      dip_catalog_digest(catalog), "split",
                      dip_split_name(a->split), "rows",
@@ -242,26 +253,29 @@ static dip_status evaluate(const dip_trained *run, const arguments *a,
     dip_corpus *corpus = NULL;
     dip_outcome_set outcomes = {0};
     json_t *found = NULL, *report = NULL;
-    dip_status st = dip_trained_corpus(&corpus, run, a->data, err);
-    if (st == DIP_OK) {
-        dip_evaluation evaluation = {
-            .job = {.settings = run->settings,
-                    .corpus = corpus,
-                    .model = run->model,
-                    .device = run->device,
-                    .bf16 = run->bf16,
-                    .quiet = a->quiet,
-                    .probabilities = true},
-            .labels = run->labels,
-            .split = a->split,
-            .full = true,
-            .outcomes = &outcomes,
-            .pictured = wants_html(run, a),
-        };
-        st = dip_evaluate(&found, &evaluation, err);
-    }
+    dip_evaluation evaluation = {
+        .job = {.settings = run->settings,
+                .model = run->model,
+                .device = run->device,
+                .bf16 = run->bf16,
+                .quiet = a->quiet,
+                .probabilities = true,
+                .dim = a->dim},
+        .labels = run->labels,
+        .split = a->split,
+        .full = true,
+        .outcomes = &outcomes,
+        .pictured = wants_html(run, a),
+    };
+    dip_status st =
+        dip_embed_check_dim(&evaluation.job, run->settings->rerank, err);
     if (st == DIP_OK)
-        st = describe(&report, run, corpus, a, found, err);
+        st = dip_trained_corpus(&corpus, run, a->data, err);
+    evaluation.job.corpus = corpus;
+    if (st == DIP_OK)
+        st = dip_evaluate(&found, &evaluation, err);
+    if (st == DIP_OK)
+        st = describe(&report, run, &evaluation.job, a, found, err);
     if (st == DIP_OK && wants_html(run, a))
         st = dip_page_add_training(report, run->dir, err);
     if (st == DIP_OK)

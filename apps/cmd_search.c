@@ -25,6 +25,7 @@ enum {
     OPT_TOP,
     OPT_FIELDS,
     OPT_RERANK,
+    OPT_DIM,
     OPT_CHECKPOINT,
     OPT_JSON,
     OPT_QUIET
@@ -40,6 +41,8 @@ static const struct argp_option options[] = {
      "product fields to search in (default: all)", 0},
     {"rerank", OPT_RERANK, "N", 0,
      "let the run's match classifier order the first N", 0},
+    {"dim", OPT_DIM, "N", 0,
+     "search by the first N numbers of the embeddings (default: all)", 0},
     {"checkpoint", OPT_CHECKPOINT, "NAME", 0,
      "best (default), latest or step-…", 0},
     {"json", OPT_JSON, 0, 0, "print JSON", 0},
@@ -50,7 +53,7 @@ typedef struct {
     const char *dir, *data, *text, *image, *checkpoint;
     dip_cli_list fields;
     dip_split split;
-    int64_t top, rerank;
+    int64_t top, rerank, dim;
     bool json, quiet;
 } arguments;
 
@@ -81,6 +84,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         return 0;
     case OPT_RERANK:
         a->rerank = dip_cli_int(state, "rerank", value, 1, 100000);
+        return 0;
+    case OPT_DIM:
+        a->dim = dip_cli_int(state, "dim", value, 1, 65536);
         return 0;
     case OPT_CHECKPOINT:
         a->checkpoint = value;
@@ -154,9 +160,8 @@ static dip_status encode_photo(float *out, const dip_embed_job *job,
         dip_tensor *image = dip_tensor_borrow(pixels, DIP_F32, 4, sizes);
         dip_encoded encoded = dip_model_encode_image(
             job->model, dip_t_to_device(image, job->device), false);
-        dip_tensor_read(encoded.embedding, DIP_F32, out,
-                        (size_t)dip_model_embed_dim(job->model) *
-                            sizeof(float));
+        dip_tensor_read(dip_embed_cut(job, encoded.embedding), DIP_F32, out,
+                        (size_t)dip_embed_dim(job) * sizeof(float));
         (void)dip_tensor_set_autocast(job->device, cast);
         (void)dip_tensor_set_grad_mode(grad);
         dip_scope_close();
@@ -171,7 +176,7 @@ static dip_status encode_words(float *out, const dip_embed_job *job,
 {
     dip_status st =
         dip_embed_texts(out, job, &(dip_bytes){text, strlen(text)}, 1, err);
-    for (int64_t i = 0; i < dip_model_embed_dim(job->model); i++) {
+    for (int64_t i = 0; i < dip_embed_dim(job); i++) {
         if (st != DIP_OK || out[i] < 0 || out[i] > 0)
             return st;
     }
@@ -399,6 +404,12 @@ static dip_status encode_and_search(const dip_trained *run, const arguments *a,
     dip_embedded embedded = {0};
     float *query = NULL;
     dip_field_set fields;
+    dip_embed_job job = {.settings = run->settings,
+                         .model = run->model,
+                         .device = run->device,
+                         .bf16 = run->bf16,
+                         .quiet = a->quiet,
+                         .dim = a->dim};
     dip_status st = choose_fields(&fields, a, run->settings, err);
     if (st == DIP_OK && a->rerank > 0 && !dip_model_has_match(run->model))
         st = dip_fail(err, DIP_ECONFIG,
@@ -406,16 +417,13 @@ static dip_status encode_and_search(const dip_trained *run, const arguments *a,
                       "with model.match.hidden",
                       run->dir);
     if (st == DIP_OK)
+        st = dip_embed_check_dim(&job, a->rerank, err);
+    if (st == DIP_OK)
         st = dip_trained_corpus(&corpus, run, a->data, err);
     if (st != DIP_OK)
         return st;
-    dip_embed_job job = {.settings = run->settings,
-                         .corpus = corpus,
-                         .model = run->model,
-                         .device = run->device,
-                         .bf16 = run->bf16,
-                         .quiet = a->quiet};
-    query = dip_calloc((size_t)dip_model_embed_dim(run->model), sizeof *query);
+    job.corpus = corpus;
+    query = dip_calloc((size_t)dip_embed_dim(&job), sizeof *query);
     if (query == NULL)
         st = dip_no_memory(err);
     else if (a->image != NULL)

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "data/sampler.h"
+#include "losses/matryoshka.h"
 #include "train/encode.h"
 #include "train/retrieval.h"
 
@@ -20,6 +21,38 @@ int dip_embed_product(dip_embedded *e, const dip_field_set *fields)
         return -1;
     e->sets[e->product_count] = *fields;
     return e->product_count++;
+}
+
+/* ---- length ---- */
+
+int64_t dip_embed_dim(const dip_embed_job *job)
+{
+    return job->dim > 0 ? job->dim : dip_model_embed_dim(job->model);
+}
+
+dip_status dip_embed_check_dim(const dip_embed_job *job, int64_t rerank,
+                               dip_err *err)
+{
+    int64_t dim = dip_embed_dim(job), whole = dip_model_embed_dim(job->model);
+    if (dim > whole)
+        return dip_fail(err, DIP_ECONFIG,
+                        "--dim %lld is above model.embed_dim, %lld",
+                        (long long)dim, (long long)whole);
+    if (dim < whole && rerank > 0)
+        return dip_fail(err, DIP_ECONFIG,
+                        "--dim %lld and re-ranking: the match classifier reads "
+                        "all %lld numbers of an embedding",
+                        (long long)dim, (long long)whole);
+    return DIP_OK;
+}
+
+const dip_tensor *dip_embed_cut(const dip_embed_job *job,
+                                const dip_tensor *rows)
+{
+    int64_t dim = dip_embed_dim(job);
+    if (dim == dip_model_embed_dim(job->model))
+        return rows;
+    return dip_matryoshka_rows(rows, dim, dip_model_similarity(job->model));
 }
 
 /* ---- room ---- */
@@ -44,7 +77,7 @@ static void free_matrix(dip_matrix *m)
 static dip_status make_room(dip_embedded *e, const dip_embed_job *job,
                             dip_err *err)
 {
-    e->dim = dip_model_embed_dim(job->model);
+    e->dim = dip_embed_dim(job);
     bool ok = true;
     if (job->corpus->image_column >= 0)
         ok = make_matrix(&e->image, e->count, e->dim);
@@ -84,12 +117,13 @@ void dip_embedded_free(dip_embedded *e)
 
 /* ---- batches ---- */
 
-static void read_matrix(dip_matrix *m, const dip_embedded *e, int64_t at,
+static void read_matrix(dip_matrix *m, const dip_embed_job *job, int64_t at,
                         int64_t size, const dip_tensor *rows,
                         const dip_tensor *present)
 {
-    dip_tensor_read(rows, DIP_F32, m->rows + at * e->dim,
-                    (size_t)(size * e->dim) * sizeof(float));
+    int64_t dim = dip_embed_dim(job);
+    dip_tensor_read(dip_embed_cut(job, rows), DIP_F32, m->rows + at * dim,
+                    (size_t)(size * dim) * sizeof(float));
     dip_tensor_read(present, DIP_U8, m->present + at, (size_t)size);
 }
 
@@ -128,17 +162,17 @@ static dip_status embed_batch(dip_embedded *e, const dip_embed_job *job,
     dip_encoded_batch encoded =
         dip_encode_batch(job->model, batch, s->text_count, &options);
     if (encoded.image.embedding != NULL)
-        read_matrix(&e->image, e, at, batch->size, encoded.image.embedding,
+        read_matrix(&e->image, job, at, batch->size, encoded.image.embedding,
                     encoded.image_present);
     for (int i = 0; i < s->text_count; i++)
-        read_matrix(&e->texts[i], e, at, batch->size,
+        read_matrix(&e->texts[i], job, at, batch->size,
                     encoded.texts[i].embedding, encoded.text_present[i]);
     for (int p = 0; p < e->product_count; p++) {
         dip_tensor *present = NULL;
         dip_tensor *product =
             dip_retrieval_product(job->model, &encoded, s->field_text,
                                   e->sets[p].fields, NULL, &present, false);
-        read_matrix(&e->products[p], e, at, batch->size, product, present);
+        read_matrix(&e->products[p], job, at, batch->size, product, present);
     }
     predict(e, job, at, batch, &encoded);
     (void)dip_tensor_set_autocast(job->device, before);
@@ -217,9 +251,8 @@ static dip_status embed_some(float *out, const dip_embed_job *job,
         dip_model_encode_text(job->model, dip_t_to_device(id, job->device),
                               dip_t_to_device(length, job->device), false);
     (void)dip_tensor_set_autocast(job->device, before);
-    dip_tensor_read(encoded.embedding, DIP_F32, out,
-                    (size_t)(count * dip_model_embed_dim(job->model)) *
-                        sizeof(float));
+    dip_tensor_read(dip_embed_cut(job, encoded.embedding), DIP_F32, out,
+                    (size_t)(count * dip_embed_dim(job)) * sizeof(float));
     dip_scope_close();
     return dip_tensor_status(err);
 }
@@ -228,7 +261,7 @@ dip_status dip_embed_texts(float *out, const dip_embed_job *job,
                            const dip_bytes *texts, int64_t count, dip_err *err)
 {
     const int64_t block = job->settings->eval_batch_size;
-    int64_t dim = dip_model_embed_dim(job->model);
+    int64_t dim = dip_embed_dim(job);
     int64_t *ids =
         dip_calloc((size_t)(block * job->settings->context), sizeof *ids);
     int64_t *lengths = dip_calloc((size_t)block, sizeof *lengths);

@@ -45,7 +45,21 @@ typedef struct {
     bool bf16;
     bool quiet;         /* no progress bar */
     bool probabilities; /* of the heads' classes, too */
+    /* The first so many numbers of an embedding are all of it, as a Matryoshka
+     * run is trained to allow; 0: the model's embed_dim. */
+    int64_t dim;
 } dip_embed_job;
+
+/* Numbers of an embedding that the job makes. */
+int64_t dip_embed_dim(const dip_embed_job *job);
+/* DIP_ECONFIG unless the model has job->dim numbers, and all of them where the
+ * match classifier ranks `rerank` products again. */
+dip_status dip_embed_check_dim(const dip_embed_job *job, int64_t rerank,
+                               dip_err *err) DIP_MUST_CHECK;
+/* The job's part of whole embeddings [B, embed_dim]; they themselves where that
+ * is all. */
+const dip_tensor *dip_embed_cut(const dip_embed_job *job,
+                                const dip_tensor *rows);
 
 /* Index of the product made of `fields`; adds it when it is new. -1 when there
  * is no room. Call before dip_embed_split(). */
@@ -58,7 +72,7 @@ dip_status dip_embed_split(dip_embedded *embedded, const dip_embed_job *job,
 void dip_embedded_free(dip_embedded *embedded);
 
 /* Encodes texts that stand in no row: queries of a log, names of classes. Out
- * [count, D] is the caller's; zeros for a text without words. */
+ * [count, dip_embed_dim()] is the caller's; zeros for a text without words. */
 dip_status dip_embed_texts(float *out, const dip_embed_job *job,
                            const dip_bytes *texts, int64_t count,
                            dip_err *err) DIP_MUST_CHECK;

@@ -105,7 +105,9 @@ static dip_status check_run(const json_t *run, dip_err *err)
                                      {"parameters", COUNT},
                                      {"samples", COUNT},
                                      {"samples_per_second", REAL},
-                                     {"peak_bytes", REAL}};
+                                     {"peak_bytes", REAL},
+                                     {"dim", COUNT},
+                                     {"embed_dim", COUNT}};
     dip_status st = check_members(run, members, DIP_ARRAY_LEN(members), err);
     return st == DIP_OK ? check_object(run, "config", check_keys, err) : st;
 }

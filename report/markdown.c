@@ -102,6 +102,8 @@ static void add_head(dip_str *out, const json_t *report)
                  {"run", "step", "step"},
                  {"run", "version", "version"},
                  {"run", "similarity", "similarity"},
+                 {"run", "embed_dim", "numbers of an embedding"},
+                 {"run", "dim", "of which rank the first"},
                  {"run", "seed", "seed"},
                  {"run", "parameters", "trained parameters"},
                  {"run", "seconds", "seconds of training"},

@@ -119,6 +119,17 @@ static const char *get_text(const json_t *report, const char *part,
     return text != NULL ? text : "–";
 }
 
+/* Where only the first numbers of the embeddings rank. */
+static void add_part(dip_str *out, const json_t *run)
+{
+    const json_t *dim = json_object_get(run, "dim");
+    const json_t *whole = json_object_get(run, "embed_dim");
+    if (json_integer_value(dim) < json_integer_value(whole))
+        dip_str_addf(out, " of the first %" PRId64 " of %" PRId64 " numbers",
+                     (int64_t)json_integer_value(dim),
+                     (int64_t)json_integer_value(whole));
+}
+
 static void add_head(dip_str *out, const json_t *report, int width)
 {
     dip_str line = {0};
@@ -133,6 +144,7 @@ static void add_head(dip_str *out, const json_t *report, int width)
     dip_str_addf(&line, " of %s", get_text(report, "data", "path"));
     if (json_object_get(json_object_get(report, "run"), "similarity") != NULL)
         dip_str_addf(&line, ", by %s", get_text(report, "run", "similarity"));
+    add_part(&line, json_object_get(report, "run"));
     add_line(out, &line, width);
     dip_str_free(&line);
 }

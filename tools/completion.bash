@@ -24,10 +24,10 @@ _diptych_options() {
         --size= --users= --help --usage ;;
     train) echo --check --data= --quiet --resume --run= --stop-at= --help \
         --usage ;;
-    eval) echo --checkpoint= --data= --json --no-html --out= --quiet --split= --help \
-        --usage ;;
-    search) echo --checkpoint= --data= --fields= --image= --json --quiet \
-        --rerank= --split= --text= --top= --help --usage ;;
+    eval) echo --checkpoint= --data= --dim= --json --no-html --out= --quiet \
+        --split= --help --usage ;;
+    search) echo --checkpoint= --data= --dim= --fields= --image= --json \
+        --quiet --rerank= --split= --text= --top= --help --usage ;;
     export) echo --checkpoint= --data= --format= --out= --quiet --rows= \
         --split= --help --usage ;;
     soup) echo --checkpoint= --data= --greedy --interpolate= --out= --help \

@@ -18,6 +18,21 @@ for kind in infonce supcon siglip triplet gcl; do
     check "$kind tells its terms" 0 yes sh -c \
         "grep -q '\"terms\":{\"tasks\":{\"text_to_image\":' $kind/log.jsonl && echo yes"
 done
+
+# The first numbers of a run that was trained for it.
+check "ranks by a part" 0 yes sh -c \
+    "'$program' eval infonce --dim 8 --quiet --out part.json | grep -q 'by cosine of the first 8 of 16 numbers' && echo yes"
+check "the part in the report" 0 "- of which rank the first: 8" cat part.md
+expect "ranks by the whole" 0 "$program" eval infonce --dim 16 --quiet --out all.json
+expect "ranks" 0 "$program" eval infonce --quiet --out plain.json
+check "a part is another ranking" 0 differ sh -c \
+    "cmp -s all.json plain.json && ! cmp -s part.json plain.json && echo differ"
+expect "searches by a part" 0 "$program" search infonce --text shirt --dim 8 --quiet
+check "more numbers than there are" 2 \
+    "diptych eval: --dim 17 is above model.embed_dim, 16" \
+    "$program" eval infonce --dim 17 --quiet --out no.json
+absent no.json
+
 check "unknown loss" 2 "command line: unknown loss 'clip'" config loss.kind=clip
 check "option of another loss" 2 \
     "command line: loss.margin: not an option of 'siglip'" \

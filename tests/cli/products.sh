@@ -129,7 +129,7 @@ check "exported as what it is" 0 '  "similarity": "minus the squared distance of
 # ---- ranking again ----
 expect "classifier" 0 train name=match model.match.hidden=8
 expect "evaluates without it" 0 "$program" eval runs/match --quiet
-if grep -q rerank runs/match/report.json; then bad "re-ranked unasked"; else ok; fi
+if grep -q '"rerank"' runs/match/report.json; then bad "re-ranked unasked"; else ok; fi
 expect "evaluates with it" 0 "$program" eval runs/match --quiet eval.rerank=5
 check "in the report" 0 '"n": 5,' sh -c \
     "sed -n '/\"rerank\"/,\$s/^ *\\(\"n\": .*\\)/\\1/p' runs/match/report.json"
@@ -163,5 +163,11 @@ check "evaluation without a classifier" 2 \
 check "no number of products" 2 \
     "diptych search: --rerank: '0' is no number from 1 to 100000" \
     "$program" search runs/match --text mug --rerank 0
+check "part of what the classifier reads" 2 \
+    "diptych search: --dim 4 and re-ranking: the match classifier reads all 8 numbers of an embedding" \
+    "$program" search runs/match --text mug --rerank 5 --dim 4 --quiet
+check "part of what the classifier ranks by" 2 \
+    "diptych eval: --dim 4 and re-ranking: the match classifier reads all 8 numbers of an embedding" \
+    "$program" eval runs/match --quiet eval.rerank=5 --dim 4 --out no.json
 absent no.json
 summary
