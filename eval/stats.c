@@ -8,34 +8,9 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "eval/units.h"
 
-/* Purposes of random streams. */
-enum { STREAM_BOOTSTRAP = 0x626f6f74, STREAM_SIGNS = 0x7369676e };
-
-/* What is resampled or flipped as one. */
-typedef struct {
-    double sum;
-    int64_t rows;
-} unit;
-
-typedef struct {
-    int64_t group;
-    double value;
-} member;
-
-static int by_group(const void *a, const void *b)
-{
-    const member *x = a, *y = b;
-    return (x->group > y->group) - (x->group < y->group);
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x, y;
-    memcpy(&x, a, sizeof x);
-    memcpy(&y, b, sizeof y);
-    return (x > y) - (x < y);
-}
+enum { STREAM_SIGNS = 0x7369676e };
 
 dip_stats_options dip_stats_defaults(void)
 {
@@ -51,75 +26,6 @@ dip_status dip_stats_check(const dip_stats_options *o, dip_err *err)
     return DIP_OK;
 }
 
-/* The differences a - b, or a alone when b is NULL; the caller frees *out. */
-static dip_status make_members(member **out, const double *a, const double *b,
-                               const int64_t *groups, int64_t n, dip_err *err)
-{
-    *out = NULL;
-    if (n < 1)
-        return dip_fail(err, DIP_EDATA, "no values to draw from");
-    member *members = dip_calloc((size_t)n, sizeof *members);
-    if (members == NULL)
-        return dip_no_memory(err);
-    for (int64_t i = 0; i < n; i++) {
-        double value = b == NULL ? a[i] : a[i] - b[i];
-        if (!isfinite(value)) {
-            free(members);
-            return dip_fail(err, DIP_ENUMERIC,
-                            "value %" PRId64 " is not finite", i);
-        }
-        members[i] = (member){groups == NULL ? i : groups[i], value};
-    }
-    *out = members;
-    return DIP_OK;
-}
-
-/* The units of the values; the caller frees *out. */
-static dip_status make_units(unit **out, int64_t *count, const double *a,
-                             const double *b, const int64_t *groups, int64_t n,
-                             dip_err *err)
-{
-    *out = NULL;
-    *count = 0;
-    member *members;
-    dip_status st = make_members(&members, a, b, groups, n, err);
-    if (st != DIP_OK)
-        return st;
-    unit *units = dip_calloc((size_t)n, sizeof *units);
-    if (units == NULL) {
-        st = dip_no_memory(err);
-        goto out_free;
-    }
-    if (groups != NULL)
-        qsort(members, (size_t)n, sizeof *members, by_group);
-    for (int64_t i = 0; i < n; i++) {
-        if (i == 0 || members[i].group != members[i - 1].group)
-            (*count)++;
-        units[*count - 1].sum += members[i].value;
-        units[*count - 1].rows++;
-    }
-    *out = units;
-out_free:
-    free(members);
-    return st;
-}
-
-/* ---- bootstrap ---------------------------------------------------------- */
-
-static double resampled_mean(const unit *units, int64_t count, uint64_t seed,
-                             int64_t resample)
-{
-    dip_rng rng = dip_rng_stream(seed, STREAM_BOOTSTRAP, (uint64_t)resample, 0);
-    double sum = 0;
-    int64_t rows = 0;
-    for (int64_t i = 0; i < count; i++) {
-        const unit *u = units + dip_rng_below(&rng, (uint64_t)count);
-        sum += u->sum;
-        rows += u->rows;
-    }
-    return sum / (double)rows;
-}
-
 double dip_stats_quantile(const double *sorted, int64_t n, double q)
 {
     double at = q * (double)(n - 1);
@@ -129,42 +35,32 @@ double dip_stats_quantile(const double *sorted, int64_t n, double q)
     return sorted[low] + (at - (double)low) * (sorted[low + 1] - sorted[low]);
 }
 
-static dip_status bootstrap_units(dip_interval *out, const unit *units,
-                                  int64_t count, const dip_stats_options *o,
-                                  dip_err *err)
-{
-    double *means = dip_calloc((size_t)o->resamples, sizeof *means);
-    if (means == NULL)
-        return dip_no_memory(err);
-#pragma omp parallel for
-    for (int64_t i = 0; i < o->resamples; i++)
-        means[i] = resampled_mean(units, count, o->seed, i);
-    qsort(means, (size_t)o->resamples, sizeof *means, by_value);
-    out->low = dip_stats_quantile(means, o->resamples, (1 - o->level) / 2);
-    out->high = dip_stats_quantile(means, o->resamples, (1 + o->level) / 2);
-    free(means);
-    return DIP_OK;
-}
+/* ---- bootstrap ---------------------------------------------------------- */
 
 static dip_status bootstrap(dip_interval *out, const double *a, const double *b,
                             const int64_t *groups, int64_t n,
-                            const dip_stats_options *options, dip_err *err)
+                            const dip_stats_options *o, dip_err *err)
 {
     *out = (dip_interval){0};
-    dip_status st = dip_stats_check(options, err);
-    if (st != DIP_OK)
-        return st;
-    unit *units;
-    int64_t count;
-    st = make_units(&units, &count, a, b, groups, n, err);
-    if (st != DIP_OK)
-        return st;
-    double sum = 0;
-    for (int64_t i = 0; i < count; i++)
-        sum += units[i].sum;
-    out->mean = sum / (double)n;
-    st = bootstrap_units(out, units, count, options, err);
-    free(units);
+    dip_units units = {0};
+    double *means = NULL;
+    dip_status st = dip_stats_check(o, err);
+    if (st == DIP_OK)
+        st = dip_units_make(&units, a, b, groups, n, err);
+    if (st == DIP_OK) {
+        means = dip_calloc((size_t)o->resamples, sizeof *means);
+        st = means != NULL ? DIP_OK : dip_no_memory(err);
+    }
+    if (st == DIP_OK) {
+#pragma omp parallel for
+        for (int64_t i = 0; i < o->resamples; i++)
+            means[i] = dip_units_resample(&units, o->seed, i);
+        out->mean = dip_units_mean(&units);
+        dip_quantile_interval(&out->low, &out->high, means, o->resamples,
+                              o->level);
+    }
+    free(means);
+    dip_units_free(&units);
     return st;
 }
 
@@ -185,39 +81,40 @@ dip_status dip_bootstrap_paired(dip_interval *out, const double *a,
 
 /* ---- sign flips --------------------------------------------------------- */
 
-static double exact_sign_flip(const unit *units, int64_t count, double extreme)
+static double exact_sign_flip(const dip_units *units, double extreme)
 {
-    uint32_t patterns = (uint32_t)1 << count, hits = 0;
+    uint32_t patterns = (uint32_t)1 << units->count, hits = 0;
     for (uint32_t pattern = 0; pattern < patterns; pattern++) {
         double sum = 0;
-        for (int64_t i = 0; i < count; i++)
-            sum += pattern >> i & 1 ? -units[i].sum : units[i].sum;
+        for (int64_t i = 0; i < units->count; i++)
+            sum +=
+                pattern >> i & 1 ? -units->items[i].sum : units->items[i].sum;
         hits += fabs(sum) >= extreme;
     }
     return (double)hits / (double)patterns;
 }
 
-static bool random_signs_reach(const unit *units, int64_t count, uint64_t seed,
+static bool random_signs_reach(const dip_units *units, uint64_t seed,
                                int64_t resample, double extreme)
 {
     dip_rng rng = dip_rng_stream(seed, STREAM_SIGNS, (uint64_t)resample, 0);
     uint32_t bits = 0;
     double sum = 0;
-    for (int64_t i = 0; i < count; i++) {
+    for (int64_t i = 0; i < units->count; i++) {
         if (i % 32 == 0)
             bits = dip_rng_u32(&rng);
-        sum += bits >> i % 32 & 1 ? -units[i].sum : units[i].sum;
+        sum += bits >> i % 32 & 1 ? -units->items[i].sum : units->items[i].sum;
     }
     return fabs(sum) >= extreme;
 }
 
-static double sampled_sign_flip(const unit *units, int64_t count,
+static double sampled_sign_flip(const dip_units *units,
                                 const dip_stats_options *o, double extreme)
 {
     int64_t hits = 0;
 #pragma omp parallel for reduction(+ : hits)
     for (int64_t i = 0; i < o->resamples; i++)
-        hits += random_signs_reach(units, count, o->seed, i, extreme);
+        hits += random_signs_reach(units, o->seed, i, extreme);
     return (double)(hits + 1) / (double)(o->resamples + 1);
 }
 
@@ -229,22 +126,21 @@ dip_status dip_sign_flip_test(double *p, const double *a, const double *b,
     dip_status st = dip_stats_check(options, err);
     if (st != DIP_OK)
         return st;
-    unit *units;
-    int64_t count;
-    st = make_units(&units, &count, a, b, groups, n, err);
+    dip_units units;
+    st = dip_units_make(&units, a, b, groups, n, err);
     if (st != DIP_OK)
         return st;
     double sum = 0, size = 0;
-    for (int64_t i = 0; i < count; i++) {
-        sum += units[i].sum;
-        size += fabs(units[i].sum);
+    for (int64_t i = 0; i < units.count; i++) {
+        sum += units.items[i].sum;
+        size += fabs(units.items[i].sum);
     }
     /* Sums of the same numbers in another pattern differ in the last bits. */
     double extreme = fabs(sum) - 1e-12 * size;
-    *p = count <= DIP_SIGN_FLIP_EXACT
-             ? exact_sign_flip(units, count, extreme)
-             : sampled_sign_flip(units, count, options, extreme);
-    free(units);
+    *p = units.count <= DIP_SIGN_FLIP_EXACT
+             ? exact_sign_flip(&units, extreme)
+             : sampled_sign_flip(&units, options, extreme);
+    dip_units_free(&units);
     return DIP_OK;
 }
 
@@ -297,31 +193,28 @@ static double incomplete_beta(double a, double b, double x, double y)
 }
 
 dip_status dip_paired_t_test(dip_t_test *out, const double *a, const double *b,
-                             int64_t n, dip_err *err)
+                             const int64_t *groups, int64_t n, dip_err *err)
 {
     *out = (dip_t_test){NAN, n - 1, NAN};
-    if (n < 2)
-        return dip_fail(err, DIP_EDATA,
-                        "a paired t test of %" PRId64 " differences", n);
-    double mean = 0, squares = 0;
-    for (int64_t i = 0; i < n; i++) {
-        if (!isfinite(a[i] - b[i]))
-            return dip_fail(err, DIP_ENUMERIC,
-                            "value %" PRId64 " is not finite", i);
-        mean += (a[i] - b[i]) / (double)n;
+    dip_units units;
+    dip_status st = dip_units_make(&units, a, b, groups, n, err);
+    if (st == DIP_OK && units.count < 2)
+        st = dip_fail(err, DIP_EDATA, "a paired t test of %" PRId64 " units",
+                      units.count);
+    if (st == DIP_OK) {
+        double df = (double)(units.count - 1);
+        out->df = units.count - 1;
+        /* 0/0 is NaN */
+        out->t = dip_units_mean(&units) / sqrt(dip_units_variance(&units));
+        double t2 = out->t * out->t;
+        if (isinf(t2))
+            out->p = 0;
+        else if (!isnan(t2))
+            out->p =
+                incomplete_beta(df / 2, .5, df / (df + t2), t2 / (df + t2));
     }
-    for (int64_t i = 0; i < n; i++) {
-        double off = a[i] - b[i] - mean;
-        squares += off * off;
-    }
-    double df = (double)(n - 1);
-    out->t = mean / sqrt(squares / df / (double)n); /* 0/0 is NaN */
-    double t2 = out->t * out->t;
-    if (isinf(t2))
-        out->p = 0;
-    else if (!isnan(t2))
-        out->p = incomplete_beta(df / 2, .5, df / (df + t2), t2 / (df + t2));
-    return DIP_OK;
+    dip_units_free(&units);
+    return st;
 }
 
 /* ---- Holm --------------------------------------------------------------- */

@@ -66,9 +66,12 @@ typedef struct {
     double p; /* two-sided; NaN when all differences are 0 */
 } dip_t_test;
 
-/* Paired t test of a - b; n >= 2. Rows are taken as independent. */
+/* Paired t test of a - b, with groups as clusters (dip_units_variance() of
+ * eval/units.h): degrees of freedom are groups - 1, of which there must be
+ * two. Without groups it is Student's. */
 dip_status dip_paired_t_test(dip_t_test *out, const double *a, const double *b,
-                             int64_t n, dip_err *err) DIP_MUST_CHECK;
+                             const int64_t *groups, int64_t n,
+                             dip_err *err) DIP_MUST_CHECK;
 
 /* Holm's step-down adjustment of `p` [n] for n comparisons, in the order
  * given (Holm, Scand. J. Statist. 1979). DIP_ERANGE names a p outside

@@ -473,7 +473,7 @@ static void test_golden_paired_tests(void **state)
         dip_stats_options options = dip_stats_defaults();
         dip_t_test t;
         dip_err err = {0};
-        assert_int_equal(dip_paired_t_test(&t, a, b, n, &err), DIP_OK);
+        assert_int_equal(dip_paired_t_test(&t, a, b, NULL, n, &err), DIP_OK);
         assert_near(t.t, number(golden, "t"), "t");
         assert_near(t.p, number(golden, "p"), "p");
         if (json_object_get(golden, "sign_flip") != NULL) {

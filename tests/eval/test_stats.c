@@ -26,16 +26,30 @@ static void test_stats_paired_t_test(void **state)
 {
     (void)state;
     dip_t_test t;
-    assert_int_equal(dip_paired_t_test(&t, A, B, N, NULL), DIP_OK);
+    assert_int_equal(dip_paired_t_test(&t, A, B, NULL, N, NULL), DIP_OK);
     assert_close(t.p, .051751, 5e-7);
     assert_int_equal(t.df, 9);
-    assert_int_equal(dip_paired_t_test(&t, A, A, N, NULL), DIP_OK);
+    assert_int_equal(dip_paired_t_test(&t, A, A, NULL, N, NULL), DIP_OK);
     assert_true(isnan(t.p));
     static const double shifted[] = {1, 2, 3}, base[] = {0, 1, 2};
-    assert_int_equal(dip_paired_t_test(&t, shifted, base, 3, NULL), DIP_OK);
+    assert_int_equal(dip_paired_t_test(&t, shifted, base, NULL, 3, NULL),
+                     DIP_OK);
     assert_close(t.p, 0, 0); /* equal differences: t is infinite */
     dip_err err = {0};
-    assert_int_equal(dip_paired_t_test(&t, A, B, 1, &err), DIP_EDATA);
+    assert_int_equal(dip_paired_t_test(&t, A, B, NULL, 1, &err), DIP_EDATA);
+}
+
+/* statsmodels 0.15.0: OLS of the differences on a constant, cov_type
+ * "cluster", use_t. */
+static void test_stats_t_test_of_groups(void **state)
+{
+    (void)state;
+    static const int64_t groups[N] = {1, 1, 2, 2, 3, 3, 3, 4, 5, 6};
+    dip_t_test t;
+    assert_int_equal(dip_paired_t_test(&t, A, B, groups, N, NULL), DIP_OK);
+    assert_close(t.t, 2.14229911, 5e-9);
+    assert_close(t.p, .08506953, 5e-9);
+    assert_int_equal(t.df, 5);
 }
 
 /* A comparison without tolerance loses patterns to the last bit. */
@@ -229,7 +243,8 @@ static void test_stats_refuse_bad_values(void **state)
         DIP_ENUMERIC);
     assert_int_equal(dip_sign_flip_test(&p, good, bad, NULL, 3, &options, &err),
                      DIP_ENUMERIC);
-    assert_int_equal(dip_paired_t_test(&t, good, bad, 3, &err), DIP_ENUMERIC);
+    assert_int_equal(dip_paired_t_test(&t, good, bad, NULL, 3, &err),
+                     DIP_ENUMERIC);
     assert_int_equal(dip_bootstrap_mean(&i, good, NULL, 0, &options, &err),
                      DIP_EDATA);
     options.resamples = 0;
@@ -245,6 +260,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stats_paired_t_test),
+        cmocka_unit_test(test_stats_t_test_of_groups),
         cmocka_unit_test(test_stats_sign_flip_is_exact),
         cmocka_unit_test(test_stats_sign_flip_samples_above_twenty),
         cmocka_unit_test(test_stats_sign_flip_samples_the_binomial),
