@@ -173,8 +173,8 @@ $(BUILD)/tests/parity/stats: $(BUILD)/tests/parity/stats.c.o $(call lib_of,eval)
 
 # ---- fuzzing: tests/fuzz/fuzz_*.c with the loop of tests/fuzz/driver.c -------
 
-# Targets whose parser stands in tensor/ or models/ link libtorch.
-FUZZ_MODEL := safetensors
+# Targets whose parser stands in tensor/, models/ or train/ link libtorch.
+FUZZ_MODEL := safetensors initial index state
 FUZZ       ?= $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_BIN   := $(FUZZ:%=$(BUILD)/tests/fuzz/fuzz_%)
 FUZZ_PLAIN := $(filter-out $(FUZZ_MODEL:%=$(BUILD)/tests/fuzz/fuzz_%),$(FUZZ_BIN))
@@ -182,7 +182,7 @@ FUZZ_PLAIN := $(filter-out $(FUZZ_MODEL:%=$(BUILD)/tests/fuzz/fuzz_%),$(FUZZ_BIN
 $(FUZZ_PLAIN): $(BUILD)/%: $(BUILD)/%.c.o $(BUILD)/tests/fuzz/driver.c.o $(PLAIN_LIBS)
 	@echo "ld  $@"
 	@$(CXX) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
-$(filter-out $(FUZZ_PLAIN),$(FUZZ_BIN)): $(BUILD)/%: $(BUILD)/%.c.o $(BUILD)/tests/fuzz/driver.c.o $(MODEL_LIBS)
+$(filter-out $(FUZZ_PLAIN),$(FUZZ_BIN)): $(BUILD)/%: $(BUILD)/%.c.o $(BUILD)/tests/fuzz/driver.c.o $(foreach m,$(NEEDS_train),$(call lib_of,$m))
 	@echo "ld  $@"
 	@$(CXX) $(LDFLAGS) -o $@ $^ $(TORCH_LIBS) $(PKG_LIBS)
 .PHONY: fuzz-run

@@ -3,6 +3,7 @@ extern "C" {
 #include "data/sentencepiece_check.h"
 }
 
+#include <memory>
 #include <new>
 #include <string>
 #include <vector>
@@ -41,14 +42,12 @@ try {
     dip_status st = dip_sentencepiece_check(bytes, n, err);
     if (st != DIP_OK)
         return st;
-    auto *model = new dip_sentencepiece;
+    auto model = std::make_unique<dip_sentencepiece>();
     auto status = model->processor.LoadFromSerializedProto(
         absl::string_view(static_cast<const char *>(bytes), n));
-    if (!status.ok()) {
-        delete model;
+    if (!status.ok())
         return fail(err, status);
-    }
-    *out = model;
+    *out = model.release();
     return DIP_OK;
 } catch (const std::bad_alloc &) {
     return dip_fail(err, DIP_ENOMEM, "out of memory");

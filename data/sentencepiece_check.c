@@ -281,6 +281,8 @@ static dip_status check_piece(struct reader *r, dip_bytes bytes, dip_err *err)
     if (number == DIP_TOKENIZER_MAX_SIZE)
         return dip_fail(err, DIP_EFORMAT, "more than %d pieces",
                         DIP_TOKENIZER_MAX_SIZE);
+    if (piece.text.len > 0 && memchr(piece.text.data, '\0', piece.text.len))
+        return dip_fail(err, DIP_EFORMAT, "piece %lld has a NUL", number);
     if (!isfinite(piece.score))
         return dip_fail(err, DIP_EFORMAT, "the score of piece %lld is %g",
                         number, (double)piece.score);

@@ -128,7 +128,7 @@ dip_status dip_table_read_header(dip_table_reader *reader, dip_err *err)
                         reader->path);
     size_t start = 0;
     for (size_t i = 0; i < reader->field_count; i++) {
-        st = dip_table_add_column(reader, reader->row.data + start,
+        st = dip_table_add_column(reader, dip_str_text(&reader->row) + start,
                                   reader->ends[i] - start, err);
         if (st != DIP_OK)
             return st;
@@ -255,7 +255,7 @@ dip_status dip_table_reader_next(dip_table_reader *reader, bool *more,
                         strerror(errno));
     if (!*more)
         return DIP_OK;
-    if (memchr(reader->row.data, '\0', reader->row.len) != NULL)
+    if (memchr(dip_str_text(&reader->row), '\0', reader->row.len) != NULL)
         return dip_table_fail(reader, err, "NUL byte");
     if (reader->field_count != reader->column_count)
         return dip_table_fail(reader, err, "%zu fields where %zu are due",

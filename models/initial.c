@@ -126,11 +126,21 @@ static entry *find(const load *l, const char *name, int third)
 
 /* ---- one parameter ---- */
 
+static bool is_float(dip_dtype dtype)
+{
+    return dtype == DIP_F32 || dtype == DIP_F64 || dtype == DIP_F16 ||
+           dtype == DIP_BF16;
+}
+
 /* Thirds `first` to `end` of the whole, out of what an entry holds. */
 static dip_tensor *cut(const load *l, const entry *e, int first, int end,
                        bool transposed)
 {
     dip_tensor *t = dip_source_tensor(l->source, e->tensor);
+    if (!dip_tensor_failed() && !is_float(dip_tensor_dtype(t)))
+        dip_tensor_fail(DIP_EDATA, "wrong dtype for '%s' in '%s': %s",
+                        dip_source_name(l->source, e->tensor), l->path,
+                        dip_dtype_name(dip_tensor_dtype(t)));
     if (e->origin.transposed != transposed && dip_tensor_ndim(t) == 2)
         t = dip_t_transpose(t, 0, 1);
     if (end - first == e->origin.count || dip_tensor_ndim(t) == 0)
@@ -157,6 +167,12 @@ static dip_tensor *assemble(const load *l, const dip_origin_name *want)
         third = last;
     }
     return count == 1 ? pieces[0] : dip_t_cat(pieces, count, 0);
+}
+
+static bool is_finite(const dip_tensor *t)
+{
+    dip_tensor *odd = dip_t_logical_not(dip_t_isfinite(t));
+    return dip_tensor_item(dip_t_sum_all(dip_t_to_dtype(odd, DIP_F32))) == 0.0;
 }
 
 /* Equal but for dimensions of one. */
@@ -270,6 +286,10 @@ static dip_status take(load *l, int i, bool assign, dip_err *err)
     if (!resized && !same_shape(got, own))
         return is_projection(name) ? add_name(&r->unfit, name, err)
                                    : fail_shape(l, name, got, own, err);
+    if (!is_finite(got))
+        return dip_fail(err, DIP_EDATA,
+                        "the values for '%s' in '%s' are not all finite", name,
+                        l->path);
     dip_status st = add_name(&r->matched, name, err);
     return st == DIP_OK && resized ? add_name(&r->resized, name, err) : st;
 }

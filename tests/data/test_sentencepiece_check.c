@@ -32,16 +32,22 @@ static void add_bytes(dip_str *out, size_t number, const void *bytes, size_t n)
     dip_str_add_n(out, bytes, n);
 }
 
-static void add_piece(dip_str *out, const char *text, float score, size_t type)
+static void add_piece_n(dip_str *out, const char *text, size_t n, float score,
+                        size_t type)
 {
     dip_str piece = {0};
-    add_bytes(&piece, 1, text, strlen(text));
+    add_bytes(&piece, 1, text, n);
     add_varint(&piece, 2 << 3 | 5);
     dip_str_add_n(&piece, &score, sizeof score);
     add_varint(&piece, 3 << 3);
     add_varint(&piece, type);
     add_bytes(out, 1, piece.data, piece.len);
     dip_str_free(&piece);
+}
+
+static void add_piece(dip_str *out, const char *text, float score, size_t type)
+{
+    add_piece_n(out, text, strlen(text), score, type);
 }
 
 #define UNITS 768
@@ -175,6 +181,9 @@ static void test_sentencepiece_check_refuses_pieces(void **state)
     add_piece(&model, "<unk>", 0, UNKNOWN);
     add_piece(&model, "a", NAN, NORMAL);
     assert_refused(&model, "the score of piece 1 is nan");
+
+    add_piece_n(&model, "\0b", 2, 0, NORMAL); /* the library throws at it */
+    assert_refused(&model, "piece 0 has a NUL");
 
     add_piece(&model, symbol, 0, USER_DEFINED);
     assert_refused(&model, "piece 0 is a symbol of more than 64 characters");

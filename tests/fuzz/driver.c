@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
@@ -106,6 +107,24 @@ static void put_file(const struct fuzzer *f)
     if (ftruncate(f->file, 0) != 0 ||
         pwrite(f->file, f->bytes, f->n, 0) != (ssize_t)f->n)
         give_up(f->path, "cannot be written");
+}
+
+const char *fuzz_folder(const char *path, const char *name)
+{
+    static dip_str folder;
+    if (folder.len > 0)
+        return folder.data;
+    dip_str link = {0}, target = {0};
+    dip_str_addf(&folder, "%s.folder", path);
+    dip_str_addf(&link, "%s.folder/%s", path, name);
+    dip_str_addf(&target, "../%s", dip_path_base(path));
+    (void)mkdir(folder.data, 0755); /* may be there: the link tells */
+    (void)unlink(link.data);
+    if (symlink(target.data, link.data) != 0)
+        give_up(link.data, "cannot be made");
+    dip_str_free(&link);
+    dip_str_free(&target);
+    return folder.data;
 }
 
 /* Ends the program by a signal after so much work; 0: no more. A busy machine
@@ -295,6 +314,7 @@ int main(int argc, char **argv)
                  "%zu edges, seed %ld\n",
                  dip_path_base(argv[0]), (unsigned long long)f.runs,
                  (double)clock() / CLOCKS_PER_SEC, f.count, edges_seen(), seed);
+    (void)fflush(stdout); /* before a report of leaks ends the program */
     for (size_t i = 0; i < f.count; i++)
         free(f.corpus[i].bytes);
     (void)close(f.file);

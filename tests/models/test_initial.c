@@ -293,6 +293,60 @@ static void test_initial_folders_and_indices(void **state)
     assert_int_equal(dip_tree_remove(f.dir, NULL), DIP_OK);
 }
 
+/* ---- what is in a tensor ---- */
+
+/* Writes the weights of open_clip with `other` in the place of the tensor
+ * `name`. */
+static char *put_changed(const folder *f, const char *name, dip_tensor *other)
+{
+    dip_named_tensor tensors[64];
+    dip_err err = {0};
+    dip_safetensors *golden =
+        golden_open(GOLDEN "open_clip.weights.safetensors");
+    int count = dip_safetensors_count(golden);
+    assert_true(count <= 64 && dip_safetensors_find(golden, name) >= 0);
+    for (int i = 0; i < count; i++) {
+        const char *own = dip_safetensors_name(golden, i);
+        tensors[i].name = own;
+        tensors[i].tensor =
+            strcmp(own, name) == 0 ? other : dip_safetensors_tensor(golden, i);
+    }
+    char *path = dip_path_join(f->dir, "changed.safetensors");
+    assert_ok(dip_safetensors_write(path, tensors, count, NULL, 0, &err), &err);
+    dip_safetensors_close(golden);
+    return path;
+}
+
+static void assert_changed_fails(const folder *f, const char *name,
+                                 dip_tensor *other, const char *words)
+{
+    dip_model_config config = config_of(NULL);
+    char *path = put_changed(f, name, other);
+    char expected[256];
+    (void)snprintf(expected, sizeof expected, words, path);
+    assert_fails(&config, DIP_INITIAL_MODEL, path, DIP_EDATA, expected);
+    free(path);
+}
+
+static void test_initial_values_that_are_no_weights(void **state)
+{
+    (void)state;
+    folder f;
+    begin(&f);
+    const char *name = "transformer.resblocks.0.ln_1.weight";
+    assert_changed_fails(&f, name, dip_tensor_full(3, DIP_I64, SIZES(8)),
+                         "wrong dtype for "
+                         "'transformer.resblocks.0.ln_1.weight' in '%s': I64");
+    assert_changed_fails(&f, name, dip_tensor_full(1, DIP_BOOL, SIZES(8)),
+                         "in '%s': BOOL");
+    assert_changed_fails(&f, name, dip_tensor_full(NAN, DIP_F32, SIZES(8)),
+                         "the values for 'text.transformer.resblocks.0.ln_1."
+                         "weight' in '%s' are not all finite");
+    assert_changed_fails(&f, name, dip_tensor_full(INFINITY, DIP_F16, SIZES(8)),
+                         "in '%s' are not all finite");
+    assert_int_equal(dip_tree_remove(f.dir, NULL), DIP_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -303,6 +357,7 @@ int main(void)
         MODEL_TEST(test_initial_what_does_not_fit_changes_nothing),
         MODEL_TEST(test_initial_fewer_places_of_text),
         MODEL_TEST(test_initial_folders_and_indices),
+        MODEL_TEST(test_initial_values_that_are_no_weights),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
