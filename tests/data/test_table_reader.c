@@ -203,6 +203,22 @@ static void test_table_reader_skips_the_byte_order_mark(void **state)
     dip_table_reader_close(reader);
 }
 
+/* Names and fields of no bytes at all. */
+static void test_table_reader_reads_nothing(void **state)
+{
+    (void)state;
+    const char *path = write_table("none.csv", ",\n,\n", 4);
+    dip_table_reader *reader;
+    bool more;
+    assert_int_equal(dip_table_reader_open(&reader, path, NULL, NULL), DIP_OK);
+    assert_int_equal(dip_table_reader_column_count(reader), 2);
+    assert_string_equal(dip_table_reader_columns(reader)[1], "");
+    assert_int_equal(dip_table_reader_next(reader, &more, NULL), DIP_OK);
+    assert_true(more);
+    assert_field(reader, 1, "");
+    dip_table_reader_close(reader);
+}
+
 static void test_table_reader_reads_tsv_without_quoting(void **state)
 {
     (void)state;
@@ -289,6 +305,7 @@ int main(void)
         cmocka_unit_test(test_table_reader_refuses_what_is_no_table),
         cmocka_unit_test(test_table_reader_limits_rows),
         cmocka_unit_test(test_table_reader_skips_the_byte_order_mark),
+        cmocka_unit_test(test_table_reader_reads_nothing),
         cmocka_unit_test(test_table_reader_reads_tsv_without_quoting),
         cmocka_unit_test(test_table_reader_reads_json_lines),
         cmocka_unit_test(test_table_reader_suggests_columns),

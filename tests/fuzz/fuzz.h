@@ -26,8 +26,8 @@ extern const char *const fuzz_words[];
  * The input stands in the file `path` and, the same, in `bytes`. */
 void fuzz_one(const char *path, const char *bytes, size_t n);
 
-/* The folder "<path>.folder", which is made at the first call, with a link `name`
- * to the input in it: for what is found by its name. */
+/* The folder "<path>.folder", which is made at the first call, with a link
+ * `name` to the input in it: for what is found by its name. */
 const char *fuzz_folder(const char *path, const char *name);
 
 #endif
