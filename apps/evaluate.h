@@ -18,8 +18,7 @@ typedef struct {
      * does without. */
     bool full;
     dip_outcome_set *outcomes; /* takes those of each task; NULL: not kept */
-    /* And what a page draws: curves, histograms, examples. */
-    bool pictured;
+    bool pictured; /* and what a page draws, with `outcomes` alone */
 } dip_evaluation;
 
 /* {"retrieval": {…}, "classification": {…}, "zero_shot": {…}, "matching": {…}}.

@@ -6,6 +6,7 @@
 #include "apps/evaluate_task.h"
 #include "base/mem.h"
 #include "eval/matching.h"
+#include "report/pictures.h"
 #include "report/report.h"
 
 /* One split's rows for pair matching; present on both sides. */
@@ -110,6 +111,12 @@ dip_status dip_evaluate_match(json_t **out, const dip_evaluation *ev,
                                 json_string(s->tasks[s->matching_task].name)))
             st = dip_no_memory(err);
     }
+    if (st == DIP_OK && ev->pictured &&
+        (json_object_set_new(*out, "curve",
+                             dip_report_pr_curve(&matching.curve)) != 0 ||
+         json_object_set_new(*out, "scores",
+                             dip_report_histogram(&matching.scores)) != 0))
+        st = dip_no_memory(err);
     free_side(&sides[0]);
     free_side(&sides[1]);
     return st;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "apps/evaluate_outcomes.h"
+#include "apps/evaluate_pictures.h"
 #include "apps/rerank.h"
 #include "base/mem.h"
 #include "data/interner.h"
@@ -493,6 +494,10 @@ static dip_status keep_outcomes(json_t *report, const dip_ranking *ranking,
     bool complete = products != NULL && ranked.query_rows != NULL;
     dip_status st = complete ? dip_evaluate_outcomes(report, &ranked, err)
                              : dip_no_memory(err);
+    if (st == DIP_OK && ev->pictured)
+        st = dip_evaluate_pictures(
+            report, &ranked, &ev->outcomes->items[ev->outcomes->count - 1],
+            err);
     free(queries);
     free(products);
     return st;

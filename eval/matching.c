@@ -281,6 +281,11 @@ dip_status dip_matching_evaluate(dip_matching *out,
         .auc = measured.auc,
     };
     measure_at_threshold(out, &measured_on);
+    dip_histogram_of_pairs(&out->scores, measured_on.match, measured_on.scores,
+                           measured_on.pairs.count);
+    st =
+        dip_pr_curve_of_pairs(&out->curve, measured_on.match,
+                              measured_on.scores, measured_on.pairs.count, err);
 out_free:
     scored_pairs_free(&measured_on);
     scored_pairs_free(&chosen_on);

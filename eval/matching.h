@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "eval/curves.h"
 #include "eval/scores.h"
 
 /* One split. Group and category are per row; negative is missing. Rows
@@ -39,6 +40,8 @@ typedef struct {
     double validation_f1;
     double accuracy, precision, recall, f1; /* at the threshold; 0/0 is 0 */
     double auc;
+    dip_pr_curve curve;   /* of the test split */
+    dip_histogram scores; /* and of its scores */
 } dip_matching;
 
 /* All pairs of one group, and for each of them one negative of the same query:

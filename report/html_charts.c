@@ -206,10 +206,11 @@ static dip_status add_alone(dip_str *out, const dip_report_rows *tasks,
         const json_t *fields = json_object_get(tasks->items[i].values, "alone");
         if (json_object_size(fields) == 0)
             continue;
-        dip_str_add(out, "<h4>What each field of ");
+        dip_str_add(out, "<figure><figcaption><b>What each field of ");
         dip_html_name(out, tasks->items[i].name);
-        dip_str_add(out, " achieves alone</h4>");
+        dip_str_add(out, " achieves alone</b></figcaption>");
         st = add_gain_table(out, "field alone", fields, "hit@1", err);
+        dip_str_add(out, "</figure>\n");
     }
     return st;
 }
@@ -217,7 +218,8 @@ static dip_status add_alone(dip_str *out, const dip_report_rows *tasks,
 static void add_reranked(dip_str *out, const dip_report_rows *tasks)
 {
     size_t start = out->len;
-    dip_str_add(out, "<h4>What re-ranking adds to MRR</h4>");
+    dip_str_add(out, "<figure><figcaption><b>What re-ranking adds to MRR</b>"
+                     "</figcaption>");
     dip_html_scroll(out, "Re-ranking");
     dip_str_add(out, "<table><thead><tr><th scope=\"col\">task</th><th "
                      "scope=\"col\">first</th><th scope=\"col\">gain</th><th "
@@ -239,7 +241,7 @@ static void add_reranked(dip_str *out, const dip_report_rows *tasks)
             true);
         dip_str_add(out, "</tr>");
     }
-    dip_str_add(out, "</tbody></table></div>\n");
+    dip_str_add(out, "</tbody></table></div></figure>\n");
     if (!any && !out->failed)
         out->data[out->len = start] = '\0';
 }

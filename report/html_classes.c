@@ -24,7 +24,7 @@ static void add_class(dip_str *out, const dip_report_row *row)
     dip_str_addf(out,
                  "</td><td><span class=\"bar\" style=\"width:%.0fpx\">"
                  "</span>",
-                 isfinite(f1) ? fmin(fmax(f1, 0), 1) * 90 : 0.);
+                 isfinite(f1) ? fmin(fmax(f1, 0), 1) * 70 : 0.);
     dip_html_number(out, f1, 3);
     dip_str_add(out, "</td><td>");
     dip_html_number(out, dip_html_value(row->values, "precision"), 3);
@@ -156,6 +156,34 @@ static void add_confusion(dip_str *out, const json_t *confusion)
     dip_str_add(out, "</tbody></table></div></figure>\n");
 }
 
+/* The pairs that were mixed up most often. */
+static void add_confused(dip_str *out, const json_t *pairs)
+{
+    size_t n = json_array_size(pairs);
+    if (n == 0)
+        return;
+    dip_str_add(out, "<figure><figcaption><b>Most frequent mistakes</b>"
+                     "</figcaption>");
+    dip_html_scroll(out, "Most frequent mistakes");
+    dip_str_add(out, "<table><thead><tr><th scope=\"col\">rows</th><th "
+                     "scope=\"col\">of</th><th scope=\"col\">taken for</th>"
+                     "</tr></thead><tbody>\n");
+    for (size_t i = 0; i < n && i < WEAKEST; i++) {
+        const json_t *pair = json_array_get(pairs, i);
+        const char *label = json_string_value(json_object_get(pair, "label"));
+        const char *taken =
+            json_string_value(json_object_get(pair, "predicted"));
+        dip_str_add(out, "<tr><td>");
+        dip_html_number(out, dip_html_value(pair, "count"), 0);
+        dip_str_add(out, "</td><td>");
+        dip_html_name(out, label != NULL ? label : "–");
+        dip_str_add(out, "</td><td>");
+        dip_html_name(out, taken != NULL ? taken : "–");
+        dip_str_add(out, "</td></tr>\n");
+    }
+    dip_str_add(out, "</tbody></table></div></figure>\n");
+}
+
 /* ---- calibration ---- */
 
 static void add_calibration(dip_str *out, const json_t *calibration)
@@ -195,6 +223,7 @@ static dip_status add_label(dip_str *out, const dip_report_row *label,
     add_confusion(out, json_object_get(label->values, "confusion"));
     dip_str_add(out, "<div class=\"charts\">\n");
     add_calibration(out, json_object_get(label->values, "calibration"));
+    add_confused(out, json_object_get(label->values, "confused"));
     dip_status st = add_weakest(out, label->values, err);
     dip_str_add(out, "</div>\n");
     if (st == DIP_OK)

@@ -55,7 +55,7 @@ static dip_status add_product(dip_html_page *page, const json_t *product,
     dip_status st = add_photo(page, product, err);
     dip_str_add(out, "<span class=\"verdict\">");
     if (wanted) {
-        dip_str_add(out, "<span class=\"mark-right\">✓ wanted</span>, rank ");
+        dip_str_add(out, "<span class=\"mark-right\">✓ wanted</span> at ");
         dip_html_number(out, dip_html_value(product, "rank"), 0);
     } else if (right) {
         dip_str_add(out, "<span class=\"mark-right\">✓ right</span> ");
@@ -132,7 +132,7 @@ static const struct {
 };
 
 static dip_status add_list(dip_html_page *page, const json_t *examples,
-                           size_t l, dip_err *err)
+                           size_t l, bool open, dip_err *err)
 {
     const json_t *list = json_object_get(examples, lists[l].key);
     size_t n = json_array_size(list);
@@ -142,7 +142,7 @@ static dip_status add_list(dip_html_page *page, const json_t *examples,
     dip_str_addf(page->out,
                  "<details class=\"panel\"%s><summary>%s <small>%zu</small>"
                  "</summary><p class=\"counts\">%s</p><ol class=\"queries\">\n",
-                 l == 0 ? " open" : "", lists[l].title, n, lists[l].words);
+                 open ? " open" : "", lists[l].title, n, lists[l].words);
     for (size_t i = 0; i < n && st == DIP_OK; i++)
         st = add_example(page, json_array_get(list, i), err);
     dip_str_add(page->out, "</ol></details>\n");
@@ -163,7 +163,7 @@ dip_status dip_html_galleries(dip_html_page *page, dip_err *err)
         dip_html_name(page->out, tasks.items[i].name);
         dip_str_add(page->out, "</h4>\n");
         for (size_t l = 0; l < DIP_ARRAY_LEN(lists) && st == DIP_OK; l++)
-            st = add_list(page, examples, l, err);
+            st = add_list(page, examples, l, i == 0 && l == 0, err);
     }
     free(tasks.items);
     return st;

@@ -65,6 +65,7 @@ static const char *const style[] = {
     ".card dd{margin:0;font-variant-numeric:tabular-nums}\n"
     ".card b{font-size:1.2rem;margin-right:4px}\n"
     ".whisker{display:block;width:160px;max-width:100%;height:16px}\n"
+    "td .whisker{min-width:150px}\n"
     ".whisker circle{fill:var(--s0)}\n"
     ".whisker .span{stroke:var(--s0);stroke-width:7;stroke-opacity:.35}\n",
 
@@ -111,6 +112,9 @@ static const char *const style[] = {
     ".panel{background:var(--card);border:1px solid var(--line);"
     "border-radius:12px;padding:14px 18px;margin:0 0 14px}\n"
     ".panel>summary{font-weight:600}\n"
+    ".wide{margin:10px 0 14px}\n"
+    ".charts table{font-size:.86rem}\n"
+    ".charts th,.charts td{padding-right:10px}\n"
     ".bar{display:inline-block;height:10px;background:var(--s0);"
     "border-radius:2px;vertical-align:0;margin-right:8px}\n"
     ".facts{display:grid;grid-template-columns:minmax(110px,max-content) 1fr;"
@@ -146,7 +150,7 @@ static const char *const style[] = {
     "overflow:hidden;text-align:center}\n"
     ".shot img{max-width:96px;max-height:96px}\n"
     ".mark-right{color:var(--right);font-weight:700}\n"
-    ".verdict{display:block;margin-top:3px;white-space:nowrap}\n"
+    ".verdict{display:block;margin-top:3px}\n"
     ".title{display:-webkit-box;-webkit-line-clamp:2;-webkit-box-orient:"
     "vertical;overflow:hidden;color:var(--soft)}\n",
 

@@ -143,12 +143,14 @@ static json_t *label(void)
 {
     return json_pack(
         "{s:i, s:f, s:f, s:[{s:s, s:i, s:f, s:f, s:f}], "
-        "s:{s:[s, s, s], s:[[i,i,i],[i,i,i],[i,i,i]]}, s:{s:o, s:o}}",
+        "s:{s:[s, s, s], s:[[i,i,i],[i,i,i],[i,i,i]]}, "
+        "s:[{s:s, s:s, s:i}], s:{s:o, s:o, s:[i,i,i,i]}}",
         "rows", 20, "accuracy", .5, "f1_macro", .25, "per_class", "name",
         HOSTILE, "support", 12, "f1", .5, "precision", .5, "recall", .5,
-        "confusion", "classes", HOSTILE, "b", "c", "counts", 9, 2, 1, 0, 4, 0,
-        0, 0, 4, "calibration", "confidence", numbers(4, .2, .2), "accuracy",
-        numbers(4, .1, .2));
+        "confusion", "classes", HOSTILE, "b", "(others)", "counts", 9, 2, 1, 0,
+        4, 0, 0, 0, 4, "confused", "label", HOSTILE, "predicted", HOSTILE,
+        "count", 2, "calibration", "confidence", numbers(4, .2, .2), "accuracy",
+        numbers(4, .1, .2), "rows", 5, 5, 5, 5);
 }
 
 static json_t *whole_report(void)
