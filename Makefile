@@ -162,12 +162,12 @@ endef
 $(foreach m,$(MODULES),$(eval $(call unit_rule,$m)))
 
 # What the comparisons with peers need beside the programs.
-.SECONDARY: $(BUILD)/tests/parity/tokenize.c.o $(BUILD)/tests/parity/stats.c.o
+.SECONDARY: $(patsubst %,$(BUILD)/tests/parity/%.c.o,tokenize stats metrics)
 $(BUILD)/tests/parity/tokenize: $(BUILD)/tests/parity/tokenize.c.o $(PLAIN_LIBS)
 	@echo "ld  $@"
 	@$(CXX) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
-$(BUILD)/tests/parity/stats: $(BUILD)/tests/parity/stats.c.o $(call lib_of,eval) $(PLAIN_LIBS)
+$(BUILD)/tests/parity/stats $(BUILD)/tests/parity/metrics: %: %.c.o $(call lib_of,eval) $(PLAIN_LIBS)
 	@echo "ld  $@"
 	@$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
@@ -236,7 +236,7 @@ fuzz:
 ## parity: against the peers of PEERS=.deps/peer, which is made where it lacks
 ## parity CHECK="steps ema": these tests/parity/check_*.py only
 .PHONY: parity
-parity: programs $(PARITY_BIN) $(BUILD)/tests/parity/tokenize $(BUILD)/tests/parity/stats
+parity: programs $(PARITY_BIN) $(patsubst %,$(BUILD)/tests/parity/%,tokenize stats metrics)
 	@[ -x $(PEERS)/bin/python ] || bench/peer-setup $(PEERS)
 	@tests/parity/run $(PEERS) $(BUILD) $(CHECK)
 

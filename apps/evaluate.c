@@ -6,6 +6,7 @@
 
 #include "apps/evaluate_classes.h"
 #include "apps/evaluate_match.h"
+#include "apps/evaluate_slices.h"
 #include "apps/evaluate_task.h"
 #include "apps/fields.h"
 #include "base/json.h"
@@ -255,10 +256,11 @@ static json_t *protocol(const dip_settings *s)
 {
     const dip_ranking_options *o = &s->eval.ranking;
     return json_pack(
-        "{s:s, s:s, s:b, s:o, s:I}", "ties", dip_ranking_ties_name(o->ties),
-        "gain", dip_ranking_gain_name(o->gain), "count_empty",
-        (int)o->count_empty, "rbp_persistence", dip_json_real(o->persistence),
-        "resamples", (json_int_t)s->resamples);
+        "{s:s, s:s, s:b, s:o, s:I, s:s}", "ties",
+        dip_ranking_ties_name(o->ties), "gain", dip_ranking_gain_name(o->gain),
+        "count_empty", (int)o->count_empty, "rbp_persistence",
+        dip_json_real(o->persistence), "resamples", (json_int_t)s->resamples,
+        "slice_metric", s->eval.slice_metric);
 }
 
 dip_status dip_evaluate(json_t **out, const dip_evaluation *ev, dip_err *err)
@@ -266,6 +268,8 @@ dip_status dip_evaluate(json_t **out, const dip_evaluation *ev, dip_err *err)
     dip_embedded e = {0};
     *out = json_object();
     dip_status st = *out != NULL ? plan(&e, ev, err) : dip_no_memory(err);
+    if (st == DIP_OK && ev->full)
+        st = dip_slices_check(ev, err);
     if (st == DIP_OK)
         st = dip_embed_split(&e, &ev->job, ev->split, err);
     if (st == DIP_OK && ev->full)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apps/evaluate_slices.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "eval/class_intervals.h"
@@ -119,26 +120,40 @@ static int64_t *row_groups(const dip_evaluation *ev, const dip_embedded *e)
     return groups;
 }
 
+static dip_status put_slices(json_t *report, const class_set *set,
+                             const int32_t *predicted, const int64_t *groups,
+                             const dip_evaluation *ev, const dip_embedded *e,
+                             dip_err *err)
+{
+    int64_t *rows = dip_calloc((size_t)e->count, sizeof *rows);
+    if (rows == NULL)
+        return dip_no_memory(err);
+    for (int64_t i = 0; i < e->count; i++)
+        rows[i] = i;
+    dip_sliced_rows sliced = {ev, e, NULL, rows, e->count, groups};
+    dip_status st = dip_slices_of_classes(report, set->labels, predicted,
+                                          set->count, &sliced, err);
+    free(rows);
+    return st;
+}
+
 static dip_status put_intervals(json_t *report, const class_set *set,
                                 const int32_t *predicted,
                                 const dip_class_scores *scores,
-                                const dip_evaluation *ev, const dip_embedded *e,
-                                dip_err *err)
+                                const int64_t *groups, const dip_evaluation *ev,
+                                const dip_embedded *e, dip_err *err)
 {
     dip_interval intervals[DIP_CLASS_INTERVALS];
     dip_class_rows rows = {.labels = set->labels,
                            .predicted = predicted,
-                           .groups = row_groups(ev, e),
+                           .groups = groups,
                            .n = e->count,
                            .classes = set->count,
                            .scores = scores};
     dip_stats_options options = dip_stats_defaults();
     options.resamples = ev->job.settings->resamples;
     options.seed = ev->job.settings->seed;
-    dip_status st = rows.groups != NULL
-                        ? dip_class_intervals(intervals, &rows, &options, err)
-                        : dip_no_memory(err);
-    free((void *)rows.groups);
+    dip_status st = dip_class_intervals(intervals, &rows, &options, err);
     json_t *out = json_object();
     for (int i = 0; i < DIP_CLASS_INTERVALS && st == DIP_OK; i++) {
         if (!isnan(intervals[i].mean) &&
@@ -171,9 +186,16 @@ static dip_status put_details(json_t *report, const dip_classification *c,
         dip_report_put_scores(report, c, &scores, e->count, columns, k->cutoffs,
                               k->n_cutoffs) != 0)
         st = dip_no_memory(err);
+    int64_t *groups = row_groups(ev, e);
+    if (groups == NULL && st == DIP_OK)
+        st = dip_no_memory(err);
     if (st == DIP_OK && c->rows > 0)
         st = put_intervals(report, set, predicted,
-                           probabilities != NULL ? &scores : NULL, ev, e, err);
+                           probabilities != NULL ? &scores : NULL, groups, ev,
+                           e, err);
+    if (st == DIP_OK && ev->job.settings->eval.slice_count > 0)
+        st = put_slices(report, set, predicted, groups, ev, e, err);
+    free(groups);
     dip_class_scores_free(&scores);
     return st;
 }

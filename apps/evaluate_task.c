@@ -6,6 +6,7 @@
 
 #include "apps/evaluate_outcomes.h"
 #include "apps/evaluate_pictures.h"
+#include "apps/evaluate_slices.h"
 #include "apps/rerank.h"
 #include "base/mem.h"
 #include "data/interner.h"
@@ -459,6 +460,14 @@ static dip_status describe(json_t **out, const dip_ranking *ranking,
         st = add_alone(*out, ranking, d, ev, e, task, err);
     if (st == DIP_OK && ev->job.settings->rerank > 0)
         st = add_reranked(*out, ranking, d, ev, e->dim, err);
+    dip_sliced_rows rows = {ev,
+                            e,
+                            task,
+                            task->judged ? d->judged.query : d->query,
+                            d->query_count,
+                            d->groups};
+    if (st == DIP_OK && ev->job.settings->eval.slice_count > 0)
+        st = dip_slices_of_ranking(*out, ranking, &rows, err);
     return st;
 }
 

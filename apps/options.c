@@ -515,6 +515,13 @@ static const dip_option options[] = {
     INT("eval.rerank", "0", 0, 100000,
         "How many of the best products of each query the match classifier "
         "ranks again, beside the plain ranking; 0: none."),
+    TEXTS("eval.slices", "[]",
+          "Parts of the split with metrics of their own: labels, `image` (with "
+          "a photo or without), `query_length` (words), and "
+          "`<label>.frequency` (rows of the class in the train split)."),
+    TEXT("eval.slice_metric", "mrr",
+         "What sorts the slices of a task, the worst first, and gets an "
+         "interval for each; those of a label go by accuracy."),
     INT("eval.bootstrap", "10000", 1, 1e7, "Resamples of the intervals."),
     BOOL("eval.html", "true",
          "A page report.html beside the report: charts, and galleries of "

@@ -65,6 +65,9 @@ typedef struct {
 /* Of the evaluation of retrieval. */
 typedef struct {
     dip_ranking_options ranking; /* without what depends on the task */
+    const char *const *slices;   /* see apps/evaluate_slices.h */
+    size_t slice_count;
+    const char *slice_metric; /* of rankings */
 } dip_eval_settings;
 
 typedef enum {

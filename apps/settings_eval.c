@@ -71,6 +71,27 @@ static void read_ranking(dip_settings *s)
     o->persistence = dip_config_float(c, "eval.rbp_persistence");
 }
 
+static void read_slices(dip_settings *s)
+{
+    dip_eval_settings *e = &s->eval;
+    dip_ranking like = {.n_cutoffs = e->ranking.n_cutoffs};
+    char name[DIP_RANKING_NAME_SIZE];
+    bool known = false;
+    memcpy(like.cutoffs, e->ranking.cutoffs, sizeof like.cutoffs);
+    e->slice_count = dip_config_strings(&e->slices, s->config, "eval.slices");
+    e->slice_metric = dip_config_string(s->config, "eval.slice_metric");
+    for (int m = 0; m < dip_ranking_metrics(&like) && !known; m++) {
+        dip_ranking_name(name, &like, m);
+        known = strcmp(name, e->slice_metric) == 0;
+    }
+    if (!known)
+        dip_config_fault(s->config, "eval.slice_metric",
+                         "no metric '%s' to sort slices by: there are mrr, "
+                         "map, ndcg, r_precision and, for each k of eval.k, "
+                         "hit@k, recall@k, precision@k, map@k, ndcg@k",
+                         e->slice_metric);
+}
+
 void dip_settings_read_eval(dip_settings *s)
 {
     const dip_config *c = s->config;
@@ -84,6 +105,7 @@ void dip_settings_read_eval(dip_settings *s)
         dip_config_fault(s->config, "eval.rerank",
                          "'eval.rerank' needs a match classifier: set "
                          "model.match.hidden");
+    read_slices(s);
     read_zero_shot(s);
     read_matching(s);
 }

@@ -464,6 +464,31 @@ static dip_status sum_up(dip_ranking *out, dip_err *err)
     return DIP_OK;
 }
 
+dip_status dip_ranking_select(dip_ranking *out, const dip_ranking *from,
+                              const int64_t *slices, int64_t slice,
+                              dip_err *err)
+{
+    *out = *from;
+    out->queries = out->evaluated = 0;
+    out->per_query =
+        dip_calloc((size_t)from->evaluated, sizeof *out->per_query);
+    if (out->per_query == NULL)
+        return dip_no_memory(err);
+    for (int64_t q = 0; q < from->queries; q++)
+        out->queries += slices[q] == slice;
+    for (int64_t i = 0; i < from->evaluated; i++) {
+        if (slices[from->per_query[i].query] == slice)
+            out->per_query[out->evaluated++] = from->per_query[i];
+    }
+    out->empty = out->queries - out->evaluated; /* counted ones stand among */
+    for (int64_t i = 0; i < out->evaluated; i++)
+        out->empty += out->per_query[i].relevant == 0;
+    dip_status st = sum_up(out, err);
+    if (st != DIP_OK)
+        dip_ranking_free(out);
+    return st;
+}
+
 void dip_ranking_free(dip_ranking *ranking)
 {
     if (ranking == NULL)

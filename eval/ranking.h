@@ -130,6 +130,13 @@ dip_status dip_ranking_evaluate_run(dip_ranking *out, const dip_run *run,
                                     const dip_ranking_options *options,
                                     dip_err *err) DIP_MUST_CHECK;
 
+/* The queries of `from` whose entry of `slices` [from->queries] is `slice`, as
+ * a ranking of their own, with their means; it keeps the numbers of the
+ * queries. The caller ends *out with dip_ranking_free(). */
+dip_status dip_ranking_select(dip_ranking *out, const dip_ranking *from,
+                              const int64_t *slices, int64_t slice,
+                              dip_err *err) DIP_MUST_CHECK;
+
 void dip_ranking_free(dip_ranking *ranking);
 
 /* The metrics by number, for reports and comparisons: metric i has the name

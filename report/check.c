@@ -79,6 +79,27 @@ static dip_status check_each(const json_t *object, checker check, dip_err *err)
     return st;
 }
 
+/* An array of objects. */
+static dip_status check_items(const json_t *parent, const char *key,
+                              checker check, dip_err *err)
+{
+    const json_t *items = json_object_get(parent, key);
+    if (items != NULL && !json_is_array(items))
+        return dip_fail(err, DIP_EFORMAT, "key '%s' is not an array", key);
+    for (size_t i = 0; i < json_array_size(items); i++) {
+        const json_t *item = json_array_get(items, i);
+        if (!json_is_object(item))
+            return dip_fail(err, DIP_EFORMAT,
+                            "item %zu of '%s' is not an object", i, key);
+        dip_status st = check(item, err);
+        if (st != DIP_OK) {
+            (void)dip_fail_context(err, "item %zu of '%s'", i, key);
+            return st;
+        }
+    }
+    return DIP_OK;
+}
+
 /* ---- run and data -------------------------------------------------------- */
 
 static dip_status check_keys(const json_t *config, dip_err *err)
@@ -121,11 +142,10 @@ static dip_status check_data(const json_t *data, dip_err *err)
 
 static dip_status check_protocol(const json_t *protocol, dip_err *err)
 {
-    static const member members[] = {{"ties", TEXT},
-                                     {"gain", TEXT},
-                                     {"count_empty", TRUTH},
-                                     {"rbp_persistence", REAL},
-                                     {"resamples", COUNT}};
+    static const member members[] = {
+        {"ties", TEXT},         {"gain", TEXT},
+        {"count_empty", TRUTH}, {"rbp_persistence", REAL},
+        {"slice_metric", TEXT}, {"resamples", COUNT}};
     return check_members(protocol, members, DIP_ARRAY_LEN(members), err);
 }
 
@@ -190,6 +210,31 @@ static dip_status check_reranked(const json_t *reranked, dip_err *err)
     return st == DIP_OK ? check_field(reranked, err) : st;
 }
 
+/* Arrays of slices by what they are sliced by. */
+static dip_status check_slices(const json_t *slices, checker check,
+                               dip_err *err)
+{
+    dip_status st = DIP_OK;
+    for (void *i = json_object_iter((json_t *)slices); i != NULL && !st;
+         i = json_object_iter_next((json_t *)slices, i))
+        st = check_items(slices, json_object_iter_key(i), check, err);
+    return st;
+}
+
+static dip_status check_queries_slice(const json_t *slice, dip_err *err)
+{
+    dip_status st = check_member(slice, "name", TEXT, err);
+    if (st == DIP_OK)
+        st = check_ranking(slice, err);
+    return st == DIP_OK ? check_object(slice, "interval", check_intervals, err)
+                        : st;
+}
+
+static dip_status check_query_slices(const json_t *slices, dip_err *err)
+{
+    return check_slices(slices, check_queries_slice, err);
+}
+
 static dip_status check_task(const json_t *task, dip_err *err)
 {
     dip_status st = check_ranking(task, err);
@@ -199,6 +244,8 @@ static dip_status check_task(const json_t *task, dip_err *err)
         st = check_object(task, "alone", check_fields, err);
     if (st == DIP_OK)
         st = check_object(task, "rerank", check_reranked, err);
+    if (st == DIP_OK)
+        st = check_object(task, "slices", check_query_slices, err);
     return st;
 }
 
@@ -216,27 +263,6 @@ static dip_status check_class(const json_t *c, dip_err *err)
         {"correct", COUNT}, {"precision", REAL}, {"recall", REAL},
         {"f1", REAL},       {"roc_auc", REAL},   {"average_precision", REAL}};
     return check_members(c, members, DIP_ARRAY_LEN(members), err);
-}
-
-/* An array of objects. */
-static dip_status check_items(const json_t *parent, const char *key,
-                              checker check, dip_err *err)
-{
-    const json_t *items = json_object_get(parent, key);
-    if (items != NULL && !json_is_array(items))
-        return dip_fail(err, DIP_EFORMAT, "key '%s' is not an array", key);
-    for (size_t i = 0; i < json_array_size(items); i++) {
-        const json_t *item = json_array_get(items, i);
-        if (!json_is_object(item))
-            return dip_fail(err, DIP_EFORMAT,
-                            "item %zu of '%s' is not an object", i, key);
-        dip_status st = check(item, err);
-        if (st != DIP_OK) {
-            (void)dip_fail_context(err, "item %zu of '%s'", i, key);
-            return st;
-        }
-    }
-    return DIP_OK;
 }
 
 /* An array of plain values. */
@@ -287,6 +313,22 @@ static dip_status check_calibration(const json_t *bins, dip_err *err)
     return st == DIP_OK ? check_values(bins, "rows", COUNT, err) : st;
 }
 
+static dip_status check_rows_slice(const json_t *slice, dip_err *err)
+{
+    static const member members[] = {
+        {"name", TEXT},     {"rows", COUNT},
+        {"accuracy", REAL}, {"balanced_accuracy", REAL},
+        {"f1_macro", REAL}, {"f1_weighted", REAL}};
+    dip_status st = check_members(slice, members, DIP_ARRAY_LEN(members), err);
+    return st == DIP_OK ? check_object(slice, "interval", check_intervals, err)
+                        : st;
+}
+
+static dip_status check_row_slices(const json_t *slices, dip_err *err)
+{
+    return check_slices(slices, check_rows_slice, err);
+}
+
 static dip_status check_label(const json_t *label, dip_err *err)
 {
     static const member members[] = {
@@ -312,6 +354,8 @@ static dip_status check_label(const json_t *label, dip_err *err)
         st = check_object(label, "calibration", check_calibration, err);
     if (st == DIP_OK)
         st = check_items(label, "confused", check_confused, err);
+    if (st == DIP_OK)
+        st = check_object(label, "slices", check_row_slices, err);
     return st == DIP_OK ? check_items(label, "per_class", check_class, err)
                         : st;
 }

@@ -7,6 +7,7 @@
 #include "report/check.h"
 #include "report/report.h"
 #include "report/rows.h"
+#include "report/slices.h"
 
 #define MOST_CLASSES  50 /* in a table of classes */
 #define MOST_CONFUSED 10
@@ -75,6 +76,33 @@ static void add_table(dip_str *out, const char *first,
         dip_str_add(out, "\n");
     }
     dip_str_add(out, "\n");
+}
+
+static void tabulate(void *out, const char *first,
+                     const dip_report_column *columns, size_t n,
+                     const dip_report_rows *rows, size_t most)
+{
+    dip_str title = {0};
+    add_text(&title, first);
+    add_table(out, dip_str_text(&title), columns, n, rows, most);
+    dip_str_free(&title);
+}
+
+/* The worst slices of each of the parts, tasks or labels. */
+static dip_status add_slices(dip_str *out, const dip_report_rows *parts,
+                             const char *metric, dip_err *err)
+{
+    dip_status st = DIP_OK;
+    for (size_t i = 0; i < parts->count && st == DIP_OK; i++) {
+        const json_t *part = parts->items[i].values;
+        if (json_object_size(json_object_get(part, "slices")) == 0)
+            continue;
+        dip_str_add(out, "### Worst slices of ");
+        add_text(out, parts->items[i].name);
+        dip_str_add(out, "\n\n");
+        st = dip_report_slices(out, part, metric, tabulate, err);
+    }
+    return st;
 }
 
 /* ---- run and data -------------------------------------------------------- */
@@ -214,6 +242,14 @@ static const dip_report_column reranked[] = {
     {"high", "rerank/gain/mrr/high", DIP_REPORT_SIGNED},
 };
 
+/* What the slices of tasks are sorted by. */
+static const char *slice_metric(const json_t *report)
+{
+    const char *metric = json_string_value(
+        json_object_get(json_object_get(report, "protocol"), "slice_metric"));
+    return metric != NULL ? metric : "mrr";
+}
+
 static dip_status add_retrieval(dip_str *out, const json_t *report,
                                 dip_err *err)
 {
@@ -234,6 +270,8 @@ static dip_status add_retrieval(dip_str *out, const json_t *report,
     }
     if (has_member(&tasks, "alone"))
         st = add_gains(out, &tasks, err);
+    if (st == DIP_OK)
+        st = add_slices(out, &tasks, slice_metric(report), err);
     if (has_member(&tasks, "rerank")) {
         dip_str_add(out, "### What re-ranking adds\n\n"
                          "The first products of each query in the order of the "
@@ -358,6 +396,8 @@ static dip_status add_labels(dip_str *out, const json_t *report,
         st = add_classes(out, &labels.items[i], err);
         add_confused(out, &labels.items[i]);
     }
+    if (st == DIP_OK)
+        st = add_slices(out, &labels, NULL, err);
     free(labels.items);
     return st;
 }

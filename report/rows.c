@@ -116,22 +116,30 @@ int dip_report_by_f1(const void *a, const void *b)
     return p < q ? -1 : p > q ? 1 : by_name(x, y);
 }
 
+dip_status dip_report_items(dip_report_rows *out, const json_t *array,
+                            const char *key, int64_t least, dip_err *err)
+{
+    *out = (dip_report_rows){0};
+    out->items = dip_calloc(json_array_size(array), sizeof *out->items);
+    if (out->items == NULL)
+        return dip_no_memory(err);
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        const json_t *item = json_array_get(array, i);
+        const char *name = json_string_value(json_object_get(item, "name"));
+        if (json_integer_value(json_object_get(item, key)) >= least)
+            out->items[out->count++] =
+                (dip_report_row){name != NULL ? name : "–", item};
+    }
+    return DIP_OK;
+}
+
 dip_status dip_report_classes(dip_report_rows *out, const json_t *label,
                               int64_t support, dip_report_order order,
                               dip_err *err)
 {
-    const json_t *classes = json_object_get(label, "per_class");
-    *out = (dip_report_rows){0};
-    out->items = dip_calloc(json_array_size(classes), sizeof *out->items);
-    if (out->items == NULL)
-        return dip_no_memory(err);
-    for (size_t i = 0; i < json_array_size(classes); i++) {
-        const json_t *c = json_array_get(classes, i);
-        const char *name = json_string_value(json_object_get(c, "name"));
-        dip_report_row row = {name != NULL ? name : "–", c};
-        if (dip_report_support(&row) >= support)
-            out->items[out->count++] = row;
-    }
-    qsort(out->items, out->count, sizeof *out->items, order);
-    return DIP_OK;
+    dip_status st = dip_report_items(out, json_object_get(label, "per_class"),
+                                     "support", support, err);
+    if (st == DIP_OK)
+        qsort(out->items, out->count, sizeof *out->items, order);
+    return st;
 }

@@ -64,4 +64,11 @@ dip_status dip_report_classes(dip_report_rows *out, const json_t *label,
                               int64_t support, dip_report_order order,
                               dip_err *err) DIP_MUST_CHECK;
 
+/* The items of an array of objects with a "name" whose count `key` is at least
+ * `least`, in their order. The caller frees out->items; on failure it is NULL.
+ */
+dip_status dip_report_items(dip_report_rows *out, const json_t *array,
+                            const char *key, int64_t least,
+                            dip_err *err) DIP_MUST_CHECK;
+
 #endif

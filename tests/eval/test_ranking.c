@@ -451,6 +451,38 @@ static void test_ranking_refuses_grades_beyond_the_scale(void **state)
     assert_string_equal(err.msg, "a persistence of 1 is not between 0 and 1");
 }
 
+static void test_ranking_select_takes_the_queries_of_a_slice(void **state)
+{
+    (void)state;
+    int64_t offsets[] = {0, 1, 2, 3, 3}, rows[] = {0, 1, 2};
+    int64_t run_offsets[] = {0, 2, 4, 6, 8},
+            listed[] = {0, 1, 0, 1, 1, 2, 0, 1};
+    const int64_t slices[] = {1, 0, 1, 1};
+    dip_relevance relevance = {4, 4, NULL, offsets, rows, NULL};
+    dip_run run = {4, NULL, run_offsets, listed, NULL};
+    dip_ranking_options options = dip_ranking_defaults();
+    dip_ranking whole, part;
+    dip_err err = {0};
+    assert_int_equal(
+        dip_ranking_evaluate_run(&whole, &run, &relevance, &options, &err),
+        DIP_OK);
+    assert_int_equal(dip_ranking_select(&part, &whole, slices, 1, &err),
+                     DIP_OK);
+    assert_int_equal(part.queries, 3);
+    assert_int_equal(part.evaluated, 2); /* query 3 has nothing relevant */
+    assert_int_equal(part.empty, 1);
+    assert_int_equal(part.per_query[1].query, 2);
+    assert_close(part.mean.mrr, .75);
+    assert_close(part.median_rank, 1.5);
+    dip_ranking_free(&part);
+    assert_int_equal(dip_ranking_select(&part, &whole, slices, 7, &err),
+                     DIP_OK);
+    assert_int_equal(part.evaluated, 0);
+    assert_true(isnan(part.mean.mrr));
+    dip_ranking_free(&part);
+    dip_ranking_free(&whole);
+}
+
 static void assert_run_refused(const dip_run *run, dip_status code,
                                const char *message)
 {
@@ -531,6 +563,7 @@ int main(void)
         cmocka_unit_test(test_ranking_does_not_depend_on_threads),
         cmocka_unit_test(test_ranking_names_follow_the_cutoffs),
         cmocka_unit_test(test_ranking_graded_metrics_by_hand),
+        cmocka_unit_test(test_ranking_select_takes_the_queries_of_a_slice),
         cmocka_unit_test(test_ranking_refuses_grades_beyond_the_scale),
         cmocka_unit_test(test_ranking_refuses_broken_runs),
         cmocka_unit_test(test_ranking_refuses_wrong_options),
