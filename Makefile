@@ -81,10 +81,11 @@ $(BUILD)/losses/blocked_loops.c.o: CFLAGS += -fno-trapping-math
 
 # ---- programs ---------------------------------------------------------------
 
-# The launcher needs nothing but base; the commands on catalogs no libtorch.
+# The launcher needs nothing but base; the commands on catalogs and reports no
+# libtorch.
 APP_SRC      := $(wildcard apps/*.c)
-CATALOG_APPS := catalog_main cmd_import cmd_inspect cmd_audit cmd_synth import_logs cli dispatch
-MODEL_APPS   := $(filter-out main catalog_main cmd_import cmd_inspect cmd_audit cmd_synth import_logs,$(APP_SRC:apps/%.c=%))
+CATALOG_APPS := catalog_main cmd_import cmd_inspect cmd_audit cmd_synth cmd_compare import_logs cli dispatch
+MODEL_APPS   := $(filter-out main catalog_main cmd_import cmd_inspect cmd_audit cmd_synth cmd_compare import_logs,$(APP_SRC:apps/%.c=%))
 app_objects   = $(1:%=$(BUILD)/apps/%.c.o)
 PROGRAMS     := $(BUILD)/diptych $(BUILD)/diptych-catalog $(BUILD)/diptych-model
 
@@ -98,7 +99,7 @@ $(BUILD)/commit: always
 $(BUILD)/diptych: $(call app_objects,main version) $(call lib_of,base)
 	@echo "ld  $@"
 	@$(CC) $(LDFLAGS) -o $@ $^
-$(BUILD)/diptych-catalog: $(call app_objects,$(CATALOG_APPS)) $(PLAIN_LIBS)
+$(BUILD)/diptych-catalog: $(call app_objects,$(CATALOG_APPS)) $(call lib_of,report) $(call lib_of,eval) $(PLAIN_LIBS)
 	@echo "ld  $@"
 	@$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 $(BUILD)/diptych-model: $(call app_objects,$(MODEL_APPS)) $(MODEL_LIBS)

@@ -8,5 +8,6 @@ int dip_cmd_import(int argc, char **argv);
 int dip_cmd_inspect(int argc, char **argv);
 int dip_cmd_audit(int argc, char **argv);
 int dip_cmd_synth(int argc, char **argv);
+int dip_cmd_compare(int argc, char **argv);
 
 #endif

@@ -1,5 +1,5 @@
-/* The program behind the commands that work on catalogs alone. It does not
- * load libtorch. */
+/* The program behind the commands that work on catalogs or reports alone. It
+ * does not load libtorch. */
 #include "apps/apps.h"
 #include "apps/dispatch.h"
 #include "base/mem.h"
@@ -11,6 +11,7 @@ int main(int argc, char **argv)
         {"inspect", dip_cmd_inspect, "diptych inspect"},
         {"audit", dip_cmd_audit, "diptych audit"},
         {"synth", dip_cmd_synth, "diptych synth"},
+        {"compare", dip_cmd_compare, "diptych compare"},
     };
     return dip_dispatch(commands, DIP_ARRAY_LEN(commands), argc, argv);
 }

@@ -23,6 +23,7 @@ static const struct {
     {"synth", CATALOG, "draw a catalog of made-up products"},
     {"train", MODEL, "train the model that a config describes"},
     {"eval", MODEL, "evaluate a run on a catalog, with a report"},
+    {"compare", CATALOG, "compare evaluated runs, with tests"},
     {"search", MODEL, "find products by a text or a photo"},
     {"export", MODEL, "write verified weights for a serving team"},
     {"soup", MODEL, "average the weights of several runs into one"},

@@ -1,10 +1,10 @@
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "report/check.h"
+#include "report/escape.h"
 #include "report/report.h"
 #include "report/rows.h"
 #include "report/slices.h"
@@ -12,32 +12,6 @@
 #define MOST_CLASSES  50 /* in a table of classes */
 #define MOST_CONFUSED 10
 #define MOST_COLUMNS  16
-
-/* ---- text ---------------------------------------------------------------- */
-
-/* An underscore within a word is plain (GitHub's rules), and names are full of
- * them; one at its edge begins or ends emphasis. */
-static bool is_inner(const char *text, size_t at, size_t n)
-{
-    return at > 0 && at + 1 < n && isalnum((unsigned char)text[at - 1]) &&
-           isalnum((unsigned char)text[at + 1]);
-}
-
-/* Foreign text, so that it reads as itself wherever it stands in a line. */
-static void add_text(dip_str *out, const char *text)
-{
-    size_t n = text != NULL ? strlen(text) : 0;
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c < ' ' || c == 0x7f)
-            dip_str_add(out, " ");
-        else if (strchr("\\`*[]<>|~#&$!", c) != NULL ||
-                 (c == '_' && !is_inner(text, i, n)))
-            dip_str_addf(out, "\\%c", c);
-        else
-            dip_str_addf(out, "%c", c);
-    }
-}
 
 /* ---- tables -------------------------------------------------------------- */
 
@@ -66,7 +40,7 @@ static void add_table(dip_str *out, const char *first,
     add_titles(out, first, columns, count);
     for (size_t r = 0; r < rows->count && r < most; r++) {
         dip_str_add(out, "| ");
-        add_text(out, rows->items[r].name);
+        dip_escape_markdown(out, rows->items[r].name);
         dip_str_add(out, " |");
         for (size_t c = 0; c < count; c++) {
             char cell[DIP_REPORT_CELL];
@@ -113,7 +87,7 @@ static void add_fact(dip_str *out, const char *title, const json_t *value)
         return;
     dip_str_addf(out, "- %s: ", title);
     if (json_is_string(value))
-        add_text(out, json_string_value(value));
+        dip_escape_markdown(out, json_string_value(value));
     else if (json_is_integer(value))
         dip_str_addf(out, "%" PRId64, (int64_t)json_integer_value(value));
     else
@@ -149,7 +123,7 @@ static void add_head(dip_str *out, const json_t *report)
     dip_str_add(out, "# Evaluation");
     if (name != NULL) {
         dip_str_add(out, " of ");
-        add_text(out, name);
+        dip_escape_markdown(out, name);
     }
     dip_str_add(out, "\n\n");
     size_t start = out->len;
@@ -219,7 +193,7 @@ static dip_status add_gains(dip_str *out, const dip_report_rows *tasks,
         if (st != DIP_OK)
             return st;
         dip_str first = {0};
-        add_text(&first, tasks->items[i].name);
+        dip_escape_markdown(&first, tasks->items[i].name);
         dip_str_add(&first, " by");
         add_table(out, dip_str_text(&first), gains, DIP_ARRAY_LEN(gains),
                   &fields, SIZE_MAX);
@@ -334,14 +308,16 @@ static void add_confused(dip_str *out, const dip_report_row *label)
     if (json_array_size(pairs) == 0)
         return;
     dip_str_add(out, "### Most confused of ");
-    add_text(out, label->name);
+    dip_escape_markdown(out, label->name);
     dip_str_add(out, "\n\n| label | taken for | rows |\n|:--|:--|--:|\n");
     for (size_t i = 0; i < json_array_size(pairs) && i < MOST_CONFUSED; i++) {
         const json_t *pair = json_array_get(pairs, i);
         dip_str_add(out, "| ");
-        add_text(out, json_string_value(json_object_get(pair, "label")));
+        dip_escape_markdown(out,
+                            json_string_value(json_object_get(pair, "label")));
         dip_str_add(out, " | ");
-        add_text(out, json_string_value(json_object_get(pair, "predicted")));
+        dip_escape_markdown(
+            out, json_string_value(json_object_get(pair, "predicted")));
         dip_str_addf(
             out, " | %" PRId64 " |\n",
             (int64_t)json_integer_value(json_object_get(pair, "count")));
@@ -359,7 +335,7 @@ static dip_status add_classes(dip_str *out, const dip_report_row *label,
         return st;
     if (rows.count > 0) {
         dip_str_add(out, "### Classes of ");
-        add_text(out, label->name);
+        dip_escape_markdown(out, label->name);
         dip_str_add(out, "\n\n");
         add_table(out, "class", classes, DIP_ARRAY_LEN(classes), &rows,
                   MOST_CLASSES);
@@ -426,7 +402,7 @@ static void add_matching(dip_str *out, const json_t *report)
     dip_str_add(out, "## Matching\n\n");
     if (skipped != NULL) {
         dip_str_add(out, "Skipped: ");
-        add_text(out, skipped);
+        dip_escape_markdown(out, skipped);
         dip_str_add(out, "\n\n");
         return;
     }

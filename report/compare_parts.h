@@ -1,0 +1,32 @@
+/* Between report/compare.c and report/compare_task.c. */
+#ifndef DIP_REPORT_COMPARE_PARTS_H
+#define DIP_REPORT_COMPARE_PARTS_H
+
+#include "report/compare.h"
+
+/* Seeds of one config; `runs` is owned, what it points to borrowed. */
+typedef struct {
+    const dip_compared_run **runs;
+    size_t count;
+    char *name;
+} dip_side;
+
+/* Sides in the order in which they were given, and which is the baseline. */
+typedef struct {
+    dip_side *items;
+    size_t count;
+    size_t baseline;
+} dip_sides;
+
+/* Appends the rows of one task to `rows`, an item for each of `metrics`, and to
+ * `changed` the queries that changed most, an item for each side but the
+ * baseline. Every run has the task and the metrics. `same`: the runs asked the
+ * same queries in the same order; otherwise those that all have are compared.
+ * Adjusted p values are left out. */
+dip_status dip_compare_task(json_t *rows, json_t *changed, const char *task,
+                            const char *const *metrics, size_t metric_count,
+                            const dip_sides *sides, bool same,
+                            const dip_compare_options *options,
+                            dip_err *err) DIP_MUST_CHECK;
+
+#endif

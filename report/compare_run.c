@@ -1,0 +1,121 @@
+/* Reading an evaluated run. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "report/check.h"
+#include "report/compare.h"
+#include "report/report.h"
+
+#define REPORT_LIMIT ((size_t)256 << 20)
+/* Reports have 9 significant digits. */
+#define MEAN_TOLERANCE 1e-7
+
+void dip_compared_run_free(dip_compared_run *run)
+{
+    free(run->path);
+    json_decref(run->report);
+    dip_outcome_set_free(&run->outcomes);
+    *run = (dip_compared_run){0};
+}
+
+/* Why there is no report to read. */
+static dip_status no_report(const char *path, const char *report, dip_err *err)
+{
+    if (dip_path_has_suffix(path, ".json"))
+        return dip_fail(err, DIP_ENOTFOUND, "no report '%s'", report);
+    if (!dip_file_is_directory(path))
+        return dip_fail(err, DIP_ENOTFOUND, "no run directory '%s'", path);
+    char *config = dip_path_join(path, "config.yaml");
+    bool is_run = config != NULL && dip_file_exists(config);
+    free(config);
+    if (!is_run)
+        return dip_fail(err, DIP_ENOTFOUND,
+                        "'%s' is no run directory: it has no config.yaml",
+                        path);
+    return dip_fail(err, DIP_ENOTFOUND,
+                    "run '%s' was not evaluated: `diptych eval %s` does it",
+                    path, path);
+}
+
+static dip_status read_report(dip_compared_run *run, const char *report,
+                              dip_err *err)
+{
+    if (!dip_file_exists(report))
+        return no_report(run->path, report, err);
+    dip_status st = dip_json_load(&run->report, report, REPORT_LIMIT, err);
+    if (st != DIP_OK)
+        return st;
+    st = dip_report_check(run->report, err);
+    if (st != DIP_OK)
+        (void)dip_fail_context(err, "'%s'", report);
+    return st;
+}
+
+/* "X.json" gives "X.queries.h5". */
+static dip_status read_outcomes(dip_compared_run *run, const char *report,
+                                dip_err *err)
+{
+    dip_str path = {0};
+    dip_str_add_n(&path, report, strlen(report) - strlen(".json"));
+    dip_str_add(&path, DIP_REPORT_QUERIES_SUFFIX);
+    dip_status st = dip_str_status(&path, err);
+    if (st == DIP_OK && !dip_file_exists(path.data))
+        st = dip_fail(err, DIP_ENOTFOUND,
+                      "no '%s' beside the report: evaluate '%s' anew",
+                      dip_path_base(path.data), run->path);
+    if (st == DIP_OK)
+        st = dip_outcome_set_read(&run->outcomes, path.data, err);
+    dip_str_free(&path);
+    return st;
+}
+
+static double mean(const double *values, int64_t n)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++)
+        sum += values[i];
+    return sum / (double)n;
+}
+
+/* One of the two files may be older than the other. */
+static dip_status check_means(const dip_compared_run *run,
+                              const dip_outcomes *o, dip_err *err)
+{
+    const json_t *task =
+        json_object_get(json_object_get(run->report, "retrieval"), o->task);
+    bool same = task != NULL;
+    for (int m = 0; m < o->metrics && o->count > 0 && same; m++) {
+        const json_t *value = json_object_get(task, o->names[m]);
+        double gap =
+            mean(o->values + m * o->count, o->count) - json_number_value(value);
+        same = json_is_number(value) && fabs(gap) <= MEAN_TOLERANCE;
+    }
+    if (same)
+        return DIP_OK;
+    return dip_fail(err, DIP_EDATA,
+                    "report and queries of '%s' are not of one evaluation: "
+                    "evaluate it anew",
+                    run->path);
+}
+
+dip_status dip_compared_run_load(dip_compared_run *out, const char *path,
+                                 dip_err *err)
+{
+    *out = (dip_compared_run){.path = dip_strdup(path)};
+    char *report = dip_path_has_suffix(path, ".json")
+                       ? dip_strdup(path)
+                       : dip_path_join(path, "report.json");
+    dip_status st = out->path != NULL && report != NULL
+                        ? read_report(out, report, err)
+                        : dip_no_memory(err);
+    if (st == DIP_OK)
+        st = read_outcomes(out, report, err);
+    for (int i = 0; i < out->outcomes.count && st == DIP_OK; i++)
+        st = check_means(out, &out->outcomes.items[i], err);
+    free(report);
+    return st;
+}
