@@ -178,6 +178,26 @@ static dip_status make_sides(dip_sides *sides, const dip_compared_run *runs,
 
 /* ---- what may be compared ------------------------------------------------ */
 
+/* Definitions of metrics that a config may choose. */
+static dip_status check_protocol(const dip_compared_run *a,
+                                 const dip_compared_run *b, dip_err *err)
+{
+    static const char *const keys[] = {"ties", "gain", "count_empty",
+                                       "rbp_persistence"};
+    const json_t *x = json_object_get(a->report, "protocol");
+    const json_t *y = json_object_get(b->report, "protocol");
+    for (size_t k = 0; k < DIP_ARRAY_LEN(keys); k++) {
+        const json_t *p = json_object_get(x, keys[k]);
+        const json_t *q = json_object_get(y, keys[k]);
+        if (p != q && (p == NULL || q == NULL || !json_equal(p, q)))
+            return dip_fail(err, DIP_EDATA,
+                            "'%s' and '%s' were evaluated with different "
+                            "eval.%s",
+                            a->path, b->path, keys[k]);
+    }
+    return DIP_OK;
+}
+
 static dip_status check_runs(const dip_compared_run *runs, size_t count,
                              dip_err *err)
 {
@@ -201,6 +221,9 @@ static dip_status check_runs(const dip_compared_run *runs, size_t count,
                 return dip_fail(err, DIP_EDATA, "run '%s' is given twice",
                                 runs[r].path);
         }
+        dip_status st = check_protocol(first, &runs[r], err);
+        if (st != DIP_OK)
+            return st;
     }
     return DIP_OK;
 }

@@ -102,6 +102,23 @@ static dip_status check_means(const dip_compared_run *run,
                     run->path);
 }
 
+/* An option of `eval`, not of the config, that makes another system of a run:
+ * told as a key of the config. */
+static dip_status note_dim(dip_compared_run *run, dip_err *err)
+{
+    json_t *part = json_object_get(run->report, "run");
+    json_t *config = json_object_get(part, "config");
+    const json_t *dim = json_object_get(part, "dim");
+    if (config == NULL || dim == NULL ||
+        json_equal(dim, json_object_get(part, "embed_dim")))
+        return DIP_OK;
+    json_t *value =
+        json_sprintf("%" JSON_INTEGER_FORMAT, json_integer_value(dim));
+    return json_object_set_new(config, "eval --dim", value) == 0
+               ? DIP_OK
+               : dip_no_memory(err);
+}
+
 dip_status dip_compared_run_load(dip_compared_run *out, const char *path,
                                  dip_err *err)
 {
@@ -114,6 +131,8 @@ dip_status dip_compared_run_load(dip_compared_run *out, const char *path,
                         : dip_no_memory(err);
     if (st == DIP_OK)
         st = read_outcomes(out, report, err);
+    if (st == DIP_OK)
+        st = note_dim(out, err);
     for (int i = 0; i < out->outcomes.count && st == DIP_OK; i++)
         st = check_means(out, &out->outcomes.items[i], err);
     free(report);

@@ -2,7 +2,7 @@
 # where bash-completion looks. The test of the docs compares it with the help
 # of each command.
 
-_diptych_commands="import inspect audit synth train eval search export soup options"
+_diptych_commands="import inspect audit synth train eval compare search export soup options"
 
 # The long options of a command. `=` behind one: a value follows.
 _diptych_options() {
@@ -26,6 +26,8 @@ _diptych_options() {
         --usage ;;
     eval) echo --checkpoint= --data= --dim= --json --no-html --out= --quiet \
         --split= --help --usage ;;
+    compare) echo --baseline= --changed= --different-galleries --each --json \
+        --metric= --out= --resamples= --seed= --help --usage ;;
     search) echo --checkpoint= --data= --dim= --fields= --image= --json \
         --quiet --rerank= --split= --text= --top= --help --usage ;;
     export) echo --checkpoint= --data= --format= --out= --quiet --rows= \

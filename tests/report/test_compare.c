@@ -221,6 +221,12 @@ static void other_metric(dip_compared_run *run)
     run->outcomes.items[0].names[1][4] = '3';
 }
 
+static void other_protocol(dip_compared_run *run)
+{
+    (void)json_object_set_new(run->report, "protocol",
+                              json_pack("{s:s}", "ties", "optimistic"));
+}
+
 static void no_config(dip_compared_run *run)
 {
     (void)json_object_del(json_object_get(run->report, "run"), "config");
@@ -251,6 +257,8 @@ static const struct {
     {other_split, "'base' was evaluated on split test, 'better' on val"},
     {other_task, "'better' has no task 't', which 'base' has (--metric "
                  "TASK.NAME chooses)"},
+    {other_protocol,
+     "'base' and 'better' were evaluated with different eval.ties"},
     {other_metric, "'better' has no metric 'hit@1' of task 't'"},
     {no_config, "the report of 'better' does not say its config: evaluate it "
                 "anew"},
