@@ -57,7 +57,7 @@ static void tabulate(void *out, const char *first,
                      const dip_report_rows *rows, size_t most)
 {
     dip_str title = {0};
-    add_text(&title, first);
+    dip_escape_markdown(&title, first);
     add_table(out, dip_str_text(&title), columns, n, rows, most);
     dip_str_free(&title);
 }
@@ -72,7 +72,7 @@ static dip_status add_slices(dip_str *out, const dip_report_rows *parts,
         if (json_object_size(json_object_get(part, "slices")) == 0)
             continue;
         dip_str_add(out, "### Worst slices of ");
-        add_text(out, parts->items[i].name);
+        dip_escape_markdown(out, parts->items[i].name);
         dip_str_add(out, "\n\n");
         st = dip_report_slices(out, part, metric, tabulate, err);
     }
