@@ -1,12 +1,13 @@
-/* Contrastive losses of large batches without the matrix [N, N]: products of
- * rows are made a block of rows at a time, for InfoNCE twice (once for the
- * sums of exponentials, online for the columns, once for the gradient) but for
- * the first 64 MB of them, which are kept, and once for the sigmoid loss. Value
- * and gradients are those of the dense form up to rounding; memory beside the
- * inputs is two gradients [N, D], a block of 16 MB and what is kept.
+/* Contrastive losses of large batches without the matrix [N, N]: a chunk of it
+ * at a time is made, and used up while it is in the cache. InfoNCE makes all of
+ * it twice (once for the sums of exponentials, once for the gradient) but for
+ * the first 72 MB, which are kept, and the sigmoid loss once. Value and
+ * gradients are those of the dense form up to rounding, of which there is less:
+ * a batch that is nearly solved, at a scale of 100 say, loses nothing. Memory
+ * beside the inputs is two gradients [N, D], what is kept, and less than 50 MB.
  *
- * On the CPU and in F32. Follows tensor/tensor.h; results are the same at an
- * equal number of threads. */
+ * On the CPU and in F32. Follows tensor/tensor.h; results are the same for
+ * any number of threads. */
 #ifndef DIP_LOSSES_BLOCKED_H
 #define DIP_LOSSES_BLOCKED_H
 

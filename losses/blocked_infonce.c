@@ -5,65 +5,139 @@
  * and attraction the mean of the right l ("uniform"), the logarithm of their
  * summed exponentials ("sum") or the own l ("exclude", which leaves the other
  * right candidates out of all sums). The first pass finds for each anchor of
- * either side the two sums of exponentials and the two plain sums; the second
- * one the gradient. */
+ * either side the sum of exponentials; the second one the gradient.
+ *
+ * Where a batch is nearly solved, the two logarithms differ by less than the
+ * rounding of either. Right candidates are therefore kept apart: with w and r
+ * the logarithms of summed exponentials of wrong and of right ones, log sum_j
+ * exp l_j = r + softplus(w - r), and own l are from double precision. */
 #include <math.h>
-#include <omp.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "losses/blocked_loops.h"
 #include "losses/blocked_private.h"
 
-#define HIDDEN       (-1e30F)
-#define COLUMN_CHUNK 1024
+/* The right candidates of an anchor but its own, which count. */
+typedef struct {
+    double largest, sum; /* "uniform" and "sum": of exponentials */
+    double total;
+} right_ones;
 
 /* One side: its N anchors. */
 typedef struct {
-    float *largest;       /* of the candidates, then their log-sum-exp */
-    float *sum;           /* of exponentials over those of `largest` */
-    float *right_largest; /* "sum": the same of right candidates */
-    float *right_sum;
-    double *right; /* sum of right l; then what attracts */
-    double *all;   /* sum of l, kept with smoothing only */
+    float *largest; /* of wrong candidates; their sum is over it */
+    double *sum;
+    right_ones *right;
+    double *lse, *right_lse;
     float *weight; /* in the loss; all together they sum up to 1 or 1/2 */
     float *even;   /* share of smoothing that each candidate gets */
+    /* `lse` and `weight` for single precision: exp(l - near_lse) *
+     * near_weight = exp(l - lse) * weight without its rounding. */
+    float *near_lse, *near_weight;
 } side;
+
+/* Of the queries of a block, from the items of one range. */
+typedef struct {
+    float *largest;
+    double *sum;
+    right_ones *right;
+} partial;
 
 typedef struct {
     dip_blocked b;
     const dip_loss_options *options;
-    side ahead, back;
+    side ahead, back;  /* anchors are queries; items */
+    partial *partials; /* [ranges] */
     bool one_way;
 } infonce;
+
+static const right_ones none = {.largest = -INFINITY};
+
+static double softplus(double x)
+{
+    return fmax(x, 0) + log1p(exp(-fabs(x)));
+}
+
+static bool excludes(const infonce *f)
+{
+    return f->options->positives == DIP_POSITIVES_EXCLUDE;
+}
+
+/* ---- setting up ---------------------------------------------------------- */
 
 static bool make_side(side *s, int64_t n)
 {
     size_t count = (size_t)n;
-    float **floats[] = {&s->largest,   &s->sum,    &s->right_largest,
-                        &s->right_sum, &s->weight, &s->even};
+    float **floats[] = {&s->largest, &s->weight, &s->even, &s->near_lse,
+                        &s->near_weight};
+    double **doubles[] = {&s->sum, &s->lse, &s->right_lse};
     bool ok = true;
     for (size_t i = 0; i < DIP_ARRAY_LEN(floats); i++) {
         *floats[i] = dip_calloc(count, sizeof(float));
         ok = ok && *floats[i] != NULL;
     }
-    s->right = dip_calloc(count, sizeof(double));
-    s->all = dip_calloc(count, sizeof(double));
-    for (int64_t i = 0; ok && i < n; i++)
-        s->largest[i] = s->right_largest[i] = -INFINITY;
-    return ok && s->right != NULL && s->all != NULL;
+    for (size_t i = 0; i < DIP_ARRAY_LEN(doubles); i++) {
+        *doubles[i] = dip_calloc(count, sizeof(double));
+        ok = ok && *doubles[i] != NULL;
+    }
+    s->right = dip_calloc(count, sizeof *s->right);
+    ok = ok && s->right != NULL;
+    for (int64_t i = 0; ok && i < n; i++) {
+        s->largest[i] = -INFINITY;
+        s->right[i] = none;
+        s->near_lse[i] =
+            -DIP_BLOCKED_HIDDEN; /* no exponential over it counts */
+    }
+    return ok;
 }
 
 static void free_side(side *s)
 {
     free(s->largest);
     free(s->sum);
-    free(s->right_largest);
-    free(s->right_sum);
     free(s->right);
-    free(s->all);
+    free(s->lse);
+    free(s->right_lse);
     free(s->weight);
     free(s->even);
+    free(s->near_lse);
+    free(s->near_weight);
+}
+
+static void clear_partial(partial *p, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        p->largest[i] = -INFINITY;
+        p->sum[i] = 0;
+        p->right[i] = none;
+    }
+}
+
+static bool make_partials(infonce *f)
+{
+    size_t width = (size_t)f->b.width;
+    f->partials = dip_calloc((size_t)f->b.ranges, sizeof *f->partials);
+    for (int64_t r = 0; f->partials != NULL && r < f->b.ranges; r++) {
+        partial *p = f->partials + r;
+        p->largest = dip_calloc(width, sizeof *p->largest);
+        p->sum = dip_calloc(width, sizeof *p->sum);
+        p->right = dip_calloc(width, sizeof *p->right);
+        if (p->largest == NULL || p->sum == NULL || p->right == NULL)
+            return false;
+        clear_partial(p, f->b.width);
+    }
+    return f->partials != NULL;
+}
+
+static void free_partials(infonce *f)
+{
+    for (int64_t r = 0; f->partials != NULL && r < f->b.ranges; r++) {
+        free(f->partials[r].largest);
+        free(f->partials[r].sum);
+        free(f->partials[r].right);
+    }
+    free(f->partials);
 }
 
 /* Weights of the mean; both ways count half each. */
@@ -76,7 +150,10 @@ static void set_weights(infonce *f, const dip_blocked_input *input)
         weights = dip_tensor_data(dip_t_contiguous(input->weights));
         if (weights == NULL)
             return;
-        total = fmax(dip_blocked_sum(weights, n), 1e-12);
+        total = 0;
+        for (int64_t i = 0; i < n; i++)
+            total += (double)weights[i];
+        total = fmax(total, 1e-12);
     }
     for (int64_t i = 0; i < n; i++) {
         double share = (weights ? (double)weights[i] : 1.0) / total;
@@ -85,229 +162,198 @@ static void set_weights(infonce *f, const dip_blocked_input *input)
     }
 }
 
-static bool excludes(const infonce *f)
+/* ---- first pass ---------------------------------------------------------- */
+
+/* Brings a sum of exponentials over `from` to one over `to`. */
+static double rescaled(double sum, double from, double to)
 {
-    return f->options->positives == DIP_POSITIVES_EXCLUDE;
+    return sum > 0 ? sum * exp(from - to) : 0;
 }
 
-/* ---- first pass ---- */
-
-/* Adds exp(l) to a sum of exponentials over its largest. */
-static void add_online(float *largest, float *sum, float l)
+static void join_right(right_ones *r, const right_ones *other)
 {
-    if (l > *largest) {
-        *sum = *sum * expf(*largest - l) + 1;
-        *largest = l;
+    double most = fmax(r->largest, other->largest);
+    r->sum = rescaled(r->sum, r->largest, most) +
+             rescaled(other->sum, other->largest, most);
+    r->largest = most;
+    r->total += other->total;
+}
+
+static void first_visit(void *user, const dip_blocked_chunk *c)
+{
+    infonce *f = user;
+    partial *p = f->partials + c->range;
+    dip_blocked_set_aside(&f->b, c);
+    dip_blocked_right at = {0};
+    while (dip_blocked_next(&at, &f->b, c)) {
+        double l = (double)c->aside[at.number];
+        const right_ones one = {l, 1, l};
+        if (at.item == at.query)
+            continue;
+        join_right(&f->back.right[at.item], &one);
+        join_right(&p->right[at.query - c->query], &one);
+    }
+    dip_blocked_column_stats(c->x, c->items, c->row, c->queries, p->largest,
+                             p->sum);
+    for (int64_t j = 0; j < c->items && !f->one_way; j++)
+        dip_blocked_row_stats(c->x + j * c->row, c->queries,
+                              &f->back.largest[c->item + j],
+                              &f->back.sum[c->item + j]);
+    dip_blocked_put_back(&f->b, c);
+}
+
+/* Joins what the ranges found for a block of queries. */
+static void join_partials(void *user, int64_t query, int64_t queries)
+{
+    infonce *f = user;
+    for (int64_t r = 0; r < f->b.ranges; r++) {
+        partial *p = f->partials + r;
+        for (int64_t i = 0; i < queries; i++) {
+            float *largest = &f->ahead.largest[query + i];
+            double *sum = &f->ahead.sum[query + i];
+            float most = fmaxf(*largest, p->largest[i]);
+            *sum = rescaled(*sum, (double)*largest, (double)most) +
+                   rescaled(p->sum[i], (double)p->largest[i], (double)most);
+            *largest = most;
+            join_right(&f->ahead.right[query + i], &p->right[i]);
+        }
+        clear_partial(p, queries);
+    }
+}
+
+/* ---- the loss ------------------------------------------------------------ */
+
+/* sums [N]: of all candidates' l, for each of `anchors`. */
+static void sum_all(const dip_blocked *b, double *sums, const float *anchors,
+                    const float *candidates, double *whole)
+{
+    for (int64_t d = 0; d < b->dim; d++)
+        whole[d] = 0;
+    for (int64_t j = 0; j < b->n; j++) {
+        for (int64_t d = 0; d < b->dim; d++)
+            whole[d] += (double)candidates[j * b->dim + d];
+    }
+    for (int64_t i = 0; i < b->n; i++) {
+        sums[i] = 0;
+        for (int64_t d = 0; d < b->dim; d++)
+            sums[i] += b->scale * (double)anchors[i * b->dim + d] * whole[d];
+    }
+}
+
+/* The loss of anchor i, whose lse it sets; `all`: the sum of all l. */
+static double finish_anchor(const infonce *f, side *s, int64_t i, double all)
+{
+    double own = f->b.own[i], smoothing = f->options->label_smoothing;
+    double count = (double)f->b.right.count[i], seen = (double)f->b.n;
+    right_ones right = {own, 1, own};
+    double attraction = own;
+    if (excludes(f)) {
+        seen -= count - 1;
+        all -= s->right[i].total;
     } else {
-        *sum += expf(l - *largest);
+        join_right(&right, &s->right[i]);
     }
-}
-
-static void add_right(const infonce *f, side *s, int64_t i, float l)
-{
-    s->right[i] += (double)l;
+    double right_lse = right.largest + log(right.sum);
     if (f->options->positives == DIP_POSITIVES_SUM)
-        add_online(&s->right_largest[i], &s->right_sum[i], l);
+        attraction = right_lse;
+    else if (!excludes(f))
+        attraction = right.total / count;
+    double over = softplus((double)s->largest[i] + log(s->sum[i]) - right_lse);
+    s->right_lse[i] = right_lse;
+    s->lse[i] = right_lse + over;
+    s->near_lse[i] = (float)s->lse[i];
+    s->near_weight[i] =
+        (float)((double)s->weight[i] * exp((double)s->near_lse[i] - s->lse[i]));
+    s->even[i] = (float)(smoothing / seen);
+    return (double)s->weight[i] * (over + (right_lse - attraction) +
+                                   smoothing * (attraction - all / seen));
 }
 
-/* What is right for row i, to both sides; other right ones are hidden where
- * they do not count. */
-static void take_right(infonce *f, int64_t i, float *row)
+/* The loss of one side. */
+static double finish_side(const infonce *f, side *s, const float *anchors,
+                          const float *candidates)
 {
-    const dip_positive_lists *lists = &f->b.right;
-    const int32_t *list = lists->rows + lists->start[i];
-    for (int64_t k = 0; k < lists->count[i]; k++) {
-        int32_t j = list[k];
-        float l = f->b.scale * row[j];
-        if (excludes(f) && j != i) {
-            row[j] = HIDDEN;
-            continue;
-        }
-        add_right(f, &f->ahead, i, l);
-        add_right(f, &f->back, j, l);
-    }
-}
-
-/* Sums of all l, before any is hidden: the hidden ones are taken out again. */
-static void take_all(infonce *f, int64_t first, int64_t rows, const float *x)
-{
-    int64_t n = f->b.n;
-    const dip_positive_lists *lists = &f->b.right;
-#pragma omp parallel for
-    for (int64_t i = 0; i < rows; i++)
-        f->ahead.all[first + i] =
-            (double)f->b.scale * dip_blocked_sum(x + i * n, n);
-#pragma omp parallel for
-    for (int64_t j = 0; j < n; j++) {
-        double sum = 0;
-        for (int64_t i = 0; i < rows; i++)
-            sum += (double)x[i * n + j];
-        f->back.all[j] += (double)f->b.scale * sum;
-    }
-    for (int64_t i = first; excludes(f) && i < first + rows; i++) {
-        const int32_t *list = lists->rows + lists->start[i];
-        for (int64_t k = 0; k < lists->count[i]; k++) {
-            double l = (double)(f->b.scale * x[(i - first) * n + list[k]]);
-            f->ahead.all[i] -= list[k] != i ? l : 0;
-            f->back.all[list[k]] -= list[k] != i ? l : 0;
-        }
-    }
-}
-
-static void first_pass_block(infonce *f, int64_t first, int64_t rows, float *x)
-{
-    int64_t n = f->b.n;
-    float scale = f->b.scale;
-    if (f->options->label_smoothing > 0)
-        take_all(f, first, rows, x);
-    for (int64_t i = 0; i < rows; i++)
-        take_right(f, first + i, x + i * n);
-#pragma omp parallel for
-    for (int64_t i = 0; i < rows; i++) {
-        double sum;
-        dip_blocked_row_stats(x + i * n, n, scale, &f->ahead.largest[first + i],
-                              &sum);
-        f->ahead.sum[first + i] = (float)sum;
-    }
-    if (f->one_way)
-        return;
-#pragma omp parallel for
-    for (int64_t at = 0; at < n; at += COLUMN_CHUNK) {
-        int64_t width = n - at < COLUMN_CHUNK ? n - at : COLUMN_CHUNK;
-        dip_blocked_column_stats(x + at, rows, n, width, scale,
-                                 f->back.largest + at, f->back.sum + at);
-    }
-}
-
-/* The loss of one side; `largest` becomes the log-sum-exp, `right` what
- * attracts. */
-static double finish_side(const infonce *f, side *s)
-{
-    double loss = 0, smoothing = f->options->label_smoothing;
-    for (int64_t i = 0; i < f->b.n; i++) {
-        int64_t count = f->b.right.count[i];
-        int64_t seen = f->b.n - (excludes(f) ? count - 1 : 0);
-        if (!(s->weight[i] > 0)) {
-            s->largest[i] = -HIDDEN; /* no exponential over it counts */
-            continue;
-        }
-        s->largest[i] += logf(s->sum[i]);
-        if (f->options->positives == DIP_POSITIVES_SUM)
-            s->right[i] =
-                (double)s->right_largest[i] + log((double)s->right_sum[i]);
-        else if (!excludes(f))
-            s->right[i] /= (double)count;
-        s->even[i] = (float)(smoothing / (double)seen);
-        loss += (double)s->weight[i] *
-                ((double)s->largest[i] - (1 - smoothing) * s->right[i] -
-                 smoothing * s->all[i] / (double)seen);
-    }
+    double loss = 0;
+    double *sums = dip_calloc((size_t)f->b.n, sizeof *sums);
+    double *whole = dip_calloc((size_t)f->b.dim, sizeof *whole);
+    if (sums == NULL || whole == NULL)
+        dip_tensor_fail(DIP_ENOMEM, "out of memory");
+    else if (f->options->label_smoothing > 0)
+        sum_all(&f->b, sums, anchors, candidates, whole);
+    for (int64_t i = 0; i < f->b.n && !dip_tensor_failed(); i++)
+        loss += s->weight[i] > 0 ? finish_anchor(f, s, i, sums[i]) : 0;
+    free(whole);
+    free(sums);
     return loss;
 }
 
-/* ---- second pass ---- */
+/* ---- second pass --------------------------------------------------------- */
 
-/* What right candidate j takes off the gradient of anchor i. */
-static double pull(const infonce *f, const side *s, int64_t anchor, float l)
+/* What anchor i pays for a right candidate of logit l that counts: its share
+ * of the exponentials less that of the attraction, where both may be nearly
+ * 1, less that of smoothing. */
+static double pull(const infonce *f, const side *s, int64_t i, double l)
 {
-    double share = 1;
-    if (!(s->weight[anchor] > 0))
+    double smoothing = f->options->label_smoothing, share = 1, paid;
+    if (!(s->weight[i] > 0))
         return 0;
-    if (f->options->positives == DIP_POSITIVES_SUM)
-        share = exp((double)l - s->right[anchor]);
-    else if (!excludes(f))
-        share = 1.0 / (double)f->b.right.count[anchor];
-    return (double)s->weight[anchor] * (1 - f->options->label_smoothing) *
-           share;
+    if (f->options->positives == DIP_POSITIVES_SUM) {
+        share = exp(l - s->right_lse[i]);
+        paid = share * (expm1(s->right_lse[i] - s->lse[i]) + smoothing);
+    } else {
+        if (!excludes(f))
+            share = 1 / (double)f->b.right.count[i];
+        paid = expm1(l - s->lse[i]) + (1 - (1 - smoothing) * share);
+    }
+    return (double)s->weight[i] * (paid - (double)s->even[i]);
 }
 
-/* One row: the gradient in place of the products, times the scale. Returns the
- * sum of gradient times product, the row's share of the scale's gradient. */
-static double gradient_row(const infonce *f, int64_t i, float *row,
-                           float *pulls)
+static void second_visit(void *user, const dip_blocked_chunk *c)
 {
-    const dip_positive_lists *lists = &f->b.right;
-    const int32_t *list = lists->rows + lists->start[i];
-    int64_t count = lists->count[i], n = f->b.n;
-    double pulled = 0;
-    for (int64_t k = 0; k < count; k++) {
-        int32_t j = list[k];
-        float l = f->b.scale * row[j];
-        bool hidden = excludes(f) && j != i;
-        double p =
-            hidden ? 0 : pull(f, &f->ahead, i, l) + pull(f, &f->back, j, l);
-        pulls[k] = (float)p;
-        pulled += p * (double)row[j];
-        if (hidden)
-            row[j] = 0; /* counts for nothing in the sum below */
+    infonce *f = user;
+    const side *ahead = &f->ahead, *back = &f->back;
+    dip_blocked_set_aside(&f->b, c);
+    for (int64_t j = 0; j < c->items; j++) {
+        int64_t item = c->item + j;
+        const dip_blocked_anchor anchor = {
+            back->near_weight[item], back->near_lse[item], back->even[item]};
+        dip_blocked_gradient_row(c->x + j * c->row, c->queries, anchor,
+                                 ahead->near_weight + c->query,
+                                 ahead->near_lse + c->query,
+                                 ahead->even + c->query);
     }
-    double sum = dip_blocked_gradient_row(
-        row, n, f->b.scale, f->ahead.weight[i], f->ahead.largest[i],
-        f->ahead.even[i], f->back.weight, f->back.largest, f->back.even);
-    for (int64_t k = 0; k < count; k++) {
-        int32_t j = list[k];
-        row[j] = excludes(f) && j != i ? 0 : row[j] - pulls[k];
+    dip_blocked_right at = {0};
+    while (dip_blocked_next(&at, &f->b, c)) {
+        bool own = at.item == at.query;
+        double l = own ? f->b.own[at.item] : (double)c->aside[at.number];
+        *at.x = own || !excludes(f) ? (float)(pull(f, ahead, at.query, l) +
+                                              pull(f, back, at.item, l))
+                                    : 0;
     }
-    return sum - pulled;
 }
 
-static void second_pass_block(infonce *f, int64_t first, int64_t rows, float *x,
-                              float *pulls, double *shares)
-{
-    int64_t n = f->b.n;
-#pragma omp parallel for
-    for (int64_t i = 0; i < rows; i++) {
-        float *row = x + i * n;
-        shares[i] =
-            gradient_row(f, first + i, row, pulls + n * omp_get_thread_num());
-        for (int64_t j = 0; j < n; j++)
-            row[j] *= f->b.scale;
-    }
-    for (int64_t i = 0; i < rows; i++)
-        f->b.scale_gradient += shares[i];
-    dip_blocked_spread(&f->b, first, rows);
-}
-
-static void second_pass(infonce *f)
-{
-    size_t threads = (size_t)omp_get_max_threads();
-    float *pulls = dip_calloc(threads * (size_t)f->b.n, sizeof *pulls);
-    double *shares = dip_calloc((size_t)f->b.block_rows, sizeof *shares);
-    if (pulls == NULL || shares == NULL)
-        dip_tensor_fail(DIP_ENOMEM, "out of memory");
-    for (int64_t at = 0; at < f->b.n && !dip_tensor_failed();
-         at += f->b.block_rows) {
-        int64_t rows =
-            f->b.n - at < f->b.block_rows ? f->b.n - at : f->b.block_rows;
-        float *x = dip_blocked_products_again(&f->b, at, rows);
-        if (x != NULL)
-            second_pass_block(f, at, rows, x, pulls, shares);
-    }
-    free(shares);
-    free(pulls);
-}
-
-/* ---- all ---- */
+/* ---- all ----------------------------------------------------------------- */
 
 static double compute(infonce *f, const dip_blocked_input *input)
 {
-    if (!make_side(&f->ahead, f->b.n) || !make_side(&f->back, f->b.n)) {
+    dip_blocked *b = &f->b;
+    if (!make_side(&f->ahead, b->n) || !make_side(&f->back, b->n) ||
+        !make_partials(f)) {
         dip_tensor_fail(DIP_ENOMEM, "out of memory");
         return 0;
     }
     set_weights(f, input);
-    dip_blocked_keep(&f->b);
-    for (int64_t at = 0; at < f->b.n && !dip_tensor_failed();
-         at += f->b.block_rows) {
-        int64_t rows =
-            f->b.n - at < f->b.block_rows ? f->b.n - at : f->b.block_rows;
-        float *x = dip_blocked_products(&f->b, at, rows);
-        if (x != NULL)
-            first_pass_block(f, at, rows, x);
-    }
-    double loss = finish_side(f, &f->ahead) + finish_side(f, &f->back);
-    if (f->b.with_gradients)
-        second_pass(f);
+    const dip_blocked_pass first = {.visit = first_visit,
+                                    .finish = join_partials,
+                                    .user = f,
+                                    .keeps = true};
+    const dip_blocked_pass second = {
+        .visit = second_visit, .user = f, .spreads = true, .again = true};
+    dip_blocked_run(b, &first);
+    double loss = finish_side(f, &f->ahead, b->queries, b->items) +
+                  finish_side(f, &f->back, b->items, b->queries);
+    if (b->with_gradients && !dip_tensor_failed())
+        dip_blocked_run(b, &second);
     return loss;
 }
 
@@ -315,15 +361,18 @@ dip_tensor *dip_blocked_infonce(const dip_blocked_input *input,
                                 const dip_loss_options *options)
 {
     infonce f = {.options = options, .one_way = input->one_way};
+    dip_blocked_input unbiased = *input;
+    unbiased.bias = NULL; /* which leaves the loss as it is */
     bool before;
     dip_tensor *loss = NULL;
     dip_scope_open();
-    if (dip_blocked_begin(&f.b, input, &before)) {
+    if (dip_blocked_begin(&f.b, &unbiased, true, &before)) {
         double value = compute(&f, input);
         loss = dip_tensor_return(dip_blocked_result(&f.b, input, value));
     }
     free_side(&f.ahead);
     free_side(&f.back);
+    free_partials(&f);
     dip_blocked_end(&f.b, before);
     dip_scope_close();
     return loss;

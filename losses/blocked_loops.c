@@ -6,7 +6,7 @@
     !defined(__SANITIZE_ADDRESS__)
 #define DISPATCHED                                                             \
     __attribute__((                                                            \
-        target_clones("arch=skylake-avx512", "arch=haswell", "default")))
+        target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define DISPATCHED /* the baseline of the machine */
 #endif
@@ -45,22 +45,20 @@ INLINE float fast_exp(float x)
     return x < -70.0F ? 0.0F : e;
 }
 
-DISPATCHED void dip_blocked_row_stats(const float *x, int64_t n, float scale,
-                                      float *largest, double *sum)
+DISPATCHED void dip_blocked_row_stats(const float *x, int64_t n, float *largest,
+                                      double *sum)
 {
-    float most = -INFINITY;
+    float most = *largest;
 #pragma omp simd reduction(max : most)
-    for (int64_t j = 0; j < n; j++) {
-        float l = scale * x[j];
-        most = l > most ? l : most;
-    }
-    double total = 0;
+    for (int64_t i = 0; i < n; i++)
+        most = x[i] > most ? x[i] : most;
+    double total = *sum * (double)fast_exp(*largest - most);
     for (int64_t at = 0; at < n; at += CHUNK) {
         int64_t end = n - at < CHUNK ? n : at + CHUNK;
         float part = 0;
 #pragma omp simd reduction(+ : part)
-        for (int64_t j = at; j < end; j++)
-            part += fast_exp(scale * x[j] - most);
+        for (int64_t i = at; i < end; i++)
+            part += fast_exp(x[i] - most);
         total += (double)part;
     }
     *largest = most;
@@ -68,101 +66,72 @@ DISPATCHED void dip_blocked_row_stats(const float *x, int64_t n, float scale,
 }
 
 DISPATCHED void dip_blocked_column_stats(const float *x, int64_t rows,
-                                         int64_t stride, int64_t n, float scale,
-                                         float *largest, float *sum)
+                                         int64_t stride, int64_t n,
+                                         float *largest, double *sum)
 {
     for (int64_t at = 0; at < n; at += CHUNK) {
         int64_t width = n - at < CHUNK ? n - at : CHUNK;
-        float most[CHUNK], *old = largest + at, *total = sum + at;
-        for (int64_t j = 0; j < width; j++)
-            most[j] = old[j];
-        for (int64_t i = 0; i < rows; i++) {
-            const float *row = x + i * stride + at;
-#pragma omp simd
-            for (int64_t j = 0; j < width; j++) {
-                float l = scale * row[j];
-                most[j] = l > most[j] ? l : most[j];
-            }
+        float most[CHUNK], part[CHUNK];
+        for (int64_t i = 0; i < width; i++) {
+            most[i] = largest[at + i];
+            part[i] = 0;
         }
-        for (int64_t j = 0; j < width; j++)
-            total[j] *= fast_exp(old[j] - most[j]);
-        for (int64_t i = 0; i < rows; i++) {
-            const float *row = x + i * stride + at;
+        for (int64_t j = 0; j < rows; j++) {
+            const float *row = x + j * stride + at;
 #pragma omp simd
-            for (int64_t j = 0; j < width; j++)
-                total[j] += fast_exp(scale * row[j] - most[j]);
+            for (int64_t i = 0; i < width; i++)
+                most[i] = row[i] > most[i] ? row[i] : most[i];
         }
-        for (int64_t j = 0; j < width; j++)
-            old[j] = most[j];
+        for (int64_t j = 0; j < rows; j++) {
+            const float *row = x + j * stride + at;
+#pragma omp simd
+            for (int64_t i = 0; i < width; i++)
+                part[i] += fast_exp(row[i] - most[i]);
+        }
+        for (int64_t i = 0; i < width; i++) {
+            sum[at + i] *= (double)fast_exp(largest[at + i] - most[i]);
+            sum[at + i] += (double)part[i];
+            largest[at + i] = most[i];
+        }
     }
 }
 
-DISPATCHED double dip_blocked_sum(const float *x, int64_t n)
+DISPATCHED void dip_blocked_gradient_row(float *restrict x, int64_t n,
+                                         dip_blocked_anchor item,
+                                         const float *restrict weight,
+                                         const float *restrict lse,
+                                         const float *restrict even)
 {
-    double total = 0;
-    for (int64_t at = 0; at < n; at += CHUNK) {
-        int64_t end = n - at < CHUNK ? n : at + CHUNK;
-        float part = 0;
-#pragma omp simd reduction(+ : part)
-        for (int64_t j = at; j < end; j++)
-            part += x[j];
-        total += (double)part;
-    }
-    return total;
-}
-
-DISPATCHED double dip_blocked_gradient_row(float *restrict x, int64_t n,
-                                           float scale, float a, float lse,
-                                           float even, const float *restrict b,
-                                           const float *restrict column_lse,
-                                           const float *restrict column_even)
-{
-    double total = 0;
-    for (int64_t at = 0; at < n; at += CHUNK) {
-        int64_t end = n - at < CHUNK ? n : at + CHUNK;
-        float part = 0;
-#pragma omp simd reduction(+ : part)
-        for (int64_t j = at; j < end; j++) {
-            float l = scale * x[j];
-            float g = a * (fast_exp(l - lse) - even) +
-                      b[j] * (fast_exp(l - column_lse[j]) - column_even[j]);
-            part += g * x[j];
-            x[j] = g;
-        }
-        total += (double)part;
-    }
-    return total;
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++)
+        x[i] = item.weight * (fast_exp(x[i] - item.lse) - item.even) +
+               weight[i] * (fast_exp(x[i] - lse[i]) - even[i]);
 }
 
 /* log(1 + exp(l)) is max(l, 0) + log(1 + exp(-|l|)); the logarithms of a chunk
  * are one logarithm of a product, whose factors are from 1 to 2. */
-DISPATCHED double dip_blocked_sigmoid_row(float *restrict x, int64_t n,
-                                          float scale, float bias, float a,
-                                          double *dot, double *total)
+DISPATCHED double dip_blocked_sigmoid_row(float *restrict x, int64_t n, float a,
+                                          double *total)
 {
     enum { FACTORS = 512 };
-    double loss = 0, dots = 0, sums = 0;
+    double loss = 0, sums = 0;
     for (int64_t at = 0; at < n; at += FACTORS) {
         int64_t end = n - at < FACTORS ? n : at + FACTORS;
-        float linear = 0, part_dot = 0, part_sum = 0;
+        float linear = 0, part = 0;
         double product = 1;
-#pragma omp simd reduction(+ : linear, part_dot, part_sum)                     \
-    reduction(* : product)
-        for (int64_t j = at; j < end; j++) {
-            float l = scale * x[j] + bias;
+#pragma omp simd reduction(+ : linear, part) reduction(* : product)
+        for (int64_t i = at; i < end; i++) {
+            float l = x[i];
             float e = fast_exp(l < 0 ? l : -l);
             float g = a * ((l < 0 ? e : 1.0F) / (1.0F + e));
             linear += l < 0 ? 0.0F : l;
             product *= 1.0 + (double)e;
-            part_dot += g * x[j];
-            part_sum += g;
-            x[j] = g;
+            part += g;
+            x[i] = g;
         }
         loss += (double)linear + log(product);
-        dots += (double)part_dot;
-        sums += (double)part_sum;
+        sums += (double)part;
     }
-    *dot = dots;
     *total = sums;
     return loss;
 }

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 #include <math.h>
+#include <omp.h>
 #include <string.h>
 
 #include "losses/blocked.h"
@@ -152,10 +153,59 @@ static void test_blocked_infonce_is_safe_at_scale_100(void **state)
     make(&f, 257, 100);
     for (int mode = 0; mode < DIP_POSITIVES_COUNT; mode++)
         compare(&f, &(dip_loss_options){.positives = (dip_positives)mode}, true,
-                false);
+                true);
     dip_tensor_assign(f.items, dip_t_neg(f.queries)); /* all own l are -100 */
     compare(&f, &(dip_loss_options){.positives = DIP_POSITIVES_UNIFORM}, false,
             false);
+}
+
+/* Loss and gradient in the scale by their definitions in double precision, as
+ * sums over what the wrong ones have less than the right one. */
+static void solved_loss(const fixture *f, double scale, double *loss,
+                        double *slope)
+{
+    const float *q = dip_tensor_data(f->queries);
+    const float *k = dip_tensor_data(f->items);
+    *loss = *slope = 0;
+    for (int64_t i = 0; i < 2 * f->n; i++) {
+        const float *anchor = (i < f->n ? q : k) + i % f->n * DIM;
+        const float *others = i < f->n ? k : q;
+        double gaps[64], sum = 0, mean = 0;
+        for (int64_t j = 0; j < f->n; j++) {
+            gaps[j] = 0;
+            for (int64_t d = 0; d < DIM; d++)
+                gaps[j] +=
+                    (double)anchor[d] * ((double)others[j * DIM + d] -
+                                         (double)others[i % f->n * DIM + d]);
+            sum += j == i % f->n ? 0 : exp(scale * gaps[j]);
+        }
+        for (int64_t j = 0; j < f->n; j++)
+            mean += exp(scale * gaps[j]) / (1 + sum) * gaps[j];
+        *loss += log1p(sum) / (double)(2 * f->n);
+        *slope += mean / (double)(2 * f->n);
+    }
+}
+
+/* Where own logits are 100 and the loss a rounding error of theirs. */
+static void test_blocked_infonce_is_exact_where_nearly_solved(void **state)
+{
+    (void)state;
+    fixture f;
+    double loss, slope;
+    make(&f, 8, 100);
+    dip_tensor_assign(f.items, f.queries);
+    solved_loss(&f, 100, &loss, &slope);
+    assert_true(loss > 1e-12 && loss < 1e-3);
+    for (int mode = 0; mode < DIP_POSITIVES_COUNT; mode++) {
+        const dip_loss_options options = {.positives = (dip_positives)mode};
+        const dip_blocked_input input = {
+            .queries = f.queries, .items = f.items, .scale = f.scale};
+        dip_tensor *got = dip_blocked_infonce(&input, &options);
+        assert_near(dip_tensor_item(got) / loss, 1, 1e-5);
+        dip_tensor_backward(got);
+        assert_near(dip_tensor_item(dip_tensor_grad(f.scale)) / slope, 1, 1e-5);
+        dip_tensor_clear_grad(f.scale);
+    }
 }
 
 static void test_blocked_infonce_of_one_row_is_nothing(void **state)
@@ -170,6 +220,35 @@ static void test_blocked_infonce_of_one_row_is_nothing(void **state)
     assert_near(dip_tensor_item(loss), 0, 1e-6);
     dip_tensor_backward(loss);
     assert_near(dip_tensor_item(dip_tensor_grad(f.scale)), 0, 1e-6);
+}
+
+static void test_blocked_infonce_does_not_depend_on_threads(void **state)
+{
+    (void)state;
+    fixture f;
+    make(&f, ROWS, 20);
+    const dip_loss_options options = {.positives = DIP_POSITIVES_SUM};
+    const dip_blocked_input input = {.queries = f.queries,
+                                     .items = f.items,
+                                     .scale = f.scale,
+                                     .keys = f.keys};
+    dip_tensor *leaves[] = {f.queries, f.items, f.scale}, *wanted[3];
+    int threads = omp_get_max_threads();
+    for (int round = 0; round < 2; round++) {
+        omp_set_num_threads(round == 0 ? 1 : 3);
+        dip_tensor_backward(dip_blocked_infonce(&input, &options));
+        for (int i = 0; i < 3; i++) {
+            dip_tensor *got = dip_t_clone(dip_tensor_grad(leaves[i]));
+            if (round == 0)
+                wanted[i] = got;
+            else
+                assert_memory_equal(dip_tensor_data(got),
+                                    dip_tensor_data(wanted[i]),
+                                    (i < 2 ? ROWS * DIM : 1) * sizeof(float));
+            dip_tensor_clear_grad(leaves[i]);
+        }
+    }
+    omp_set_num_threads(threads);
 }
 
 /* Against the definition, by way of autograd. */
@@ -233,7 +312,9 @@ int main(void)
         CASE(test_blocked_infonce_is_the_dense_one),
         CASE(test_blocked_infonce_smooths_and_weighs_as_the_dense_one),
         CASE(test_blocked_infonce_is_safe_at_scale_100),
+        CASE(test_blocked_infonce_is_exact_where_nearly_solved),
         CASE(test_blocked_infonce_of_one_row_is_nothing),
+        CASE(test_blocked_infonce_does_not_depend_on_threads),
         CASE(test_blocked_siglip_is_the_dense_one),
         CASE(test_blocked_positives_share_any_key),
     };

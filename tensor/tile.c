@@ -1,0 +1,85 @@
+#include "tensor/tile.h"
+
+#include <string.h>
+
+/* Vectors of the GNU dialect; they stand in arrays of plain floats. */
+typedef float lanes4 __attribute__((vector_size(16), aligned(4), may_alias));
+#if defined(__x86_64__)
+typedef float lanes8 __attribute__((vector_size(32), aligned(4), may_alias));
+typedef float lanes16 __attribute__((vector_size(64), aligned(4), may_alias));
+#endif
+
+/* One body for all widths: the compiler lowers a vector type well only inside
+ * a function whose target has vectors of that size, so target_clones would not
+ * do. Contraction is asked for by name because -std=c17 turns it off. The sums,
+ * two vectors a row, must all fit into registers. */
+#define DEFINE_KERNEL(name, lanes_type, ROWS, target_attribute, add_term)      \
+    target_attribute __attribute__((optimize("fp-contract=fast"))) static void \
+    name(float *out, int64_t out_row, const dip_tile_input *in, bool add)      \
+    {                                                                          \
+        enum { WIDE = sizeof(lanes_type) / sizeof(float) };                    \
+        const float *a = in->rows, *b = in->lanes;                             \
+        int64_t row = in->row, step = in->step, lane_step = in->lane_step;     \
+        lanes_type sum[ROWS][2];                                               \
+        memset(sum, 0, sizeof sum);                                            \
+        for (int m = 0; add && m < (ROWS); m++) {                              \
+            __builtin_prefetch(out + m * out_row, 1);                          \
+            __builtin_prefetch(out + m * out_row + WIDE, 1);                   \
+        }                                                                      \
+        for (int64_t k = in->length; k > 0; k--) {                             \
+            const lanes_type x = *(const lanes_type *)b;                       \
+            const lanes_type y = *(const lanes_type *)(b + WIDE);              \
+            _Pragma("GCC unroll 12") for (int m = 0; m < (ROWS); m++)          \
+            {                                                                  \
+                add_term(sum[m][0], a[m * row], x);                            \
+                add_term(sum[m][1], a[m * row], y);                            \
+            }                                                                  \
+            a += step;                                                         \
+            b += lane_step;                                                    \
+        }                                                                      \
+        _Pragma("GCC unroll 12") for (int m = 0; m < (ROWS); m++)              \
+        {                                                                      \
+            lanes_type *to = (lanes_type *)(out + m * out_row);                \
+            lanes_type *then = (lanes_type *)(out + m * out_row + WIDE);       \
+            if (add) {                                                         \
+                sum[m][0] += *to;                                              \
+                sum[m][1] += *then;                                            \
+            }                                                                  \
+            *to = sum[m][0];                                                   \
+            *then = sum[m][1];                                                 \
+        }                                                                      \
+    }
+
+#define ADD_PRODUCT(sum, a, b) (sum) += (a) * (b)
+#define SUB_SQUARE(sum, a, b)  (sum) -= ((a) - (b)) * ((a) - (b))
+
+DEFINE_KERNEL(dot_by_4, lanes4, 6, , ADD_PRODUCT)
+DEFINE_KERNEL(gap_by_4, lanes4, 6, , SUB_SQUARE)
+#if defined(__x86_64__)
+#define AVX2   __attribute__((target("avx2,fma")))
+#define AVX512 __attribute__((target("avx512f,prefer-vector-width=512")))
+DEFINE_KERNEL(dot_by_8, lanes8, 6, AVX2, ADD_PRODUCT)
+DEFINE_KERNEL(gap_by_8, lanes8, 6, AVX2, SUB_SQUARE)
+DEFINE_KERNEL(dot_by_16, lanes16, 12, AVX512, ADD_PRODUCT)
+DEFINE_KERNEL(gap_by_16, lanes16, 12, AVX512, SUB_SQUARE)
+#endif
+
+int dip_tile_kernels(dip_tile out[DIP_TILE_KERNELS], dip_similarity similarity)
+{
+    bool gap = similarity == DIP_SIMILARITY_EUCLIDEAN;
+    int n = 0;
+    out[n++] = (dip_tile){6, 8, gap ? gap_by_4 : dot_by_4};
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        out[n++] = (dip_tile){6, 16, gap ? gap_by_8 : dot_by_8};
+    if (__builtin_cpu_supports("avx512f"))
+        out[n++] = (dip_tile){12, 32, gap ? gap_by_16 : dot_by_16};
+#endif
+    return n;
+}
+
+dip_tile dip_tile_choose(dip_similarity similarity)
+{
+    dip_tile kernels[DIP_TILE_KERNELS];
+    return kernels[dip_tile_kernels(kernels, similarity) - 1];
+}
