@@ -11,10 +11,17 @@
  *   ids [B, T], lengths [B] I64: text.features, text.embedding
  *   both                    also loss, of the pairs, and grad.<parameter>, all
  *                           as in evaluation
- *   the same with one more  one update for each of the S batches, as in
- *   dimension S in front    training: losses [S], param.<parameter> at the end
+ *   seed []                 I64, beside them: all as in training, with libtorch
+ *                           seeded before the towers
+ *   rows [B]                I64, beside both, the numbers below B in any
+ *                           order: one batch by the recipe of training, in
+ *                           parts where train.grad_cache says so: loss,
+ *                           grad.<parameter>, seeds [parts], memory [2], the
+ *                           most of the process in KiB before and after
+ *   the same without it,    one update for each of the S batches, as in
+ *   one dimension more      training: losses [S], param.<parameter> at the end
  *   queries, items [B, D],  no model: loss, grad.queries, grad.items,
- *   scale [], maybe bias []  grad.scale; blocked where the config says so
+ *   scale [], maybe bias [] grad.scale; blocked where the config says so
  *
  * A failure is a line on stderr and exit code 1. */
 #include <stdio.h>
@@ -27,6 +34,7 @@
 #include "base/str.h"
 #include "models/weights.h"
 #include "tensor/safetensors.h"
+#include "train/retrieval.h"
 #include "train/schedule.h"
 
 typedef struct {
@@ -135,14 +143,18 @@ static dip_status evaluate(run *r, const dip_tensor *images,
 {
     dip_encoded image = {0}, text = {0};
     dip_status st = DIP_OK;
+    dip_tensor *seed = input(r, "seed");
+    bool training = seed != NULL;
+    if (training)
+        dip_tensor_seed((uint64_t)dip_tensor_item(seed));
     if (images != NULL) {
-        image = dip_model_encode_image(r->model, images, false);
+        image = dip_model_encode_image(r->model, images, training);
         st = output(r, "image.", "features", image.features, err);
         if (st == DIP_OK)
             st = output(r, "image.", "embedding", image.embedding, err);
     }
     if (st == DIP_OK && ids != NULL) {
-        text = dip_model_encode_text(r->model, ids, lengths, false);
+        text = dip_model_encode_text(r->model, ids, lengths, training);
         st = output(r, "text.", "features", text.features, err);
         if (st == DIP_OK)
             st = output(r, "text.", "embedding", text.embedding, err);
@@ -205,6 +217,109 @@ static dip_status train(run *r, dip_tensor *const stacked[3], dip_err *err)
     return st;
 }
 
+/* The peak of this program, which that of getrusage() is not: it begins with
+ * that of the parent. 0 where the system does not say. */
+static int64_t most_memory(void)
+{
+    char line[256];
+    int64_t most = 0;
+    FILE *status = fopen("/proc/self/status", "r");
+    while (status != NULL && fgets(line, sizeof line, status) != NULL) {
+        if (strncmp(line, "VmHWM:", 6) == 0)
+            most = strtoll(line + 6, NULL, 10);
+    }
+    if (status != NULL)
+        (void)fclose(status);
+    return most;
+}
+
+static dip_status output_numbers(run *r, const char *name,
+                                 const int64_t *numbers, int64_t count,
+                                 dip_err *err)
+{
+    return output(r, "", name, dip_tensor_from(numbers, DIP_I64, 1, &count),
+                  err);
+}
+
+/* What libtorch was seeded with for each part. */
+static dip_status output_seeds(run *r, const dip_grad_cache *cache,
+                               const dip_batch *batch, dip_err *err)
+{
+    int64_t part = r->settings->grad_cache, count = 0;
+    int64_t *seeds = dip_calloc((size_t)batch->size, sizeof *seeds);
+    if (seeds == NULL)
+        return dip_no_memory(err);
+    for (int64_t first = 0; first < batch->size; first += part)
+        seeds[count++] = (int64_t)dip_grad_cache_seed(cache, batch, first);
+    dip_status st = output_numbers(r, "seeds", seeds, count, err);
+    free(seeds);
+    return st;
+}
+
+/* Forward and backward of a batch of the config's first task, each of whose
+ * rows is right for itself alone. */
+static dip_status step(run *r, const dip_batch *batch, dip_grad_cache *cache,
+                       dip_err *err)
+{
+    const dip_settings *s = r->settings;
+    dip_row_keys keys = {batch->size, 1, dip_tensor_data(input(r, "rows"))};
+    dip_retrieval_task task = {
+        .query = s->tasks[0].query, .weight = 1, .keys = &keys};
+    memcpy(task.fields, s->tasks[0].fields, sizeof task.fields);
+    const dip_retrieval recipe = {.model = r->model,
+                                  .tasks = &task,
+                                  .task_count = 1,
+                                  .text_count = s->text_count,
+                                  .field_text = s->field_text,
+                                  .loss = s->loss,
+                                  .loss_options = s->loss_options,
+                                  .blocked_from = s->blocked_from,
+                                  .image_size = s->transform.size,
+                                  .grad_cache = cache};
+    dip_tensor *loss;
+    dip_status st = dip_retrieval_loss(&loss, &recipe, batch, err);
+    if (st != DIP_OK)
+        return st;
+    dip_tensor_backward(loss);
+    if (cache != NULL)
+        dip_grad_cache_backward(cache);
+    return output(r, "", "loss", loss, err);
+}
+
+static dip_status train_batch(run *r, dip_tensor *const inputs[3], dip_err *err)
+{
+    dip_batch_text text = {.context = dip_tensor_size(inputs[1], 1),
+                           .ids = dip_tensor_data(inputs[1]),
+                           .lengths = dip_tensor_data(inputs[2])};
+    dip_batch batch = {.size = dip_tensor_size(inputs[0], 0),
+                       .rows = dip_tensor_data(input(r, "rows")),
+                       .images = dip_tensor_data(inputs[0]),
+                       .texts = &text};
+    const dip_grad_cache_options options = {.rows = r->settings->grad_cache,
+                                            .seed = r->settings->seed};
+    dip_grad_cache *cache = NULL;
+    int64_t memory[2] = {most_memory(), 0};
+    batch.present = dip_calloc((size_t)batch.size, 1);
+    if (batch.present == NULL)
+        return dip_no_memory(err);
+    memset(batch.present, 1, (size_t)batch.size);
+    dip_status st = options.rows > 0
+                        ? dip_grad_cache_create(&cache, r->model, &options, err)
+                        : DIP_OK;
+    if (st == DIP_OK)
+        st = step(r, &batch, cache, err);
+    memory[1] = most_memory();
+    if (st == DIP_OK)
+        st = output_numbers(r, "memory", memory, 2, err);
+    if (st == DIP_OK)
+        st = output_params(r, true, err);
+    if (st == DIP_OK && cache != NULL)
+        st = output_seeds(r, cache, &batch, err);
+    dip_grad_cache_free(cache);
+    free(batch.present);
+    return st;
+}
+
 static dip_status lose(run *r, dip_err *err)
 {
     static const char *const names[] = {"queries", "items", "scale"};
@@ -232,6 +347,8 @@ static dip_status compute(run *r, dip_err *err)
                              input(r, "lengths")};
     if (inputs[0] != NULL && dip_tensor_ndim(inputs[0]) == 5)
         return train(r, inputs, err);
+    if (dip_safetensors_find(r->in, "rows") >= 0)
+        return train_batch(r, inputs, err);
     return evaluate(r, inputs[0], inputs[1], inputs[2], err);
 }
 
