@@ -19,7 +19,7 @@
  *                           grad.<parameter>, seeds [parts], memory [2], the
  *                           most of the process in KiB before and after
  *   the same without it,    one update for each of the S batches, as in
- *   one dimension more      training: losses [S], param.<parameter> at the end
+ *   one dimension more      training: losses [S]
  *   queries, items [B, D],  no model: loss, grad.queries, grad.items,
  *   scale [], maybe bias [] grad.scale; blocked where the config says so
  *
@@ -115,24 +115,23 @@ static dip_tensor *pair_loss(const run *r, const dip_tensor *queries,
                             .items = items,
                             .scale = scale,
                             .bias = input(r, "bias")};
+    if (pairs.bias == NULL)
+        pairs.bias = dip_model_bias(r->model);
     int64_t rows = dip_tensor_size(queries, 0);
     if (r->settings->blocked_from > 0 && rows >= r->settings->blocked_from)
         pairs.keys = keys_of_rows(rows);
     return r->settings->loss->fn(&pairs, &r->settings->loss_options);
 }
 
-/* The gradients of all parameters that have one, or their values. */
-static dip_status output_params(run *r, bool gradients, dip_err *err)
+/* The gradients of all parameters that have one. */
+static dip_status output_gradients(run *r, dip_err *err)
 {
     dip_params *params = dip_model_params(r->model);
     dip_status st = DIP_OK;
     for (int i = 0; i < dip_params_count(params) && st == DIP_OK; i++) {
-        dip_tensor *tensor = dip_params_tensor(params, i);
-        if (gradients)
-            tensor = dip_tensor_grad(tensor);
-        if (tensor != NULL)
-            st = output(r, gradients ? "grad." : "param.",
-                        dip_params_name(params, i), tensor, err);
+        dip_tensor *grad = dip_tensor_grad(dip_params_tensor(params, i));
+        if (grad != NULL)
+            st = output(r, "grad.", dip_params_name(params, i), grad, err);
     }
     return st;
 }
@@ -165,7 +164,7 @@ static dip_status evaluate(run *r, const dip_tensor *images,
                                  dip_model_scale(r->model));
     dip_tensor_backward(loss);
     st = output(r, "", "loss", loss, err);
-    return st == DIP_OK ? output_params(r, true, err) : st;
+    return st == DIP_OK ? output_gradients(r, err) : st;
 }
 
 /* One update on batch `s` of the stacked inputs, with s + 1 as its number. */
@@ -210,8 +209,6 @@ static dip_status train(run *r, dip_tensor *const stacked[3], dip_err *err)
     if (st == DIP_OK)
         st = output(r, "", "losses",
                     dip_tensor_from(losses, DIP_F32, 1, &steps), err);
-    if (st == DIP_OK)
-        st = output_params(r, false, err);
     dip_optimizer_free(optimizer);
     free(losses);
     return st;
@@ -312,7 +309,7 @@ static dip_status train_batch(run *r, dip_tensor *const inputs[3], dip_err *err)
     if (st == DIP_OK)
         st = output_numbers(r, "memory", memory, 2, err);
     if (st == DIP_OK)
-        st = output_params(r, true, err);
+        st = output_gradients(r, err);
     if (st == DIP_OK && cache != NULL)
         st = output_seeds(r, cache, &batch, err);
     dip_grad_cache_free(cache);
