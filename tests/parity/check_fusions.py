@@ -3,8 +3,9 @@ gen_fusions.py, from the raw photos and ids of an exported bundle.
 
     python tests/parity/check_fusions.py
 
-Trains a small model with each fusion for a few updates on drawn products, exports the weights, computes towers (a small CNN, a bag of words),
-projections and fusion with torch, and compares product embeddings. Ends with 1
+Trains a small model with each fusion for a few updates on drawn products,
+exports the weights, computes towers (a small CNN, a bag of words), projections
+and fusion with torch, and compares product embeddings. Ends with 1
 if a row differs by more than 1e-5. Programs are found through DIPTYCH_BUILD
 (build). Peers: torch 2.13.0, safetensors.
 """
@@ -20,11 +21,11 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from gen_fusions import KINDS, our_name  # noqa: E402
+from gen_fusions import KINDS, Fusion, our_name  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / os.environ.get("DIPTYCH_BUILD", "build") / "diptych"
-DIM, STAGES, TOLERANCE = 512, 2, 1e-5
+DIM, STAGES, HIDDEN, TOLERANCE = 512, 2, 700, 1e-5
 CONFIG = f"""
 name: fusions
 data: {{catalog: a.h5, image_size: 32}}
@@ -42,6 +43,32 @@ train: {{epochs: 1, batch_size: 32, threads: 1, loader_threads: 1}}
 """
 
 
+class Average(Fusion):
+    def __init__(self, fields, dim, widths):
+        super().__init__()
+        self.log_weights = torch.nn.Parameter(torch.zeros(fields))
+
+    def row(self, x, t):
+        shares = self.log_weights[list(x)].softmax(0)
+        return sum(share * part for share, part in zip(shares, x.values()))
+
+
+class Concat(Fusion):
+    def __init__(self, fields, dim, widths):
+        super().__init__()
+        self.missing = torch.nn.Parameter(torch.zeros(fields, dim))
+        self.hidden = torch.nn.Linear(fields * dim + fields, HIDDEN)
+        self.out = torch.nn.Linear(HIDDEN, dim)
+
+    def row(self, x, t):
+        fields = [x.get(i, gap) for i, gap in enumerate(self.missing)]
+        there = torch.tensor([float(i in x) for i in range(len(fields))])
+        return self.out(F.gelu(self.hidden(torch.cat(fields + [there]))))
+
+
+ALL = {"weighted_average": Average, "concat_mlp": Concat, **KINDS}
+
+
 def run(folder, *words):
     env = os.environ | {"XDG_CACHE_HOME": str(folder / "cache")}
     subprocess.run([PROGRAM, *words], cwd=folder, env=env, check=True,
@@ -50,7 +77,8 @@ def run(folder, *words):
 
 def make_bundle(folder, kind):
     run(folder, "train", "fusions.yaml", "--quiet", f"name={kind}",
-        f"model.fusion.kind={kind}")
+        f"model.fusion.kind={kind}",
+        *([f"model.fusion.hidden={HIDDEN}"] if kind == "concat_mlp" else []))
     run(folder, "export", f"runs/{kind}", "--format", "safetensors", "--out", f"{kind}-bundle")
     bundle = folder / f"{kind}-bundle"
     return load_file(bundle / "model.safetensors"), load_file(bundle / "samples.safetensors")
@@ -76,7 +104,7 @@ def encode_words(w, ids, lengths):
 
 def build(kind, weights, fields, widths):
     sizes = {"heads": DIM // 64} if "attention" in kind else {}
-    module = KINDS[kind](fields, DIM, widths, **sizes).eval()
+    module = ALL[kind](fields, DIM, widths, **sizes).eval()
     named = dict(module.named_parameters())
     with torch.no_grad():
         for name, p in named.items():
@@ -111,7 +139,7 @@ def main():
         folder = pathlib.Path(name)
         (folder / "fusions.yaml").write_text(CONFIG)
         run(folder, "synth", "--quiet", "--rows", "300", "--size", "32", "--out", "a.h5")
-        for kind in KINDS:
+        for kind in ALL:
             worst = worst_row(kind, *make_bundle(folder, kind))
             failed |= not worst <= TOLERANCE
             print(f"{kind:16} {worst:.1e}", flush=True)

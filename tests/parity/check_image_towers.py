@@ -87,6 +87,31 @@ def torchvision_case(report, folder, name, image):
             model(images))
 
 
+class Cnn(torch.nn.Module):
+    """Our own tower, of torch's layers."""
+
+    def __init__(self, widths):
+        super().__init__()
+        self.stages = torch.nn.ModuleList([
+            torch.nn.ModuleDict({
+                "conv": torch.nn.Conv2d(n, m, 3, padding=1, bias=False),
+                "bn": torch.nn.BatchNorm2d(m)})
+            for n, m in zip([3, *widths], widths)])
+
+    def forward(self, x):
+        for stage in self.stages:
+            x = torch.relu(stage["bn"](stage["conv"](x)))
+            x = torch.nn.functional.max_pool2d(x, 2)
+        return x.mean((2, 3))
+
+
+def torch_case(report, folder, name, image):
+    model = build(lambda: Cnn(image["widths"]))
+    path = driver.save_state(model, folder / "cnn.safetensors")
+    images = torch.randn(2, 3, 224, 224)
+    compare(report, f"torch's {name}", 224, image, path, images, model(images))
+
+
 def photos(count):
     """[count, 3, 224, 224] as EfficientNet-lite0 was trained on them."""
     folder = os.environ.get("MYNTRA")
@@ -123,17 +148,19 @@ def efficientnet(report, folder):
 
 RN50 = {"tower": "clip_resnet", "features": 1024}
 VIT = {"tower": "vit", "patch": 32}
-BN = {"tower": "vgg", "pooling": "classifier", "batch_norm": True}
 CASES = {
+    "cnn": (torch_case, {"tower": "cnn", "widths": [32, 64, 128, 256]}),
     "RN50": (clip_case, RN50),
     "ViT-B-32": (clip_case, VIT),
     "ViT-B-32 resized": (clip_case, VIT, 160),
     "ViT-B-16-SigLIP": (clip_case, {"tower": "siglip"}),
-    "vgg11": (torchvision_case,
-              {"tower": "vgg", "depth": 11, "pooling": "classifier"}),
-    "vgg16_bn": (torchvision_case, BN),
+    **{f"vgg{depth}{'_bn' * norm}": (
+        torchvision_case,
+        {"tower": "vgg", "depth": depth, "pooling": "classifier",
+         "batch_norm": norm})
+       for depth in (11, 13, 16, 19) for norm in (False, True)},
     **{f"resnet{depth}": (torchvision_case, {"tower": "resnet", "depth": depth})
-       for depth in (18, 50, 101, 152)},
+       for depth in (18, 34, 50, 101, 152)},
     "EfficientNet-lite0": (efficientnet,),
 }
 

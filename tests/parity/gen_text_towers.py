@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from transformers import BertConfig, BertModel
 
-OUT = Path(sys.argv[1])
+OUT = Path(*sys.argv[1:])
 VOCABULARY, CONTEXT = 32, 8
 DROPPED = ("text_projection", "attn_mask", "position_ids", "token_type_ids")
 
@@ -65,15 +65,16 @@ class Attention(nn.Module):
 
 
 class Recurrent(nn.Module):
-    def __init__(self, kind, bidirectional, attention):
+    def __init__(self, kind, bidirectional, attention, vocabulary=VOCABULARY,
+                 token_width=7, width=6):
         super().__init__()
-        self.token_embedding = nn.Embedding(VOCABULARY, 7, padding_idx=0)
+        self.token_embedding = nn.Embedding(vocabulary, token_width, padding_idx=0)
         cell = {"lstm": nn.LSTM, "gru": nn.GRU}[kind]
-        setattr(self, kind, cell(7, 6, 2, batch_first=True,
+        setattr(self, kind, cell(token_width, width, 2, batch_first=True,
                                  bidirectional=bidirectional))
         self.kind, self.directions = kind, 1 + bidirectional
         if attention:
-            self.attention = Attention(6 * self.directions)
+            self.attention = Attention(width * self.directions)
 
     def forward(self, ids, lengths, pooling):
         packed = pack_padded_sequence(self.token_embedding(ids), lengths,
@@ -105,11 +106,12 @@ def recurrent(kind, pooling, bidirectional):
 class Cnn(nn.Module):
     """Text by text, without padding but the zeros that windows reach into."""
 
-    def __init__(self):
+    def __init__(self, vocabulary=VOCABULARY, token_width=6, width=4,
+                 windows=(1, 3, 4)):
         super().__init__()
-        self.token_embedding = nn.Embedding(VOCABULARY, 6, padding_idx=0)
-        self.convs = nn.ModuleList([nn.Conv1d(6, 4, h, padding=h - 1)
-                                    for h in (1, 3, 4)])
+        self.token_embedding = nn.Embedding(vocabulary, token_width, padding_idx=0)
+        self.convs = nn.ModuleList([
+            nn.Conv1d(token_width, width, h, padding=h - 1) for h in windows])
 
     def forward(self, ids, lengths):
         rows = [self.token_embedding(row[:n]).T for row, n in zip(ids, lengths)]
@@ -128,10 +130,10 @@ def cnn():
 
 
 class Bag(nn.Module):
-    def __init__(self):
+    def __init__(self, vocabulary=VOCABULARY, token_width=5, width=9):
         super().__init__()
-        self.token_embedding = nn.Embedding(VOCABULARY, 5, padding_idx=0)
-        self.token_projection = nn.Linear(5, 9, bias=False)
+        self.token_embedding = nn.Embedding(vocabulary, token_width, padding_idx=0)
+        self.token_projection = nn.Linear(token_width, width, bias=False)
 
     def forward(self, ids, lengths):
         return torch.stack([
