@@ -120,10 +120,7 @@ static void add_confusion_row(dip_str *out, const json_t *names,
         double count = count_at(counts, label, i);
         double share = sum > 0 ? count / sum : 0;
         dip_str_addf(out, "<td%s style=\"--v:%.2f\">",
-                     i == label && share > .55 ? " class=\"own full\""
-                     : i == label              ? " class=\"own\""
-                     : share > .55             ? " class=\"full\""
-                                               : "",
+                     i == label ? " class=\"own\"" : "",
                      share > 0 ? .12 + .88 * share : 0.);
         if (count > 0)
             dip_str_addf(out, "%.0f", count);

@@ -9,12 +9,12 @@ static const char *const style[] = {
     ":root{color-scheme:light dark;--ground:#faf8f5;--card:#fff;--ink:#1d1b19;"
     "--soft:#625d56;--line:#e3ddd3;--grid:#ece7de;--accent:#0b5d9e;"
     "--s0:#0072b2;--s1:#c64a00;--s2:#00805c;--s3:#a8468a;--s4:#856600;"
-    "--s5:#59626b;--right:#0072b2;--wash:#0072b21a;--wrong:#c64a00}\n"
+    "--s5:#59626b;--right:#0072b2;--wash:#0072b21a;--most:85%;--strong:#000}\n"
     "@media(prefers-color-scheme:dark){:root{--ground:#131519;--card:#1b1e24;"
     "--ink:#eceae5;--soft:#aaa59c;--line:#333841;--grid:#2a2e36;"
     "--accent:#74b9f5;--s0:#56b4e9;--s1:#f5934e;--s2:#3cc79d;--s3:#e59bcb;"
     "--s4:#e8cb55;--s5:#aeb7c1;--right:#56b4e9;--wash:#56b4e926;"
-    "--wrong:#f5934e}}\n",
+    "--most:42%;--strong:#fff}}\n",
 
     "*{box-sizing:border-box}\n"
     "html{scroll-behavior:smooth;-webkit-text-size-adjust:100%}\n"
@@ -126,9 +126,9 @@ static const char *const style[] = {
     ".heat{border-collapse:separate;border-spacing:1px;font-size:.78rem}\n"
     ".heat td{width:26px;min-width:26px;height:26px;padding:0;border:0;"
     "text-align:center;border-radius:2px;background:color-mix(in oklab,"
-    "var(--c) calc(var(--v)*100%),var(--grid));--c:var(--s1)}\n"
+    "var(--c) calc(var(--v)*var(--most)),var(--grid));--c:var(--s1);"
+    "color:var(--strong)}\n"
     ".heat td.own{--c:var(--s0)}\n"
-    ".heat td.full{color:var(--card)}\n"
     ".heat th{border:0;padding:0 6px 0 0;font-weight:400;white-space:nowrap;"
     "max-width:150px;overflow:hidden;text-overflow:ellipsis;text-align:right;"
     "background:none;position:static}\n"
