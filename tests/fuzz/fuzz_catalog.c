@@ -1,16 +1,11 @@
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#include "base/mem.h"
-#include "base/str.h"
 #include "data/catalog.h"
-#include "data/h5.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/records.h"
 
-#define ROWS_READ    8
-#define SCRATCH_MAX  ((size_t)1 << 24)
-#define SHAPED_IMAGE 12 /* of datasets[] */
+#define ROWS_READ   8
+#define SCRATCH_MAX ((size_t)1 << 24)
 
 const char *const fuzz_seeds[] = {"tests/fuzz/seeds/catalog.records", NULL};
 
@@ -18,9 +13,17 @@ const char *const fuzz_words[] = {
     "\x01\x02\x03",     "\x00\x00\x03", "\x05\x01\x06", "\x0c\x00\x02",
     "\xff\xff\xff\xff", "abc",          "\xc3\xa9",     NULL};
 
-static const char *const groups[] = {
-    "id",     "text",  "text/title", "label",   "label/kind",
-    "number", "image", "image/a",    "image/b", "label/kind/names"};
+static const char *const groups[] = {"id",
+                                     "text",
+                                     "text/title",
+                                     "label",
+                                     "label/kind",
+                                     "number",
+                                     "label/kind/names",
+                                     "image",
+                                     "image/a",
+                                     "image/b",
+                                     NULL};
 
 static const char *const datasets[] = {
     "id/bytes",
@@ -37,58 +40,8 @@ static const char *const datasets[] = {
     "image/a/offsets",
     "image/b/pixels",
     "image/b/given",
+    NULL,
 };
-
-static const size_t item_bytes[] = {
-    [DIP_H5_U8] = 1, [DIP_H5_I32] = 4, [DIP_H5_I64] = 8, [DIP_H5_F32] = 4};
-
-/* The input is a list of datasets: which, its type, its length, as a byte each,
- * and the values. Offsets of one byte each are enough: a type of 4 or more
- * means int64 made of bytes. */
-static size_t put_dataset(const dip_h5_file *file, const char *bytes, size_t n)
-{
-    const unsigned char *head = (const unsigned char *)bytes;
-    size_t which = head[0] % DIP_ARRAY_LEN(datasets), count = head[2];
-    bool widen = head[1] % 8 >= DIP_ARRAY_LEN(item_bytes);
-    dip_h5_type type = widen ? DIP_H5_I64 : (dip_h5_type)(head[1] % 4);
-    size_t size = widen ? 1 : item_bytes[type];
-    if (count > (n - 3) / size)
-        count = (n - 3) / size;
-    int64_t values[UINT8_MAX] = {0};
-    if (!widen)
-        memcpy(values, bytes + 3, count * size);
-    for (size_t i = 0; widen && i < count; i++)
-        values[i] = (signed char)bytes[3 + i];
-    if (which != SHAPED_IMAGE) {
-        (void)!dip_h5_write(file, datasets[which], type, (int64_t)count, values,
-                            NULL);
-        return 3 + count * size;
-    }
-    dip_h5_dataset pixels;
-    const int64_t dims[] = {(int64_t)count, head[1] % 5, 1 + head[1] % 3, 3};
-    if (dip_h5_create_bytes(&pixels, file, datasets[which], 4, dims, NULL) ==
-        DIP_OK)
-        dip_h5_dataset_close(&pixels);
-    return 3;
-}
-
-static dip_status write_file(const char *path, const char *bytes, size_t n,
-                             dip_err *err)
-{
-    dip_h5_file file;
-    dip_status st = dip_h5_create(&file, path, err);
-    if (st != DIP_OK)
-        return st;
-    st = dip_h5_put_text(&file, "format", "diptych-catalog", err);
-    if (st == DIP_OK)
-        st = dip_h5_put_int(&file, "version", 1, err);
-    for (size_t i = 0; i < DIP_ARRAY_LEN(groups); i++)
-        (void)!dip_h5_make_group(&file, groups[i],
-                                 NULL); /* a parent is missing */
-    for (size_t at = 0; n - at >= 3;)
-        at += put_dataset(&file, bytes + at, n - at);
-    return st == DIP_OK ? dip_h5_finish(&file, err) : st;
-}
 
 static void use_images(const dip_catalog *catalog, int column)
 {
@@ -119,17 +72,14 @@ static void use_row(const dip_catalog *catalog, int column, int64_t row)
     }
 }
 
-/* A catalog without a manifest whose file is sound HDF5 with anything in it.
- * Damage of the file itself is for its manifest to find: libhdf5 is no match
- * for it (docs/data-format.md). */
+/* A catalog without a manifest. */
 void fuzz_one(const char *path, const char *bytes, size_t n)
 {
+    const fuzz_records records = {"diptych-catalog", groups, datasets};
     dip_str file = {0};
     dip_catalog *catalog;
     dip_err err = {0};
-    dip_str_addf(&file, "%s.h5", path);
-    (void)unlink(file.data);
-    if (write_file(file.data, bytes, n, &err) == DIP_OK &&
+    if (fuzz_write_records(&file, path, &records, bytes, n) &&
         dip_catalog_open(&catalog, file.data, NULL, &err) == DIP_OK) {
         for (int i = 0; i < dip_catalog_column_count(catalog); i++) {
             int64_t rows = dip_catalog_rows(catalog);

@@ -1,6 +1,6 @@
 """Writes what of tests/fuzz/seeds/ is no text: a SentencePiece model of each
 kind, with rules of their own that change characters, symbols and pieces of
-bytes, and a catalog for fuzz_catalog.c.
+bytes, and files for records.h.
 
 Peer: sentencepiece 0.2.3.
 
@@ -29,24 +29,36 @@ def train(kind, size, **options):
             vocab_size=size, hard_vocab_limit=False, minloglevel=2, **options)
 
 
-def write_catalog():
-    """Two rows, as records of dataset, type (0 to 3: uint8, int32, int64,
-    float32; 4: int64 of bytes), length and values."""
-    records = [
-        (0, 0, b"ab"), (1, 4, bytes([0, 1, 2])), (2, 0, bytes([0, 1])), (3, 4, bytes([0, 1])),
-        (4, 0, b"red shirt"), (5, 4, bytes([0, 4, 9])), (6, 1, struct.pack("<2i", 1, -1)),
-        (7, 0, b"bagcap"), (8, 4, bytes([0, 3, 6])), (9, 3, struct.pack("<2f", 1.5, float("nan"))),
-        (10, 0, b"jpegpng"), (11, 4, bytes([0, 4, 7])), (12, 3, b"??"), (13, 0, bytes([1, 0])),
-    ]
-    sizes = {0: 1, 1: 4, 2: 8, 3: 4, 4: 1}
-    with open(OUT / "catalog.records", "wb") as file:
-        for dataset, kind, values in records:
-            length = len(values) // sizes[kind] if dataset != 12 else 2
-            file.write(bytes([dataset, kind, length]) + (values if dataset != 12 else b""))
+def write_records(name, records):
+    """Dataset, type (0 to 4: uint8, int32, int64, float32, float64; 5: int64 of
+    bytes), length and values, as records.h has it."""
+    sizes = (1, 4, 8, 4, 8, 1)
+    with open(OUT / name, "wb") as file:
+        for dataset, kind, values, *rows in records:  # of pixels rows alone
+            length = rows[0] if rows else len(values) // sizes[kind]
+            file.write(bytes([dataset, kind, length]) + values)
+
+
+def write_files():
+    """Two products, two queries."""
+    write_records("catalog.records", [
+        (0, 0, b"ab"), (1, 5, bytes([0, 1, 2])), (2, 0, bytes([0, 1])), (3, 5, bytes([0, 1])),
+        (4, 0, b"red shirt"), (5, 5, bytes([0, 4, 9])), (6, 1, struct.pack("<2i", 1, -1)),
+        (7, 0, b"bagcap"), (8, 5, bytes([0, 3, 6])), (9, 3, struct.pack("<2f", 1.5, float("nan"))),
+        (10, 0, b"jpegpng"), (11, 5, bytes([0, 4, 7])), (12, 3, b"", 2),
+        (13, 0, bytes([1, 0])),
+    ])
+    write_records("outcomes.records", [
+        (0, 5, bytes([0, 3])), (1, 5, bytes([0, 1])), (2, 5, bytes([1, 2])),
+        (3, 4, struct.pack("<2d", 1, float("inf"))), (4, 0, b"ab"), (5, 5, bytes([0, 1, 2])),
+        (6, 0, b"redbag"), (7, 5, bytes([0, 3, 6])), (8, 4, struct.pack("<2d", 1, 0)),
+        (9, 4, struct.pack("<2d", 1, 0)), (10, 5, bytes([1, 2, 3, 255])),
+        (11, 3, struct.pack("<4f", .5, .4, .3, .2)), (12, 0, bytes([1, 0, 0, 0])),
+    ])
 
 
 def main():
-    write_catalog()
+    write_files()
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)  # the model remembers the path
         pathlib.Path("rules.tsv").write_text(RULES)
