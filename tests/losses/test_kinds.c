@@ -47,15 +47,17 @@ static leaves leaves_of(const dip_safetensors *file)
     return l;
 }
 
-static void compare(const dip_safetensors *file, const char *name,
-                    const char *part, const dip_tensor *got)
+/* The larger of `worst` and the relative gap. */
+static double compare(double worst, const dip_safetensors *file,
+                      const char *name, const char *part, const dip_tensor *got)
 {
     dip_tensor *wanted = golden_find(file, name, part);
     if (wanted == NULL)
-        return; /* the peer has a plain number there */
-    double gap = distance(got, wanted);
+        return worst; /* the peer has a plain number there */
+    double gap = relative(got, wanted);
     if (!(gap <= 1e-5))
         fail_msg("%s: %s is %g away", name, part, gap);
+    return gap > worst ? gap : worst;
 }
 
 static void compare_all(const dip_safetensors *file, const char *name,
@@ -64,12 +66,12 @@ static void compare_all(const dip_safetensors *file, const char *name,
     dip_tensor_backward(loss);
     assert_no_error();
     assert_non_null(golden_find(file, name, "loss"));
-    compare(file, name, "loss", loss);
-    compare(file, name, "queries", dip_tensor_grad(l->queries));
-    compare(file, name, "items", dip_tensor_grad(l->items));
-    compare(file, name, "scale", dip_tensor_grad(l->scale));
-    compare(file, name, "bias", dip_tensor_grad(l->bias));
-    print_message("%s\n", name);
+    double worst = compare(0, file, name, "loss", loss);
+    worst = compare(worst, file, name, "queries", dip_tensor_grad(l->queries));
+    worst = compare(worst, file, name, "items", dip_tensor_grad(l->items));
+    worst = compare(worst, file, name, "scale", dip_tensor_grad(l->scale));
+    worst = compare(worst, file, name, "bias", dip_tensor_grad(l->bias));
+    print_message("%s %.1e\n", name, worst);
 }
 
 /* ---- kinds ---- */

@@ -38,16 +38,6 @@ static inline void assert_ok(dip_status st, const dip_err *err)
         fail_msg("%s: %s", dip_status_name(st), err->msg);
 }
 
-/* ‖a - b‖ / ‖b‖ over all elements; infinite when shapes differ. */
-static inline double relative(const dip_tensor *a, const dip_tensor *b)
-{
-    if (!a || !b || dip_tensor_numel(a) != dip_tensor_numel(b))
-        return INFINITY;
-    double norm = dip_tensor_item(dip_t_norm_all(b));
-    double gap = dip_tensor_item(dip_t_norm_all(dip_t_sub(a, b)));
-    return norm > 0.0 ? gap / norm : gap;
-}
-
 /* Each row of a [B, D] is within `tolerance` of b's, relative to its length. */
 static inline void assert_rows(const dip_tensor *a, const dip_tensor *b,
                                double tolerance)

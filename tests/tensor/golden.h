@@ -66,6 +66,16 @@ static inline double distance(const dip_tensor *a, const dip_tensor *b)
     return worst;
 }
 
+/* ‖a - b‖ / ‖b‖ over all elements; infinite when shapes differ. */
+static inline double relative(const dip_tensor *a, const dip_tensor *b)
+{
+    if (!a || !b || dip_tensor_numel(a) != dip_tensor_numel(b))
+        return INFINITY;
+    double norm = dip_tensor_item(dip_t_norm_all(b));
+    double gap = dip_tensor_item(dip_t_norm_all(dip_t_sub(a, b)));
+    return norm > 0.0 ? gap / norm : gap;
+}
+
 static inline void assert_near(double got, double wanted, double tolerance)
 {
     if (!(fabs(got - wanted) <= tolerance))
