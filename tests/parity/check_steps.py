@@ -101,11 +101,11 @@ class SmallSigLip(torch.nn.Module):
                 self.logit_bias)
 
 
-def form(name, model, **more):
+def form(name, model, rows, **more):
     """A model of open_clip in full size."""
     sizes = open_clip.get_model_config(name)
     return Case(lambda: open_clip.create_model(name), model,
-                sizes["embed_dim"], size=224, rows=4, lr=1e-4, gradients=False,
+                sizes["embed_dim"], size=224, rows=rows, lr=1e-4, gradients=False,
                 context=sizes["text_cfg"]["context_length"],
                 vocabulary=sizes["text_cfg"]["vocab_size"], **more)
 
@@ -125,13 +125,13 @@ CASES = {
                     "text": {**SIGLIP_TEXT, **SMALL}, **SIGLIP}, 32,
                    sigmoid=True),
     "ViT-B-32": form("ViT-B-32", {"image": {"tower": "vit", "patch": 32},
-                                  "text": {"tower": "transformer"}}),
+                                  "text": {"tower": "transformer"}}, 4),
     "RN50": form("RN50", {"image": {"tower": "clip_resnet", "features": 1024},
-                          "text": {"tower": "transformer"}, **POOLED}),
+                          "text": {"tower": "transformer"}, **POOLED}, 4),
     "ViT-B-16-SigLIP": form(
         "ViT-B-16-SigLIP", {"image": {"tower": "siglip"},
                             "text": {**SIGLIP_TEXT, "width": 768, "depth": 12,
-                                     "heads": 12}, **SIGLIP}, sigmoid=True),
+                                     "heads": 12}, **SIGLIP}, 2, sigmoid=True),
 }
 
 
