@@ -386,6 +386,16 @@ static const dip_option options[] = {
          "Evaluation also ranks by each product field alone, with paired "
          "intervals of what fusion adds."),
 
+    BOOL("tasks.*.distill", NULL,
+         "It learns from loss.distill.teacher; true by default, unless its "
+         "queries are those of the log."),
+    TEXT("tasks.*.teacher_query", NULL,
+         "Name of the teacher's embeddings of its queries; by default that of "
+         "the field, and `query` for a template."),
+    TEXT("tasks.*.teacher_product", NULL,
+         "The same of its products; by default the only field, and `product` "
+         "for several."),
+
     TEXT("loss.kind", "infonce",
          "infonce, supcon, siglip, triplet or gcl (docs/losses.md). Each takes "
          "those of the options below that name it; any other is an error."),
@@ -423,6 +433,19 @@ static const dip_option options[] = {
     INT("loss.queue", "0", 0, 1 << 20,
         "Any kind: so many embeddings of earlier batches are wrong answers, "
         "too, for each task; those that relevant_by calls right are left out."),
+    TEXT("loss.distill.teacher", NULL,
+         "HDF5 file of embeddings that a teacher has made of the products "
+         "(docs/data-format.md): the model is drawn towards them."),
+    ENUM(
+        "loss.distill.kind", NULL, "kl|cosine|mse",
+        "kl (the default): the similarities of a batch, softmaxed on both "
+        "sides; cosine, mse: the embeddings themselves, of embed_dim numbers."),
+    FLOAT("loss.distill.weight", NULL, 0, 1,
+          "Share of distillation in a task's loss, 0.5 by default; the rest is "
+          "the loss's own."),
+    FLOAT("loss.distill.temperature", NULL, 1e-3, 100,
+          "kl: what the teacher's cosines are divided by; 0.07 by default, and "
+          "0.01 suits CLIP's models."),
     INTS("loss.matryoshka", "[]", 1, 65536,
          "Any kind: the loss is summed over these lengths of the embeddings, "
          "cut and normalised anew; name the whole length, too."),

@@ -147,8 +147,7 @@ static dip_status write_json(const char *dir, const char *name, json_t *json,
 dip_status dip_run_write(const char *dir, const dip_settings *settings,
                          const dip_corpus *corpus,
                          const dip_tokenizer *tokenizer, json_t *labels,
-                         json_t *fields, json_t *initial, json_t *vectors,
-                         dip_err *err)
+                         json_t *fields, json_t *sources, dip_err *err)
 {
     char digest[DIP_DIGEST_SIZE];
     char *path = dip_path_join(dir, "tokenizer.json");
@@ -164,11 +163,9 @@ dip_status dip_run_write(const char *dir, const dip_settings *settings,
         st = write_json(dir, "fields.json", fields, err);
     if (st == DIP_OK) {
         json_t *run = describe_run(settings, corpus, digest);
-        if (initial != NULL)
-            (void)json_object_set(run, "init", initial);
-        if (vectors != NULL)
-            (void)json_object_set(run, "word_vectors", vectors);
-        st = write_json(dir, "run.json", run, err);
+        st = json_object_update(run, sources) == 0
+                 ? write_json(dir, "run.json", run, err)
+                 : dip_no_memory(err);
         json_decref(run);
     }
     free(path);
@@ -219,7 +216,8 @@ static dip_status load_json(json_t **out, const char *dir, const char *name,
     return st;
 }
 
-/* A member of run.json, or of its "data" when `section` says so; owned. */
+/* A member of run.json, or of one of its objects when `section` says so; owned.
+ */
 static dip_status read_run(char **out, const char *dir, const char *section,
                            const char *key, dip_err *err)
 {
@@ -326,17 +324,27 @@ dip_status dip_run_check_catalog(const char *dir, const dip_catalog *catalog,
     return st;
 }
 
-/* Lines of a resolved config that may differ; two blanks stand for a section.
+dip_status dip_run_check_teacher(const char *dir, const char *path,
+                                 const char *sha256, dip_err *err)
+{
+    char *wanted;
+    dip_status st = read_run(&wanted, dir, "teacher", "sha256", err);
+    if (st == DIP_OK && strcmp(wanted, sha256) != 0)
+        st = dip_fail(err, DIP_EDATA,
+                      "teacher '%s' is not the one that '%s' was begun with",
+                      path, dir);
+    free(wanted);
+    return st;
+}
+
+/* Lines of a resolved config that may differ; blanks stand for sections.
  */
 static bool may_differ(const char *line)
 {
-    static const char *const keys[] = {"name:",
-                                       "  catalog:",
-                                       "  threads:",
-                                       "  loader_threads:",
-                                       "  keep_last:",
-                                       "  log_every:",
-                                       "  checkpoint_every:"};
+    static const char *const keys[] = {
+        "name:",        "  catalog:",         "    teacher:",
+        "  threads:",   "  loader_threads:",  "  keep_last:",
+        "  log_every:", "  checkpoint_every:"};
     for (size_t i = 0; i < DIP_ARRAY_LEN(keys); i++) {
         if (strncmp(line, keys[i], strlen(keys[i])) == 0)
             return true;

@@ -41,13 +41,12 @@ dip_status dip_trained_corpus(dip_corpus **out, const dip_trained *run,
                               const char *path, dip_err *err) DIP_MUST_CHECK;
 
 /* Writes config.yaml, tokenizer.json, labels.json, fields.json (when there are
- * any) and run.json into `dir`, which exists. `initial` and `vectors` are what
- * run.json tells of the weights and the word vectors that the run starts from,
- * or NULL. */
+ * any) and run.json into `dir`, which exists. `sources` is what run.json tells
+ * of the files that the run starts or learns from, by key. */
 dip_status dip_run_write(const char *dir, const dip_settings *settings,
                          const dip_corpus *corpus,
                          const dip_tokenizer *tokenizer, json_t *labels,
-                         json_t *fields, json_t *initial, json_t *vectors,
+                         json_t *fields, json_t *sources,
                          dip_err *err) DIP_MUST_CHECK;
 
 /* The words and classes that the run in `dir` began with: tokenizer.json, which
@@ -60,10 +59,16 @@ dip_status dip_run_read_words(dip_tokenizer **tokenizer, json_t **labels,
 dip_status dip_run_check_catalog(const char *dir, const dip_catalog *catalog,
                                  dip_err *err) DIP_MUST_CHECK;
 
+/* DIP_EDATA unless the teacher's file of this digest is the one that the run in
+ * `dir` began with. */
+dip_status dip_run_check_teacher(const char *dir, const char *path,
+                                 const char *sha256,
+                                 dip_err *err) DIP_MUST_CHECK;
+
 /* DIP_ECONFIG, showing the first line that differs, unless the settings are
- * those that the run in `dir` began with. Where the catalog lies, threads, logs
- * and how many checkpoints are kept may differ: they change no result, or are
- * checked on their own. */
+ * those that the run in `dir` began with. Where catalog and teacher lie,
+ * threads, logs and how many checkpoints are kept may differ: they change no
+ * result, or are checked on their own. */
 dip_status dip_run_check_config(const char *dir, const dip_settings *settings,
                                 dip_err *err) DIP_MUST_CHECK;
 

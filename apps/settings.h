@@ -52,6 +52,8 @@ typedef struct {
     double weight;
     bool distinct_queries;
     bool fields_alone;
+    /* Embeddings of a teacher's file; NULL: the task is not distilled. */
+    const char *teacher_query, *teacher_product;
     const char *leak; /* field that holds what the query does; NULL: none */
 } dip_task_settings;
 
@@ -121,6 +123,8 @@ typedef struct {
     const dip_loss_kind *loss;
     dip_loss_options loss_options;
     dip_matryoshka matryoshka;
+    const char *teacher; /* file of a teacher's embeddings; NULL: none */
+    dip_distill_recipe distill;
     int64_t blocked_from; /* rows of a batch; 0: never */
     int64_t queue;        /* rows of earlier batches for each task; 0: none */
 

@@ -7,8 +7,8 @@
 #define KEY(...) dip_config_key((char[DIP_CONFIG_KEY_SIZE]){0}, __VA_ARGS__)
 
 /* Keys of `loss:` that are not a kind's own. */
-static const char *const COMMON[] = {"kind", "blocked", "queue", "matryoshka",
-                                     "matryoshka_weights"};
+static const char *const COMMON[] = {
+    "kind", "blocked", "queue", "matryoshka", "matryoshka_weights", "distill"};
 
 static bool is_common(const char *name)
 {
@@ -199,6 +199,89 @@ static void read_queue(dip_settings *s)
     }
 }
 
+/* ---- distillation ---- */
+
+/* The keys that mean nothing without a teacher. */
+static void refuse_without_teacher(dip_settings *s)
+{
+    static const char *const keys[] = {"distill", "teacher_query",
+                                       "teacher_product"};
+    if (dip_config_has(s->config, "loss.distill"))
+        dip_config_fault(s->config, "loss.distill",
+                         "'loss.distill' needs 'loss.distill.teacher'");
+    for (int t = 0; t < s->task_count; t++) {
+        for (size_t i = 0; i < DIP_ARRAY_LEN(keys); i++) {
+            const char *key = KEY("tasks.%s.%s", s->tasks[t].name, keys[i]);
+            if (dip_config_has(s->config, key))
+                dip_config_fault(s->config, key,
+                                 "'%s' needs 'loss.distill.teacher'", key);
+        }
+    }
+}
+
+static const char *text_or(const dip_config *c, const char *key,
+                           const char *fallback)
+{
+    return dip_config_has(c, key) ? dip_config_string(c, key) : fallback;
+}
+
+/* Which of the teacher's embeddings stand for the two sides of a task. */
+static void read_taught(dip_settings *s, dip_task_settings *task)
+{
+    const dip_config *c = s->config;
+    const char *key = KEY("tasks.%s.distill", task->name);
+    const char *query = "query", *product = "product";
+    bool wanted = dip_config_has(c, key) ? dip_config_bool(c, key)
+                                         : !task->judged && task->weight > 0;
+    if (wanted && task->judged)
+        dip_config_fault(s->config, key,
+                         "'%s': a teacher's rows are products, and the queries "
+                         "of the task are of the log",
+                         key);
+    if (!wanted || task->judged || !(task->weight > 0))
+        return;
+    if (task->query == DIP_SOURCE_IMAGE)
+        query = "image";
+    else if (s->texts[task->query].name != NULL)
+        query = s->texts[task->query].name;
+    for (int f = 0; f < s->field_count && task->field_count == 1; f++)
+        product = task->fields[f] ? s->fields[f] : product;
+    task->teacher_query =
+        text_or(c, KEY("tasks.%s.teacher_query", task->name), query);
+    task->teacher_product =
+        text_or(c, KEY("tasks.%s.teacher_product", task->name), product);
+}
+
+static void read_distill(dip_settings *s)
+{
+    const dip_config *c = s->config;
+    int kind = DIP_DISTILL_KL;
+    bool any = false;
+    s->teacher = dip_config_string(c, "loss.distill.teacher");
+    if (s->teacher == NULL) {
+        refuse_without_teacher(s);
+        return;
+    }
+    s->distill = (dip_distill_recipe){.weight = 0.5, .temperature = 0.07};
+    read_choice(&kind, c, "loss.distill.kind");
+    s->distill.kind = (dip_distill_kind)kind;
+    read_real(&s->distill.weight, c, "loss.distill.weight");
+    read_real(&s->distill.temperature, c, "loss.distill.temperature");
+    if (s->distill.kind != DIP_DISTILL_KL &&
+        dip_config_has(c, "loss.distill.temperature"))
+        dip_config_fault(s->config, "loss.distill.temperature",
+                         "'loss.distill.temperature' is for the kind 'kl'");
+    for (int t = 0; t < s->task_count; t++) {
+        read_taught(s, &s->tasks[t]);
+        any = any || s->tasks[t].teacher_query != NULL;
+    }
+    if (!any)
+        dip_config_fault(s->config, "loss.distill.teacher",
+                         "no task to distil 'loss.distill.teacher' into");
+}
+
+/* ---- all ---- */
+
 void dip_settings_read_loss(dip_settings *s)
 {
     const char *kind = dip_config_string(s->config, "loss.kind");
@@ -213,6 +296,7 @@ void dip_settings_read_loss(dip_settings *s)
     read_queue(s);
     check_views(s);
     read_matryoshka(s);
+    read_distill(s);
     s->model.has_bias = s->loss->has_bias;
     s->model.bias = s->loss_options.bias;
     if (!dip_config_has(s->config, "model.temperature") &&

@@ -11,6 +11,7 @@
 #include "apps/fields.h"
 #include "apps/initial.h"
 #include "apps/run_dir.h"
+#include "apps/teacher.h"
 #include "apps/word_vectors.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -38,6 +39,7 @@ typedef struct {
     dip_model *model;
     dip_loader *loader;
     dip_features features; /* of frozen towers */
+    dip_teacher teacher;
     dip_retrieval_task tasks[DIP_RETRIEVAL_TASKS_MAX];
     dip_queue *queues[DIP_RETRIEVAL_TASKS_MAX];
     dip_params *memory; /* of the queues; NULL: there are none */
@@ -71,6 +73,7 @@ static void end(trainer *t)
     dip_params_free(t->memory);
     dip_grad_cache_free(t->grad_cache);
     dip_feature_cache_free(&t->features);
+    dip_teacher_free(&t->teacher);
     dip_model_free(t->model);
     json_decref(t->initial);
     json_decref(t->vectors);
@@ -184,18 +187,26 @@ static dip_status validate(void *user, int64_t step, double *metric,
     return st;
 }
 
-/* {"text_to_image": 2.1, "type": 0.3}: tasks and heads that weigh anything,
- * means over the batches since the last line. NULL when memory is out. */
+/* {"tasks": {"text_to_image": 2.1}, "heads": {"type": 0.3}}: of those that
+ * weigh anything, with what a teacher has a part in under "distill"; means over
+ * the batches since the last line. NULL when memory is out. */
 static json_t *describe_terms(const trainer *t)
 {
     const dip_settings *s = t->settings;
     double batches = t->terms.batches > 0 ? (double)t->terms.batches : 1;
     json_t *tasks = json_object(), *heads = json_object();
+    json_t *distill = s->teacher != NULL ? json_object() : NULL;
     for (int i = 0; i < s->task_count; i++) {
         if (s->tasks[i].weight > 0)
             (void)json_object_set_new(
                 tasks, s->tasks[i].name,
                 dip_json_real(t->terms.tasks[i] / batches));
+    }
+    for (int i = 0; i < s->task_count; i++) {
+        if (s->tasks[i].teacher_query != NULL)
+            (void)json_object_set_new(
+                distill, s->tasks[i].name,
+                dip_json_real(t->terms.distill[i] / batches));
     }
     for (int h = 0; h < s->model.head_count; h++) {
         if (s->head_weights[h] > 0)
@@ -203,7 +214,8 @@ static json_t *describe_terms(const trainer *t)
                 heads, s->model.heads[h].name,
                 dip_json_real(t->terms.heads[h] / batches));
     }
-    return json_pack("{s:o, s:o}", "tasks", tasks, "heads", heads);
+    return json_pack("{s:o, s:o*, s:o}", "tasks", tasks, "distill", distill,
+                     "heads", heads);
 }
 
 static dip_status log_update(trainer *t, const dip_loop_report *r, dip_err *err)
@@ -326,6 +338,19 @@ static dip_status prepare_data(trainer *t, dip_err *err)
     return dip_corpus_loader(&t->loader, t->corpus, DIP_SPLIT_TRAIN, true, err);
 }
 
+/* A resumed run goes on with the teacher that it began with. */
+static dip_status prepare_teacher(trainer *t, dip_err *err)
+{
+    dip_status st =
+        dip_teacher_load(&t->teacher, t->corpus, t->options->quiet, err);
+    if (st != DIP_OK || t->teacher.about == NULL || !t->options->resume)
+        return st;
+    const char *digest =
+        json_string_value(json_object_get(t->teacher.about, "sha256"));
+    return dip_run_check_teacher(t->options->dir, t->settings->teacher, digest,
+                                 err);
+}
+
 /* Of each task that weighs anything, where earlier rows are wanted. */
 static dip_status make_queues(trainer *t, dip_err *err)
 {
@@ -356,6 +381,7 @@ static void prepare_tasks(trainer *t)
             .keys = task->judged ? NULL : &t->corpus->keys[i],
             .judged = task->judged ? &t->corpus->judged : NULL,
             .queue = t->queues[i],
+            .teacher = dip_teacher_rows_of(&t->teacher, task),
         };
         memcpy(t->tasks[i].fields, task->fields, sizeof task->fields);
     }
@@ -376,6 +402,7 @@ static void prepare_tasks(trainer *t)
         .loss_options = s->loss_options,
         .matryoshka = s->matryoshka,
         .match = s->match,
+        .distill = s->distill,
         .blocked_from = s->blocked_from,
         .field_dropout = s->field_dropout,
         .seed = s->seed,
@@ -495,13 +522,25 @@ static dip_status forget_lost_steps(const char *path, int64_t step,
     return st;
 }
 
+static dip_status write_run(const trainer *t, dip_err *err)
+{
+    json_t *sources =
+        json_pack("{s:O*, s:O*, s:O*}", "init", t->initial, "word_vectors",
+                  t->vectors, "teacher", t->teacher.about);
+    dip_status st = sources != NULL ? DIP_OK : dip_no_memory(err);
+    if (st == DIP_OK)
+        st = dip_run_write(t->options->dir, t->settings, t->corpus,
+                           t->tokenizer, t->labels, t->fields, sources, err);
+    json_decref(sources);
+    return st;
+}
+
 static dip_status open_logs(trainer *t, dip_err *err)
 {
     const char *dir = t->options->dir;
     dip_status st = dip_dir_make(t->checkpoint_dir, err);
     if (st == DIP_OK && !t->options->resume)
-        st = dip_run_write(dir, t->settings, t->corpus, t->tokenizer, t->labels,
-                           t->fields, t->initial, t->vectors, err);
+        st = write_run(t, err);
     char *log = dip_path_join(dir, "log.jsonl");
     if (st == DIP_OK && log == NULL)
         st = dip_no_memory(err);
@@ -600,6 +639,8 @@ dip_status dip_trainer_run(const dip_settings *settings,
         st = check_dir(&t, err);
     if (st == DIP_OK)
         st = prepare_data(&t, err);
+    if (st == DIP_OK)
+        st = prepare_teacher(&t, err);
     if (st == DIP_OK)
         st = prepare_model(&t, err);
     t.loop_options.higher_is_better = higher;

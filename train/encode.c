@@ -26,9 +26,8 @@ static void take_image(dip_encoded_batch *out, const dip_model *model,
                        const dip_encode_options *options)
 {
     const dip_feature_table *table = &options->features->image;
-    dip_tensor *rows = dip_tensor_borrow(batch->rows, DIP_I64, 1, &batch->size);
     out->image_present =
-        nonzero(dip_t_index_select(table->present, 0, rows), options->device);
+        dip_feature_table_present(table, batch, options->device);
     out->image = dip_model_project_image(
         model, dip_feature_table_take(table, batch, options->device),
         options->training);

@@ -51,6 +51,14 @@ dip_tensor *dip_feature_table_take(const dip_feature_table *table,
     return dip_t_to_device(dip_t_index_select(table->values, 0, rows), device);
 }
 
+dip_tensor *dip_feature_table_present(const dip_feature_table *table,
+                                      const dip_batch *batch, dip_device device)
+{
+    dip_tensor *rows = dip_tensor_borrow(batch->rows, DIP_I64, 1, &batch->size);
+    dip_tensor *marks = dip_t_index_select(table->present, 0, rows);
+    return dip_t_to_device(dip_t_ne_scalar(marks, 0), device);
+}
+
 bool dip_feature_table_has(const dip_feature_table *table, int64_t row)
 {
     const uint8_t *marks = dip_tensor_data(table->present);

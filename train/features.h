@@ -15,8 +15,8 @@
 /* Of one photo or text per row, N rows. */
 typedef struct {
     dip_tensor *values;  /* F32 [N, F] on the CPU, kept; NULL: there are none */
-    dip_tensor *present; /* U8 [N], kept: 1 = the row has a photo; all 1 for
-                            texts, whose lengths say it */
+    dip_tensor *present; /* U8 [N], kept: 1 = the row has any, say a photo; all
+                            1 for texts, whose lengths say it */
 } dip_feature_table;
 
 typedef struct {
@@ -38,6 +38,10 @@ void dip_feature_table_put(const dip_feature_table *table,
 /* The features [B, F] of a batch's rows, in the open scope; failures stick. */
 dip_tensor *dip_feature_table_take(const dip_feature_table *table,
                                    const dip_batch *batch, dip_device device);
+/* BOOL [B]: which of a batch's rows have any. */
+dip_tensor *dip_feature_table_present(const dip_feature_table *table,
+                                      const dip_batch *batch,
+                                      dip_device device);
 /* Whether catalog row `row` has a photo. */
 bool dip_feature_table_has(const dip_feature_table *table, int64_t row);
 

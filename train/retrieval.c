@@ -281,11 +281,25 @@ static dip_tensor *match_loss(const dip_retrieval *r, const dip_loss_input *in,
     return loss;
 }
 
-static dip_tensor *task_loss(const dip_retrieval *r,
-                             const dip_retrieval_task *task,
+/* `loss` and what a teacher says of the batch, as they are weighed. */
+static dip_tensor *distil(const dip_retrieval *r, int t, const dip_batch *batch,
+                          const dip_loss_input *input, const dip_tensor *loss)
+{
+    double weight = r->distill.weight;
+    dip_tensor *part =
+        dip_distill_batch(&r->distill, &r->tasks[t].teacher, batch, input,
+                          dip_model_similarity(r->model), r->device);
+    if (r->terms != NULL)
+        r->terms->distill[t] += dip_tensor_item(part);
+    return dip_t_add(dip_t_mul_scalar(loss, 1 - weight),
+                     dip_t_mul_scalar(part, weight));
+}
+
+static dip_tensor *task_loss(const dip_retrieval *r, int t,
                              const dip_encoded_batch *encoded,
                              const dip_batch *batch)
 {
+    const dip_retrieval_task *task = &r->tasks[t];
     dip_tensor *keep = NULL, *product_present = NULL;
     if (r->field_dropout > 0 &&
         fields_used(task, dip_model_field_count(r->model)) > 1)
@@ -308,6 +322,8 @@ static dip_tensor *task_loss(const dip_retrieval *r,
     if (scores != NULL)
         input.scores = dip_t_to_device(scores, r->device);
     dip_tensor *loss = contrast(r, task, batch, input);
+    if (task->teacher.queries != NULL)
+        loss = distil(r, t, batch, &input, loss);
     if (!(r->match.weight > 0))
         return loss;
     dip_tensor *match = match_loss(r, &input, batch);
@@ -397,7 +413,7 @@ dip_status dip_retrieval_encoded_loss(dip_tensor **loss, const dip_retrieval *r,
     dip_tensor *sum = NULL;
     for (int t = 0; t < r->task_count; t++) {
         if (r->tasks[t].weight > 0)
-            sum = add_weighted(sum, task_loss(r, &r->tasks[t], encoded, batch),
+            sum = add_weighted(sum, task_loss(r, t, encoded, batch),
                                r->tasks[t].weight,
                                r->terms ? &r->terms->tasks[t] : NULL);
     }

@@ -12,6 +12,7 @@
 #include "losses/loss.h"
 #include "losses/matryoshka.h"
 #include "models/model.h"
+#include "train/distill.h"
 #include "train/encode.h"
 #include "train/grad_cache.h"
 #include "train/queue.h"
@@ -28,6 +29,7 @@ typedef struct {
     /* Rows of earlier batches that its loss reads and that each batch is added
      * to, micro-batch by micro-batch; only with keys. NULL: none. */
     dip_queue *queue;
+    dip_teacher_rows teacher; /* NULL both: the task has none */
 } dip_retrieval_task;
 
 /* How the cross-entropy of a head is made. */
@@ -41,6 +43,7 @@ typedef struct {
 typedef struct {
     int64_t batches;
     double tasks[DIP_RETRIEVAL_TASKS_MAX];
+    double distill[DIP_RETRIEVAL_TASKS_MAX]; /* a part of the task's */
     double heads[DIP_MODEL_HEADS_MAX];
 } dip_retrieval_terms;
 
@@ -65,6 +68,7 @@ typedef struct {
     dip_loss_options loss_options;
     dip_matryoshka matryoshka; /* count 0: whole embeddings alone */
     dip_match_recipe match;
+    dip_distill_recipe distill; /* of tasks with a teacher */
     /* Batches of so many rows take the blocked form of a loss that has one,
      * where keys say what is right and the device is the CPU; 0: none. */
     int64_t blocked_from;

@@ -19,6 +19,68 @@ for kind in infonce supcon siglip triplet gcl; do
         "grep -q '\"terms\":{\"tasks\":{\"text_to_image\":' $kind/log.jsonl && echo yes"
 done
 
+# A teacher's embeddings.
+cp "$here/../golden/teacher.h5" E.h5
+teach() { # teach RUN KEY=VALUE...
+    run=$1
+    shift
+    "$program" train tiny.yaml --quiet --run "$run" train.epochs=1 \
+        loss.distill.teacher=E.h5 "$@"
+}
+refuse() { # refuse NAME CODE MESSAGE KEY=VALUE...
+    name=$1 code=$2 message=$3
+    shift 3
+    check "$name" "$code" "diptych train: $message" teach no "$@"
+}
+expect "learns from a teacher" 0 teach taught loss.queue=50
+check "tells what of it" 0 yes sh -c \
+    "grep -q '\"distill\":{\"text_to_image\":.*,\"query_to_product\":' taught/log.jsonl && echo yes"
+check "notes the teacher" 0 "  \"teacher\": {" cat taught/run.json
+refuse "no such embeddings" 4 \
+    "task 'text_to_image': no 'embedding/photo' in 'E.h5'; there are: double, hole, image, none, product, query, title, wide" \
+    tasks.text_to_image.teacher_product=photo
+refuse "a hole" 4 \
+    "task 'text_to_image': a number that is not finite in row 7, '00000183-1', of 'embedding/hole' in 'E.h5'" \
+    tasks.text_to_image.teacher_query=hole
+refuse "no float32" 4 \
+    "task 'query_to_product': dataset 'embedding/double' of 'E.h5' is not float32" \
+    tasks.query_to_product.teacher_query=double
+refuse "widths" 4 \
+    "task 'text_to_image': 'embedding/title' has 4 numbers and 'embedding/wide' 5 in 'E.h5', and they are to be compared" \
+    tasks.text_to_image.teacher_product=wide
+refuse "nothing in common" 4 \
+    "task 'text_to_image': no row of the train split has both 'embedding/title' and 'embedding/none' in 'E.h5'" \
+    tasks.text_to_image.teacher_product=none
+refuse "another length" 4 \
+    "task 'text_to_image': 'embedding/title' of 'E.h5' has 4 numbers and model.embed_dim is 16: only the loss.distill.kind 'kl' goes with that" \
+    loss.distill.kind=cosine
+"$program" synth --quiet --rows 310 --seed 1 --size 32 --out b.h5 >/dev/null 2>&1
+refuse "rows that it does not know" 4 \
+    "no row of '00000188-1' in 'E.h5', which lacks 6 of the 255 rows of the split 'train'" \
+    data.catalog=b.h5
+head -c 4000 E.h5 >cut.h5
+refuse "half a file" 4 "not a readable HDF5 file: 'cut.h5'" loss.distill.teacher=cut.h5
+refuse "no file" 3 "cannot open 'gone.h5': No such file or directory" \
+    loss.distill.teacher=gone.h5
+absent no
+check "no teacher" 2 "command line: 'loss.distill' needs 'loss.distill.teacher'" \
+    config loss.distill.weight=1
+check "a task without a teacher" 2 \
+    "command line: 'tasks.text_to_image.distill' needs 'loss.distill.teacher'" \
+    config tasks.text_to_image.distill=true
+check "temperature of rows" 2 \
+    "command line: 'loss.distill.temperature' is for the kind 'kl'" \
+    config loss.distill.teacher=E.h5 loss.distill.kind=mse loss.distill.temperature=1
+check "queries of the log" 2 \
+    "command line: 'tasks.text_to_image.distill': a teacher's rows are products, and the queries of the task are of the log" \
+    config loss.distill.teacher=E.h5 tasks.text_to_image.distill=true \
+    tasks.text_to_image.query=judgements \
+    'tasks.text_to_image.relevant_by=[judgements]'
+check "nothing to learn" 2 \
+    "command line: no task to distil 'loss.distill.teacher' into" \
+    config loss.distill.teacher=E.h5 tasks.text_to_image.distill=false \
+    tasks.query_to_product.distill=false
+
 # The first numbers of a run that was trained for it.
 check "ranks by a part" 0 yes sh -c \
     "'$program' eval infonce --dim 8 --quiet --out part.json | grep -q 'by cosine of the first 8 of 16 numbers' && echo yes"

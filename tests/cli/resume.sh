@@ -128,6 +128,24 @@ check "queue of other bytes" 4 \
         runs/queuebad/checkpoints/latest/ && '$program' train '$config' \
         --quiet loss.queue=100 train.accumulate=2 name=queuebad --resume"
 
+# A teacher goes on teaching, from the same file.
+cp "$here/../golden/teacher.h5" E.h5
+taught() {
+    train loss.distill.teacher=E.h5 "$@"
+}
+expect "run with a teacher" 0 taught name=taught
+expect "stop with a teacher" 8 taught name=taughtcut --stop-at "$middle"
+mv E.h5 F.h5
+expect "go on with a teacher elsewhere" 0 \
+    taught name=taughtcut --resume loss.distill.teacher=F.h5
+same "losses with a teacher" "$(losses taught)" "$(losses taughtcut)"
+same "weights with a teacher" "$(weights taught)" "$(weights taughtcut)"
+cp F.h5 E.h5
+printf x >>E.h5
+check "another teacher" 4 \
+    "diptych train: teacher 'E.h5' is not the one that 'runs/taught' was begun with" \
+    taught name=taught --resume
+
 # A signal finishes the step, writes a checkpoint and has a code of its own.
 "$program" train "$config" --quiet name=signal train.epochs=500 >/dev/null 2>&1 &
 process=$!

@@ -23,9 +23,10 @@ PROGRAM = pathlib.Path(os.environ.get("DIPTYCH_BUILD", "build")).resolve() / "di
 WIDTH = 16
 CUTOFFS = [1, 5, 10]
 CONFIG = {
-    "data": {"catalog": "a.h5"},
+    "data": {"catalog": "a.h5", "image_size": 8},
     "tokenizer": {"context": 12},
-    "model": {"embed_dim": WIDTH, "text": {"tower": "bag", "width": 16}},
+    "model": {"embed_dim": WIDTH, "image": {"tower": "cnn", "widths": [4]},
+              "text": {"tower": "bag", "width": 16}},
     "tasks": {"words": {"query": "{colour} {type}", "product_fields": ["title"],
                         "relevant_by": ["colour", "type"], "allow_leak": True}},
     "loss": {"matryoshka": [WIDTH, 8, 3]},

@@ -476,6 +476,48 @@ static void test_retrieval_tells_the_terms_of_its_sum(void **state)
     dip_model_free(f.model);
 }
 
+/* `teacher` [ROWS] of both sides; row 2 is not there. */
+static void teach(dip_feature_table *table, double phase)
+{
+    dip_err err = {0};
+    assert_ok(dip_feature_table_create(table, ROWS, 3, &err), &err);
+    float *values = dip_tensor_data(table->values);
+    uint8_t *present = dip_tensor_data(table->present);
+    for (int i = 0; i < ROWS * 3; i++)
+        values[i] = (float)sin(phase + 1.3 * i);
+    for (int i = 0; i < ROWS; i++)
+        present[i] = i != 2;
+}
+
+static void test_retrieval_weighs_a_teacher(void **state)
+{
+    (void)state;
+    fixture f;
+    dip_retrieval_terms terms = {0};
+    dip_feature_table queries, items;
+    begin(&f);
+    teach(&queries, 0);
+    teach(&items, 1);
+    double plain = loss_of(&f);
+    f.tasks[1].teacher = (dip_teacher_rows){&queries, &items};
+    f.recipe.distill = (dip_distill_recipe){.temperature = .1};
+    f.recipe.terms = &terms;
+    assert_near(loss_of(&f), plain, 1e-6);
+    double own = terms.tasks[1], taught = terms.distill[1];
+    assert_true(taught > 0 && fabs(taught - own) > 1e-2);
+    assert_near(terms.distill[0], 0, 0);
+    f.recipe.distill.weight = .3;
+    double mixed = loss_of(&f);
+    assert_near(mixed, plain + .5 * .3 * (taught - own), 1e-5);
+    ((float *)dip_tensor_data(items.values))[2 * 3] = 100; /* not there */
+    assert_near(loss_of(&f), mixed, 1e-6);
+    ((float *)dip_tensor_data(items.values))[3 * 3] = 100;
+    assert_true(fabs(loss_of(&f) - mixed) > 1e-3);
+    dip_feature_table_free(&queries);
+    dip_feature_table_free(&items);
+    dip_model_free(f.model);
+}
+
 static void test_retrieval_weighs_classes_of_heads(void **state)
 {
     (void)state;
@@ -504,6 +546,7 @@ int main(void)
         MODEL_TEST(test_retrieval_hides_nothing_of_a_single_field),
         MODEL_TEST(test_retrieval_trains_with_every_kind),
         MODEL_TEST(test_retrieval_tells_the_terms_of_its_sum),
+        MODEL_TEST(test_retrieval_weighs_a_teacher),
         MODEL_TEST(test_retrieval_weighs_classes_of_heads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
