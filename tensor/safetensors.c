@@ -18,6 +18,7 @@
 
 #define PREFIX_SIZE 8                    /* the header's length */
 #define HEADER_MAX  (100u * 1000 * 1000) /* as in the reference reader */
+#define COMMAS_MAX  (2u << 20) /* of the header; 300,000 tensors have fewer */
 #define DIMS_MAX    16
 #define METADATA    "__metadata__"
 
@@ -84,6 +85,14 @@ static dip_status map_file(dip_safetensors *file, const char *path,
     return st;
 }
 
+static bool is_bomb(const char *text, size_t n)
+{
+    size_t commas = 0;
+    for (size_t i = 0; i < n; i++)
+        commas += text[i] == ',';
+    return commas > COMMAS_MAX;
+}
+
 static dip_status parse_header(dip_safetensors *file, const char *path,
                                dip_err *err)
 {
@@ -101,6 +110,10 @@ static dip_status parse_header(dip_safetensors *file, const char *path,
     const char *text = (const char *)file->map + PREFIX_SIZE;
     if (length == 0 || text[0] != '{')
         return dip_fail(err, DIP_EFORMAT, "header starts without '{' in '%s'",
+                        path);
+    if (is_bomb(text, (size_t)length))
+        return dip_fail(err, DIP_EFORMAT,
+                        "header with more than %u commas in '%s'", COMMAS_MAX,
                         path);
     json_error_t fault;
     file->header =

@@ -290,6 +290,26 @@ static void test_safetensors_refuses_wrong_header_lengths(void **state)
     assert_int_equal(dip_safetensors_open(&file, "/tmp", &err), DIP_EIO);
 }
 
+/* Little text that would become much memory. */
+static void test_safetensors_refuses_header_bombs(void **state)
+{
+    (void)state;
+    size_t n = (size_t)5 << 20;
+    char *header = malloc(n + 1);
+    assert_non_null(header);
+    memset(header, ',', n);
+    for (size_t i = 0; i < n; i += 2)
+        header[i] = '1';
+    memcpy(header, "{\"a\":[", 6);
+    header[n] = '\0';
+    dip_err err;
+    put_file(n, header, 0);
+    free(header);
+    assert_int_equal(open_status(&err), DIP_EFORMAT);
+    assert_non_null(strstr(err.msg, "header with more than 2097152 commas in"));
+    assert_non_null(strstr(err.msg, path));
+}
+
 static void test_safetensors_every_truncation_is_refused(void **state)
 {
     (void)state;
@@ -333,6 +353,7 @@ int main(void)
         cmocka_unit_test(test_safetensors_refuses_what_it_cannot_write),
         cmocka_unit_test(test_safetensors_refuses_damaged_headers),
         cmocka_unit_test(test_safetensors_refuses_wrong_header_lengths),
+        cmocka_unit_test(test_safetensors_refuses_header_bombs),
         cmocka_unit_test(test_safetensors_every_truncation_is_refused),
         cmocka_unit_test(test_safetensors_bytes_that_are_no_bool_are_refused),
     };
