@@ -407,21 +407,48 @@ static dip_status remove_entry(const char *path, mode_t mode, dip_err *err)
     return failed ? fail_errno(err, "remove", path) : DIP_OK;
 }
 
+/* Puts the new directory in the place of the old one, which then has the
+ * temporary name; in two steps where the file system cannot exchange names. */
+static dip_status exchange(dip_dir_writer *writer, dip_err *err)
+{
+    if (renameat2(AT_FDCWD, writer->temp, AT_FDCWD, writer->path,
+                  RENAME_EXCHANGE) == 0)
+        return DIP_OK;
+    if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP)
+        return fail_errno(err, "write", writer->path);
+    char *aside = with_suffix(writer->temp, ".old");
+    if (aside == NULL)
+        return dip_no_memory(err);
+    (void)!dip_tree_remove(aside, NULL); /* left by a crash */
+    if (rename(writer->path, aside) != 0) {
+        free(aside);
+        return fail_errno(err, "write", writer->path);
+    }
+    if (rename(writer->temp, writer->path) != 0) {
+        dip_status st = fail_errno(err, "write", writer->path);
+        (void)rename(aside, writer->path);
+        free(aside);
+        return st;
+    }
+    free(writer->temp);
+    writer->temp = aside;
+    return DIP_OK;
+}
+
 dip_status dip_dir_writer_commit(dip_dir_writer *writer, dip_err *err)
 {
     dip_status st = walk_tree(writer->temp, sync_entry, err);
     if (st != DIP_OK)
         return st;
-    /* After an exchange the temporary name is the old directory's, which
-     * closing removes. */
-    bool replaces = writer->over && dip_file_exists(writer->path);
-    unsigned int flags = replaces ? RENAME_EXCHANGE : 0;
-    if (renameat2(AT_FDCWD, writer->temp, AT_FDCWD, writer->path, flags) != 0)
-        return fail_errno(err, "write", writer->path);
-    if (!replaces) {
-        free(writer->temp);
-        writer->temp = NULL;
+    if (writer->over && dip_file_exists(writer->path)) {
+        /* Closing removes what has the temporary name now. */
+        st = exchange(writer, err);
+        return st == DIP_OK ? sync_parent(writer->path, err) : st;
     }
+    if (rename(writer->temp, writer->path) != 0)
+        return fail_errno(err, "write", writer->path);
+    free(writer->temp);
+    writer->temp = NULL;
     return sync_parent(writer->path, err);
 }
 

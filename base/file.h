@@ -67,7 +67,9 @@ typedef struct dip_dir_writer dip_dir_writer;
 dip_status dip_dir_writer_open(dip_dir_writer **out, const char *path,
                                dip_err *err) DIP_MUST_CHECK;
 /* The same for a `path` that may exist: the commit then puts the new directory
- * in its place in one step, and the old one is removed after it. */
+ * in its place in one step, and the old one is removed after it. A file system
+ * that cannot exchange two names needs two steps, between which there is
+ * neither. */
 dip_status dip_dir_writer_open_over(dip_dir_writer **out, const char *path,
                                     dip_err *err) DIP_MUST_CHECK;
 /* Borrowed: the temporary directory, into which the caller writes. */

@@ -5,10 +5,17 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -231,6 +238,60 @@ static void test_file_dir_writer_puts_one_in_the_place_of_another(void **state)
     expect_names("o/out", "b");
 }
 
+/* Lets renameat2() fail for good whenever it has flags, as it does on a file
+ * system that cannot exchange names. */
+static bool refuse_exchange(void)
+{
+    struct sock_filter rules[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_renameat2, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+                 offsetof(struct seccomp_data, args[4])),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {sizeof rules / sizeof *rules, rules};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+static int replace_without_exchange(void)
+{
+    dip_dir_writer *writer = NULL;
+    if (!refuse_exchange())
+        return 2;
+    if (renameat2(AT_FDCWD, "x/out", AT_FDCWD, "x/other", RENAME_EXCHANGE) ==
+            0 ||
+        errno != EINVAL)
+        return 3;
+    if (dip_dir_writer_open_over(&writer, "x/out", NULL) != DIP_OK)
+        return 4;
+    char *path = dip_path_join(dip_dir_writer_path(writer), "b");
+    bool ok = path != NULL && dip_file_write(path, "b", 1, NULL) == DIP_OK &&
+              dip_dir_writer_commit(writer, NULL) == DIP_OK;
+    dip_dir_writer_close(writer);
+    free(path);
+    return ok ? 0 : 5;
+}
+
+static void test_file_dir_writer_replaces_without_exchange(void **state)
+{
+    (void)state;
+    make_empty("x");
+    assert_int_equal(mkdir("x/out", 0777), 0);
+    put_below("x/out", "a");
+    int status = -1;
+    pid_t child = fork();
+    if (child == 0)
+        _exit(replace_without_exchange());
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    expect_names("x", "out");
+    expect_names("x/out", "b");
+}
+
 static void test_file_link_is_replaced(void **state)
 {
     (void)state;
@@ -321,6 +382,7 @@ int main(void)
         cmocka_unit_test(test_file_gets_the_mode_of_umask),
         cmocka_unit_test(test_file_dir_writer_appears_whole_or_not),
         cmocka_unit_test(test_file_dir_writer_puts_one_in_the_place_of_another),
+        cmocka_unit_test(test_file_dir_writer_replaces_without_exchange),
         cmocka_unit_test(test_file_link_is_replaced),
         cmocka_unit_test(test_file_tree_remove_spares_what_links_name),
         cmocka_unit_test(test_file_stat_tells_size_and_kind),
