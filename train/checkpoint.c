@@ -145,6 +145,12 @@ static void link_target(char target[NAME_MAX + 1], const char *dir,
     free(path);
 }
 
+/* What a process that was killed while writing has left. */
+static bool is_torn(const char *name)
+{
+    return strchr(name, '.') != NULL;
+}
+
 /* Names sort by step, since the number has a fixed width. */
 static dip_status remove_old(const dip_checkpoints *c, dip_err *err)
 {
@@ -161,9 +167,10 @@ static dip_status remove_old(const dip_checkpoints *c, dip_err *err)
         const char *name = names[i - 1];
         if (strncmp(name, STEP_PREFIX, strlen(STEP_PREFIX)) != 0)
             continue;
-        kept++;
-        if (kept <= c->keep_last || strcmp(name, best) == 0 ||
-            strcmp(name, latest) == 0)
+        kept += !is_torn(name);
+        if (!is_torn(name) &&
+            (kept <= c->keep_last || strcmp(name, best) == 0 ||
+             strcmp(name, latest) == 0))
             continue;
         char *path = dip_path_join(c->dir, name);
         st = path != NULL ? dip_tree_remove(path, err) : dip_no_memory(err);

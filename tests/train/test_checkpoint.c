@@ -173,6 +173,22 @@ test_checkpoint_of_an_older_step_is_not_removed_at_once(void **state)
     small_params_end(&s);
 }
 
+static void test_checkpoint_removes_what_a_killed_process_left(void **state)
+{
+    (void)state;
+    small_params s;
+    small_params_begin(&s);
+    write_step(&s, 1, 2, false);
+    char *left = dip_path_join(s.dir, "step-00000009.tmp-1f00");
+    assert_int_equal(dip_dir_make(left, NULL), DIP_OK);
+    write_step(&s, 2, 2, false);
+    assert_false(dip_file_exists(left));
+    assert_true(small_exists(s.dir, "step-00000001")); /* it took no place */
+    assert_true(small_exists(s.dir, "step-00000002"));
+    free(left);
+    small_params_end(&s);
+}
+
 static void test_checkpoint_of_a_step_is_written_anew(void **state)
 {
     (void)state;
@@ -490,6 +506,7 @@ int main(void)
         CASE(test_checkpoint_links_latest_and_best),
         CASE(test_checkpoint_keeps_the_last_and_the_best),
         CASE(test_checkpoint_of_an_older_step_is_not_removed_at_once),
+        CASE(test_checkpoint_removes_what_a_killed_process_left),
         CASE(test_checkpoint_of_a_step_is_written_anew),
         CASE(test_checkpoint_that_fails_leaves_the_old_one),
         CASE(test_checkpoint_that_is_not_there_is_named),
