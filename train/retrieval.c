@@ -326,6 +326,8 @@ static dip_tensor *task_loss(const dip_retrieval *r, int t,
         loss = distil(r, t, batch, &input, loss);
     if (!(r->match.weight > 0))
         return loss;
+    if (input.positives == NULL) /* the loss had keys */
+        input.positives = positives_of(task, batch);
     dip_tensor *match = match_loss(r, &input, batch);
     return dip_t_add(loss, dip_t_mul_scalar(match, r->match.weight));
 }

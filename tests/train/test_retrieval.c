@@ -72,7 +72,7 @@ static void fill_batch(fixture *f)
     f->keys = (dip_row_keys){ROWS, 1, f->key_values};
 }
 
-static void begin(fixture *f)
+static void begin_with_match(fixture *f, int64_t match_hidden)
 {
     dip_err err = {0};
     memset(f, 0, sizeof *f);
@@ -92,6 +92,7 @@ static void begin(fixture *f)
         .field_count = 2,
         .heads = {{"type", CLASSES, DIP_HEAD_IMAGE}},
         .head_count = 1,
+        .match_hidden = match_hidden,
         .seed = 4,
     };
     assert_ok(dip_model_create(&f->model, &config, &err), &err);
@@ -117,6 +118,11 @@ static void begin(fixture *f)
                                 .seed = 9,
                                 .image_size = SIDE,
                                 .device = DIP_CPU};
+}
+
+static void begin(fixture *f)
+{
+    begin_with_match(f, 0);
 }
 
 static double loss_of(const fixture *f)
@@ -534,6 +540,20 @@ static void test_retrieval_weighs_classes_of_heads(void **state)
     dip_model_free(f.model);
 }
 
+static void test_retrieval_matches_beside_a_blocked_loss(void **state)
+{
+    (void)state;
+    fixture f;
+    begin_with_match(&f, 6);
+    double plain = loss_of(&f);
+    f.recipe.match = (dip_match_recipe){.weight = 1, .negatives = 2};
+    double dense = loss_of(&f);
+    assert_true(dense > plain + .1);
+    f.recipe.blocked_from = 1;
+    assert_true(fabs(loss_of(&f) - dense) < 1e-5);
+    dip_model_free(f.model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -548,6 +568,7 @@ int main(void)
         MODEL_TEST(test_retrieval_tells_the_terms_of_its_sum),
         MODEL_TEST(test_retrieval_weighs_a_teacher),
         MODEL_TEST(test_retrieval_weighs_classes_of_heads),
+        MODEL_TEST(test_retrieval_matches_beside_a_blocked_loss),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
