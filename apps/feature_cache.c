@@ -52,32 +52,18 @@ static bool has_prefix(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* Whether no parameter of the tower is trained; a tower has some. */
-static bool is_frozen(const dip_params *params, const char *prefix)
-{
-    bool some = false;
-    for (int i = 0; i < dip_params_count(params); i++) {
-        if (!has_prefix(dip_params_name(params, i), prefix) ||
-            dip_params_kind(params, i) == DIP_PARAM_BUFFER)
-            continue;
-        some = true;
-        if (dip_tensor_requires_grad(dip_params_tensor(params, i)))
-            return false;
-    }
-    return some;
-}
-
-static void choose(cache *c, const dip_params *params)
+static void choose(cache *c)
 {
     const dip_settings *s = c->job->settings;
-    if (dip_model_fuses_tokens(c->job->model))
+    const dip_model *model = c->job->model;
+    if (dip_model_fuses_tokens(model))
         return; /* which are too many to keep */
     if (s->loop.optimizer.tuning.unlock_after > 0)
         return; /* its weights will change */
     c->wanted[PHOTO] = c->job->corpus->image_column >= 0 &&
                        s->transform.augment_count == 0 &&
-                       is_frozen(params, prefix_of(PHOTO));
-    bool frozen = is_frozen(params, prefix_of(0));
+                       !dip_model_trains(model, "image");
+    bool frozen = !dip_model_trains(model, "text");
     for (int i = 0; i < s->text_count; i++)
         c->wanted[i] = frozen && s->texts[i].template != NULL &&
                        !(s->texts[i].word_dropout > 0);
@@ -372,7 +358,7 @@ dip_status dip_feature_cache_prepare(dip_features *out,
     *out = (dip_features){0};
     if (strcmp(job->settings->feature_cache, "off") == 0)
         return DIP_OK;
-    choose(&c, params);
+    choose(&c);
     for (int place = 0; place < PLACES; place++)
         any = any || c.wanted[place];
     dip_status st = any ? fill(&c, params, err) : DIP_OK;

@@ -223,7 +223,8 @@ static const dip_option options[] = {
     TEXTS("freeze", "[]",
           "What is not trained: towers (image, text) or patterns on names of "
           "parameters, such as text.token_embedding.* or *.bn?.*. Frozen batch "
-          "norms use their running statistics."),
+          "norms use their running statistics; a tower of which all is frozen "
+          "computes as in evaluation, without dropout."),
 
     INT("model.embed_dim", "256", 1, 65536, "Length of an embedding."),
     TEXT("model.image.tower", "resnet",

@@ -337,6 +337,18 @@ static dip_tensor *embed(const dip_model *model, const dip_tensor *x)
                                                       : dip_tensor_alias(x);
 }
 
+bool dip_model_trains(const dip_model *model, const char *tower)
+{
+    size_t n = strlen(tower);
+    for (int i = 0; i < dip_params_count(model->params); i++) {
+        const char *name = dip_params_name(model->params, i);
+        if (strncmp(name, tower, n) == 0 && name[n] == '.' &&
+            dip_tensor_requires_grad(dip_params_tensor(model->params, i)))
+            return true;
+    }
+    return false;
+}
+
 bool dip_model_fuses_tokens(const dip_model *model)
 {
     return model->fusion && model->fusion->kind->reads_tokens;
@@ -358,11 +370,12 @@ static dip_encoded encode_image(const dip_model *model,
                                 bool training)
 {
     dip_tokens found = {0};
-    dip_lora_begin(model->lora, "image", training);
+    bool trains = training && dip_model_trains(model, "image");
+    dip_lora_begin(model->lora, "image", trains);
     dip_tensor *features =
         tokens ? dip_image_tower_forward_tokens(model->image, images, &found,
-                                                training)
-               : dip_image_tower_forward(model->image, images, training);
+                                                trains)
+               : dip_image_tower_forward(model->image, images, trains);
     dip_lora_end(model->lora, "image");
     dip_encoded out = dip_model_project_image(model, features, training);
     out.tokens = found;
@@ -403,11 +416,12 @@ static dip_encoded encode_text(const dip_model *model, const dip_tensor *ids,
                                bool training)
 {
     dip_tokens found = {0};
-    dip_lora_begin(model->lora, "text", training);
+    bool trains = training && dip_model_trains(model, "text");
+    dip_lora_begin(model->lora, "text", trains);
     dip_tensor *features =
         tokens ? dip_text_tower_forward_tokens(model->text, ids, lengths,
-                                               &found, training)
-               : dip_text_tower_forward(model->text, ids, lengths, training);
+                                               &found, trains)
+               : dip_text_tower_forward(model->text, ids, lengths, trains);
     dip_lora_end(model->lora, "text");
     dip_encoded out =
         dip_model_project_text(model, features, lengths, training);

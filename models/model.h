@@ -126,8 +126,15 @@ const char *dip_model_head_name(const dip_model *model, int i);
 dip_head_input dip_model_head_input(const dip_model *model, int i);
 int64_t dip_model_head_classes(const dip_model *model, int i);
 
+/* Whether anything in the tower, "image" or "text", requires gradients, its
+ * adapters included. */
+bool dip_model_trains(const dip_model *model, const char *tower);
+
 /* Inputs as dip_image_tower_forward() and dip_text_tower_forward() take them.
- * A text of length 0 has zeros for features and embedding. */
+ * A text of length 0 has zeros for features and embedding. A tower of which
+ * nothing is trained computes as in evaluation, without dropout: noise before
+ * what does not learn helps nobody, and its features are those that can be
+ * kept (train/features.h). */
 dip_encoded dip_model_encode_image(const dip_model *model,
                                    const dip_tensor *images, bool training);
 dip_encoded dip_model_encode_text(const dip_model *model, const dip_tensor *ids,

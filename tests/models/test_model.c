@@ -527,6 +527,44 @@ static void test_model_traces_every_fusion_with_a_free_batch(void **state)
     }
 }
 
+static void freeze_below(dip_model *model, const char *prefix)
+{
+    dip_params *params = dip_model_params(model);
+    for (int i = 0; i < dip_params_count(params); i++)
+        if (strncmp(dip_params_name(params, i), prefix, strlen(prefix)) == 0)
+            dip_params_freeze(params, i);
+}
+
+/* Whether two passes of training give the same, that of evaluation. */
+static bool is_steady(const dip_model *model, const dip_tensor *images)
+{
+    double gap = 0;
+    dip_tensor *still = dip_model_encode_image(model, images, false).embedding;
+    for (int i = 0; i < 2; i++)
+        gap += relative(dip_model_encode_image(model, images, true).embedding,
+                        still);
+    return gap == 0;
+}
+
+static void test_model_frozen_tower_has_no_dropout(void **state)
+{
+    (void)state;
+    dip_model_config c = small_config();
+    c.image.dropout = c.text.dropout = 0.5;
+    dip_model *model = make(&c);
+    dip_tensor *images = dip_tensor_full(
+        0.5, DIP_F32, 4, (int64_t[]){2, 3, SMALL_SIDE, SMALL_SIDE});
+    assert_true(dip_model_trains(model, "image"));
+    assert_false(is_steady(model, images));
+    freeze_below(model, "image.ln_");
+    assert_false(is_steady(model, images)); /* the rest still learns */
+    freeze_below(model, "image.");
+    assert_false(dip_model_trains(model, "image"));
+    assert_true(dip_model_trains(model, "text"));
+    assert_true(is_steady(model, images));
+    dip_model_free(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -539,6 +577,7 @@ int main(void)
         MODEL_TEST(test_model_scale_starts_and_stays_in_range),
         MODEL_TEST(test_model_of_distances_leaves_rows_as_they_are),
         MODEL_TEST(test_model_without_fields_cannot_fuse),
+        MODEL_TEST(test_model_frozen_tower_has_no_dropout),
         MODEL_TEST(test_model_refuses_wrong_image_options),
         MODEL_TEST(test_model_refuses_wrong_text_options),
         MODEL_TEST(test_model_refuses_wrong_heads_and_fields),
