@@ -14,6 +14,14 @@ static void print_warning(void *user, const char *message)
     (void)fprintf(stderr, "diptych: warning: %s\n", message);
 }
 
+static bool searches_with_image(const dip_task_settings *task)
+{
+    bool image = task->query == DIP_SOURCE_IMAGE;
+    for (int i = 0; i < task->mix.count; i++)
+        image = image || task->mix.sources[i] == DIP_SOURCE_IMAGE;
+    return image;
+}
+
 /* Whether a product, a query or a head is made of photos. */
 static bool needs_image(const dip_settings *s)
 {
@@ -21,7 +29,7 @@ static bool needs_image(const dip_settings *s)
     for (int f = 0; f < s->field_count; f++)
         needed = needed || s->field_text[f] == DIP_SOURCE_IMAGE;
     for (int t = 0; t < s->task_count; t++)
-        needed = needed || s->tasks[t].query == DIP_SOURCE_IMAGE;
+        needed = needed || searches_with_image(&s->tasks[t]);
     for (int h = 0; h < s->model.head_count; h++)
         needed = needed || s->model.heads[h].input == DIP_HEAD_IMAGE ||
                  s->model.heads[h].input == DIP_HEAD_IMAGE_FEATURES;

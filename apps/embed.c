@@ -83,6 +83,9 @@ static dip_status make_room(dip_embedded *e, const dip_embed_job *job,
         ok = make_matrix(&e->image, e->count, e->dim);
     for (int s = 0; s < job->settings->text_count && ok; s++)
         ok = make_matrix(&e->texts[s], e->count, e->dim);
+    for (int t = 0; t < job->settings->task_count && ok; t++)
+        ok = job->settings->tasks[t].mix.count == 0 ||
+             make_matrix(&e->mixes[t], e->count, e->dim);
     for (int p = 0; p < e->product_count && ok; p++)
         ok = make_matrix(&e->products[p], e->count, e->dim);
     for (int h = 0; h < dip_model_head_count(job->model) && ok; h++) {
@@ -106,6 +109,8 @@ void dip_embedded_free(dip_embedded *e)
     free_matrix(&e->image);
     for (int s = 0; s < DIP_SOURCES_MAX; s++)
         free_matrix(&e->texts[s]);
+    for (int t = 0; t < DIP_RETRIEVAL_TASKS_MAX; t++)
+        free_matrix(&e->mixes[t]);
     for (int p = 0; p < DIP_PRODUCTS_MAX; p++)
         free_matrix(&e->products[p]);
     for (int h = 0; h < DIP_MODEL_HEADS_MAX; h++) {
@@ -167,6 +172,14 @@ static dip_status embed_batch(dip_embedded *e, const dip_embed_job *job,
     for (int i = 0; i < s->text_count; i++)
         read_matrix(&e->texts[i], job, at, batch->size,
                     encoded.texts[i].embedding, encoded.text_present[i]);
+    for (int t = 0; t < s->task_count; t++) {
+        dip_tensor *present = NULL;
+        if (s->tasks[t].mix.count == 0)
+            continue;
+        dip_tensor *rows = dip_retrieval_query(job->model, &encoded,
+                                               &s->tasks[t].mix, &present);
+        read_matrix(&e->mixes[t], job, at, batch->size, rows, present);
+    }
     for (int p = 0; p < e->product_count; p++) {
         dip_tensor *present = NULL;
         dip_tensor *product =

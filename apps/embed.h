@@ -29,6 +29,7 @@ typedef struct {
     int64_t *row; /* [N] of the catalog */
     dip_matrix image;
     dip_matrix texts[DIP_SOURCES_MAX];
+    dip_matrix mixes[DIP_RETRIEVAL_TASKS_MAX]; /* queries of several fields */
     dip_field_set sets[DIP_PRODUCTS_MAX];
     dip_matrix products[DIP_PRODUCTS_MAX];
     int product_count;

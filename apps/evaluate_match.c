@@ -36,7 +36,7 @@ static dip_status make_side(match_side *m, const dip_evaluation *ev,
     const dip_settings *s = ev->job.settings;
     const dip_task_settings *task = &s->tasks[s->matching_task];
     const dip_row_keys *keys = &ev->job.corpus->keys[s->matching_task];
-    const dip_matrix *queries = dip_evaluate_queries(e, task);
+    const dip_matrix *queries = dip_evaluate_queries(e, s, s->matching_task);
     dip_field_set set = {0};
     memcpy(set.fields, task->fields, sizeof set.fields);
     int product = 0;

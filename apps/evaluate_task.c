@@ -40,8 +40,11 @@ static void free_data(task_data *d)
 }
 
 const dip_matrix *dip_evaluate_queries(const dip_embedded *e,
-                                       const dip_task_settings *task)
+                                       const dip_settings *settings, int t)
 {
+    const dip_task_settings *task = &settings->tasks[t];
+    if (task->mix.count > 0)
+        return &e->mixes[t];
     return task->query == DIP_SOURCE_IMAGE ? &e->image : &e->texts[task->query];
 }
 
@@ -196,7 +199,7 @@ static dip_status make_row_queries(task_data *d, const dip_evaluation *ev,
                                    const dip_embedded *e, int t, dip_err *err)
 {
     const dip_task_settings *task = &ev->job.settings->tasks[t];
-    const dip_matrix *queries = dip_evaluate_queries(e, task);
+    const dip_matrix *queries = dip_evaluate_queries(e, ev->job.settings, t);
     dip_status st =
         present_rows(&d->query, &d->query_count, queries, e->count, err);
     if (st == DIP_OK && task->distinct_queries &&

@@ -17,8 +17,8 @@ dip_status dip_evaluate_plan_task(dip_embedded *embedded,
                                   const dip_evaluation *evaluation, int t,
                                   dip_err *err) DIP_MUST_CHECK;
 
-/* The matrix of a task's queries; not for judged ones. */
+/* The matrix of the queries of task `t`; not for judged ones. */
 const dip_matrix *dip_evaluate_queries(const dip_embedded *embedded,
-                                       const dip_task_settings *task);
+                                       const dip_settings *settings, int t);
 
 #endif

@@ -371,6 +371,12 @@ static const dip_option options[] = {
     NEEDED("tasks.*.query",
            "What is searched with: a field, `image`, a template in braces, or "
            "`judgements` (the queries of the search log)."),
+    TEXTS("tasks.*.query_with", NULL,
+          "Further fields of a query that has several, written as `query` is: "
+          "what searches is their weighted average."),
+    FLOATS("tasks.*.query_weights", NULL, 1e-6, 1e6,
+           "Weights of `query` and, behind it, of each of `query_with`; by "
+           "default equal."),
     TEXTS("tasks.*.product_fields", "[image]",
           "What is found: `image`, text fields, labels and numbers, fused."),
     BOOL("tasks.*.allow_leak", "false",

@@ -311,24 +311,87 @@ static void read_product_fields(dip_settings *s, dip_task_settings *task)
     }
 }
 
-static void read_query(dip_settings *s, dip_task_settings *task)
+/* The source of one field of a query. */
+static int one_query(dip_settings *s, const char *query, const char *key)
 {
-    const char *key = KEY("tasks.%s.query", task->name);
-    const char *query = dip_config_string(s->config, key);
     if (strcmp(query, "image") == 0)
-        task->query = DIP_SOURCE_IMAGE;
-    else if (strcmp(query, "judgements") == 0)
-        task->query = query_source(s, NULL, key);
-    else if (strchr(query, '{') != NULL)
-        task->query = query_source(s, query, key);
-    else if (dip_settings_is_attribute(s, query))
+        return DIP_SOURCE_IMAGE;
+    if (strcmp(query, "judgements") == 0)
+        return query_source(s, NULL, key);
+    if (strchr(query, '{') != NULL)
+        return query_source(s, query, key);
+    if (dip_settings_is_attribute(s, query)) {
         dip_config_fault(s->config, key,
                          "'%s' is a label or a number, and a query is a text: "
                          "\"{column}\" makes one",
                          query);
-    else
-        task->query = field_source(s, query, key);
+        return DIP_SOURCE_IMAGE;
+    }
+    return field_source(s, query, key);
+}
+
+static void check_mix(dip_settings *s, const dip_task_settings *task,
+                      const char *key)
+{
+    const dip_query_mix *m = &task->mix;
+    for (int i = 0; i < m->count; i++) {
+        if (task->judged ||
+            (m->sources[i] >= 0 && s->texts[m->sources[i]].template == NULL))
+            dip_config_fault(s->config, key,
+                             "'%s': a query of the log has no other fields",
+                             key);
+        for (int j = 0; j < i; j++) {
+            if (m->sources[i] == m->sources[j])
+                dip_config_fault(s->config, key, "'%s': a field twice", key);
+        }
+    }
+    if (m->count > 0 && task->distinct_queries)
+        dip_config_fault(s->config, key,
+                         "'%s' and distinct_queries: queries of several fields "
+                         "are not told apart by one text",
+                         key);
+}
+
+/* The fields of a query that has several. */
+static void read_mix(dip_settings *s, dip_task_settings *task)
+{
+    const char *key = KEY("tasks.%s.query_with", task->name);
+    const char *weight_key = KEY("tasks.%s.query_weights", task->name);
+    dip_query_mix *m = &task->mix;
+    const char *const *names;
+    const double *weights;
+    size_t n = dip_config_strings(&names, s->config, key);
+    size_t given = dip_config_floats(&weights, s->config, weight_key);
+    if (n + 1 > DIP_QUERY_FIELDS_MAX) {
+        dip_config_fault(s->config, key, "more than %d fields of a query",
+                         DIP_QUERY_FIELDS_MAX);
+        return;
+    }
+    if (given > 0 && (n == 0 || given != n + 1)) {
+        dip_config_fault(s->config, weight_key,
+                         "'%s' has %zu numbers, and 'query' and 'query_with' "
+                         "%zu fields",
+                         weight_key, given, n + 1);
+        return;
+    }
+    for (size_t i = 0; n > 0 && i <= n; i++) {
+        m->sources[i] = i == 0 ? task->query : one_query(s, names[i - 1], key);
+        m->weights[i] = given > 0 ? weights[i] : 1;
+        m->count++;
+        if (i > 0)
+            dip_settings_check_leaks(s, task, names[i - 1]);
+    }
+    check_mix(s, task, key);
+}
+
+static void read_query(dip_settings *s, dip_task_settings *task)
+{
+    const char *key = KEY("tasks.%s.query", task->name);
+    const char *query = dip_config_string(s->config, key);
+    dip_settings_check_leaks(s, task, query);
+    task->query = one_query(s, query, key);
     task->judged = strcmp(query, "judgements") == 0;
+    read_mix(s, task);
 }
 
 static void read_relevance(dip_settings *s, dip_task_settings *task)
@@ -363,7 +426,6 @@ static void read_task(dip_settings *s, const char *name)
     if (dip_config_string(s->config, KEY("tasks.%s.query", name)) == NULL)
         return; /* reported: it is required */
     read_product_fields(s, task);
-    dip_settings_check_leaks(s, task);
     read_query(s, task);
     read_relevance(s, task);
 }

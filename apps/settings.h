@@ -43,7 +43,8 @@ typedef struct {
 
 typedef struct {
     const char *name;
-    int query; /* text source or DIP_SOURCE_IMAGE */
+    int query; /* text source or DIP_SOURCE_IMAGE; of a mix the first */
+    dip_query_mix mix;
     bool judged;
     bool fields[DIP_FUSION_FIELDS_MAX]; /* of dip_settings.fields */
     int field_count;                    /* true ones */

@@ -126,11 +126,10 @@ static size_t shared_column(const char **column, const char *query,
     return 0;
 }
 
-void dip_settings_check_leaks(dip_settings *s, dip_task_settings *task)
+void dip_settings_check_leaks(dip_settings *s, dip_task_settings *task,
+                              const char *query)
 {
     const char *key = KEY("tasks.%s.product_fields", task->name);
-    const char *query =
-        dip_config_string(s->config, KEY("tasks.%s.query", task->name));
     const char *text = text_behind(s, query);
     bool allowed =
         dip_config_bool(s->config, KEY("tasks.%s.allow_leak", task->name));

@@ -13,8 +13,10 @@ bool dip_settings_is_attribute(const dip_settings *settings, const char *field);
  * faults go to the config. */
 void dip_settings_read_attribute(dip_settings *settings, int field,
                                  const char *name);
-/* Finds the product fields of the task that hold a column of its query: faults,
- * or, where the task says `allow_leak`, the name of the first in task->leak. */
-void dip_settings_check_leaks(dip_settings *settings, dip_task_settings *task);
+/* Finds the product fields of the task that hold a column of `query`, a field
+ * of its query: faults, or, where the task says `allow_leak`, the name of the
+ * first in task->leak. */
+void dip_settings_check_leaks(dip_settings *settings, dip_task_settings *task,
+                              const char *query);
 
 #endif

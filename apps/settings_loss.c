@@ -240,7 +240,9 @@ static void read_taught(dip_settings *s, dip_task_settings *task)
                          key);
     if (!wanted || task->judged || !(task->weight > 0))
         return;
-    if (task->query == DIP_SOURCE_IMAGE)
+    if (task->mix.count > 0)
+        query = "query";
+    else if (task->query == DIP_SOURCE_IMAGE)
         query = "image";
     else if (s->texts[task->query].name != NULL)
         query = s->texts[task->query].name;

@@ -377,6 +377,7 @@ static void prepare_tasks(trainer *t)
         const dip_task_settings *task = &s->tasks[i];
         t->tasks[i] = (dip_retrieval_task){
             .query = task->query,
+            .mix = task->mix,
             .weight = task->weight,
             .keys = task->judged ? NULL : &t->corpus->keys[i],
             .judged = task->judged ? &t->corpus->judged : NULL,

@@ -53,6 +53,28 @@ dip_tensor *dip_retrieval_product(const dip_model *model,
     return dip_model_fuse(model, parts, mask, training);
 }
 
+dip_tensor *dip_retrieval_query(const dip_model *model,
+                                const dip_encoded_batch *encoded,
+                                const dip_query_mix *mix, dip_tensor **present)
+{
+    dip_tensor *sum = NULL, *total = NULL;
+    for (int i = 0; i < mix->count; i++) {
+        dip_tensor *there = dip_encoded_present(encoded, mix->sources[i]);
+        dip_tensor *weight = dip_t_unsqueeze(
+            dip_t_mul_scalar(dip_t_to_dtype(there, DIP_F32), mix->weights[i]),
+            1); /* an absent field is zeros, and weighs nothing */
+        dip_tensor *part =
+            dip_t_mul(dip_encoded_embedding(encoded, mix->sources[i]), weight);
+        sum = sum == NULL ? part : dip_t_add(sum, part);
+        total = total == NULL ? weight : dip_t_add(total, weight);
+    }
+    *present = dip_t_gt_scalar(dip_t_select(total, 1, 0), 0);
+    if (dip_model_similarity(model) == DIP_SIMILARITY_COSINE)
+        return dip_t_normalize(sum, 1);
+    dip_tensor *none = dip_t_logical_not(dip_t_gt_scalar(total, 0));
+    return dip_t_div(sum, dip_t_masked_fill(total, none, 1));
+}
+
 static bool is_there(const dip_retrieval *r, const dip_batch *batch, int source,
                      int64_t i)
 {
@@ -307,13 +329,20 @@ static dip_tensor *task_loss(const dip_retrieval *r, int t,
     dip_tensor *products =
         dip_retrieval_product(r->model, encoded, r->field_text, task->fields,
                               keep, &product_present, true);
+    dip_tensor *queries, *query_present;
+    if (task->mix.count > 0) {
+        queries =
+            dip_retrieval_query(r->model, encoded, &task->mix, &query_present);
+    } else {
+        queries = dip_encoded_embedding(encoded, task->query);
+        query_present = dip_encoded_present(encoded, task->query);
+    }
     dip_loss_input input = {
-        .queries = dip_encoded_embedding(encoded, task->query),
+        .queries = queries,
         .items = products,
         .scale = dip_model_scale(r->model),
         .keys = is_blocked(r, task, batch) ? keys_of(task, batch) : NULL,
-        .valid = dip_t_logical_and(dip_encoded_present(encoded, task->query),
-                                   product_present),
+        .valid = dip_t_logical_and(query_present, product_present),
         .bias = dip_model_bias(r->model),
     };
     if (input.keys == NULL)

@@ -19,8 +19,18 @@
 
 #define DIP_RETRIEVAL_TASKS_MAX 16
 
+#define DIP_QUERY_FIELDS_MAX 8
+
+/* The fields of a query that has several (GCL, arXiv 2404.08535). */
 typedef struct {
-    int query;                          /* text source or DIP_SOURCE_IMAGE */
+    int count;                            /* 0: the query is one source */
+    int sources[DIP_QUERY_FIELDS_MAX];    /* text or DIP_SOURCE_IMAGE */
+    double weights[DIP_QUERY_FIELDS_MAX]; /* > 0 */
+} dip_query_mix;
+
+typedef struct {
+    int query; /* text source or DIP_SOURCE_IMAGE; of a mix the first */
+    dip_query_mix mix;
     bool fields[DIP_FUSION_FIELDS_MAX]; /* of the model's fields: part of it */
     double weight;
     /* What the positives of a batch are: exactly one is given. */
@@ -103,6 +113,12 @@ dip_tensor *dip_retrieval_product(const dip_model *model,
                                   const int *field_text, const bool *fields,
                                   const dip_tensor *keep, dip_tensor **present,
                                   bool training);
+
+/* The embeddings [B, D] of a query: the average of its fields that are there,
+ * by their weights, made unit rows again for cosines; *present as above. */
+dip_tensor *dip_retrieval_query(const dip_model *model,
+                                const dip_encoded_batch *encoded,
+                                const dip_query_mix *mix, dip_tensor **present);
 
 /* What head `h` of the model sees: [B, ...]. A product is that of all fields,
  * a text the first text field. */

@@ -19,6 +19,38 @@ for kind in infonce supcon siglip triplet gcl; do
         "grep -q '\"terms\":{\"tasks\":{\"text_to_image\":' $kind/log.jsonl && echo yes"
 done
 
+# A query of several fields.
+mix() { # mix COMMAND...: photo and words search a title
+    "$@" 'tasks.query_to_product.query_with=[image]' \
+        'tasks.query_to_product.product_fields=[title]' \
+        'tasks.query_to_product.query_weights=[0.8, 0.2]'
+}
+expect "several fields a side" 0 mix "$program" train tiny.yaml --quiet \
+    --run fields train.epochs=1 loss.kind=gcl
+expect "evaluates them" 0 "$program" eval fields --quiet --out fields.json
+check "weights of other fields" 2 \
+    "command line: 'tasks.text_to_image.query_weights' has 3 numbers, and 'query' and 'query_with' 2 fields" \
+    config 'tasks.text_to_image.query_with=["{colour}"]' \
+    'tasks.text_to_image.query_weights=[1, 2, 3]'
+check "weights of one field" 2 \
+    "command line: 'tasks.query_to_product.query_weights' has 2 numbers, and 'query' and 'query_with' 1 fields" \
+    config 'tasks.query_to_product.query_weights=[1, 2]'
+check "a field on both sides" 2 \
+    "command line: 'image' is the query of task 'query_to_product' and cannot be part of its product" \
+    config 'tasks.query_to_product.query_with=[image]' \
+    'tasks.query_to_product.product_fields=[title, image]'
+check "a field twice" 2 \
+    "command line: 'tasks.text_to_image.query_with': a field twice" \
+    config 'tasks.text_to_image.query_with=[title]'
+check "queries by one text" 2 \
+    "command line: 'tasks.query_to_product.query_with' and distinct_queries: queries of several fields are not told apart by one text" \
+    mix config tasks.query_to_product.distinct_queries=true
+check "fields of the log's queries" 2 \
+    "command line: 'tasks.text_to_image.query_with': a query of the log has no other fields" \
+    config 'tasks.text_to_image.query_with=[title]' \
+    tasks.text_to_image.query=judgements \
+    'tasks.text_to_image.relevant_by=[judgements]'
+
 # A teacher's embeddings.
 cp "$here/../golden/teacher.h5" E.h5
 teach() { # teach RUN KEY=VALUE...

@@ -113,7 +113,9 @@ def check(folder, similarity):
     return good
 
 
-def main():
+def on_drawn_products(check):
+    """0 if check(folder, similarity) is true of both similarities, with a catalog
+    a.h5 in the folder."""
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         diptych(folder, "synth", "--rows", 400, "--size", 16, "--seed", 3, "--out",
@@ -122,4 +124,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(on_drawn_products(check))

@@ -482,7 +482,38 @@ static void test_retrieval_tells_the_terms_of_its_sum(void **state)
     dip_model_free(f.model);
 }
 
-/* `teacher` [ROWS] of both sides; row 2 is not there. */
+/* .7 of the query's text and .3 of the title, of what is there; then the photo
+ * is searched for. */
+static void test_retrieval_averages_the_fields_of_a_query(void **state)
+{
+    (void)state;
+    fixture f;
+    encoded e;
+    begin(&f);
+    f.lengths[QUERY][0] = f.lengths[QUERY][4] = f.lengths[TITLE][4] = 0;
+    f.tasks[0].query = QUERY;
+    f.tasks[0].mix = (dip_query_mix){2, {QUERY, TITLE}, {.7, .3}};
+    f.tasks[1].weight = f.head_weights[0] = 0;
+    encode(&e, &f);
+    contrast c = {.scale = e.scale};
+    by_keys(&c, &f);
+    for (int i = 0; i < ROWS; i++) {
+        double query = f.lengths[QUERY][i] > 0 ? .7 : 0;
+        double title = f.lengths[TITLE][i] > 0 ? .3 : 0, norm = 0;
+        for (int d = 0; d < DIM; d++) {
+            c.query[i][d] = query * e.query[i][d] + title * e.title[i][d];
+            norm += c.query[i][d] * c.query[i][d];
+        }
+        for (int d = 0; d < DIM; d++)
+            c.query[i][d] /= norm > 0 ? sqrt(norm) : 1;
+        c.valid[i] =
+            fuse(c.item[i], &e, i, f.present[i] != 0, false) && norm > 0;
+    }
+    assert_near(loss_of(&f), infonce(&c), 1e-5);
+    dip_model_free(f.model);
+}
+
+/* Of both sides [ROWS, 3]; row 2 is not there. */
 static void teach(dip_feature_table *table, double phase)
 {
     dip_err err = {0};
@@ -566,6 +597,7 @@ int main(void)
         MODEL_TEST(test_retrieval_hides_nothing_of_a_single_field),
         MODEL_TEST(test_retrieval_trains_with_every_kind),
         MODEL_TEST(test_retrieval_tells_the_terms_of_its_sum),
+        MODEL_TEST(test_retrieval_averages_the_fields_of_a_query),
         MODEL_TEST(test_retrieval_weighs_a_teacher),
         MODEL_TEST(test_retrieval_weighs_classes_of_heads),
         MODEL_TEST(test_retrieval_matches_beside_a_blocked_loss),
