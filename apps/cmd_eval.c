@@ -6,6 +6,7 @@
 
 #include "apps/cli.h"
 #include "apps/evaluate.h"
+#include "apps/evaluate_trec.h"
 #include "apps/model_apps.h"
 #include "apps/page.h"
 #include "apps/run_dir.h"
@@ -24,6 +25,11 @@ enum {
     OPT_DIM,
     OPT_JSON,
     OPT_NO_HTML,
+    OPT_TREC,
+    OPT_TREC_DEPTH,
+    OPT_PREDICTIONS,
+    OPT_RUN,
+    OPT_QRELS,
     OPT_QUIET
 };
 
@@ -40,26 +46,84 @@ static const struct argp_option options[] = {
      0},
     {"no-html", OPT_NO_HTML, 0, 0,
      "no FILE.html, and nothing that only it shows", 0},
+    {"trec", OPT_TREC, "DIR", 0,
+     "write TASK.run and TASK.qrels, TREC's files, of each task into DIR", 0},
+    {"trec-depth", OPT_TREC_DEPTH, "N", 0,
+     "products of each query in there (default: 1000)", 0},
+    {"predictions", OPT_PREDICTIONS, "DIR", 0,
+     "write the predictions of each label into DIR as LABEL.csv", 0},
+    {"run", OPT_RUN, "FILE", 0,
+     "instead of a run directory: a TREC file of rankings of any system", 0},
+    {"qrels", OPT_QRELS, "FILE", 0, "judgements that it is measured by", 0},
     {"json", OPT_JSON, 0, 0, "print the report as JSON", 0},
     {"quiet", OPT_QUIET, 0, 0, "no progress bar", 0},
     {0}};
 
 typedef struct {
     const char *dir, *data, *checkpoint, *out;
+    const char *trec, *predictions, *run, *qrels;
     const char **overrides;
     size_t override_count;
-    int64_t dim;
+    int64_t dim, trec_depth;
     dip_split split;
     bool json, no_html, quiet;
 } arguments;
 
-static error_t parse_option(int key, char *value, struct argp_state *state)
+/* What is read and written beside the report. */
+static error_t parse_files(int key, char *value, struct argp_state *state)
 {
     arguments *a = state->input;
     switch (key) {
     case OPT_DATA:
         a->data = value;
         return 0;
+    case 'o':
+        if (!dip_path_has_suffix(value, ".json"))
+            argp_error(state, "--out '%s' does not end in .json", value);
+        a->out = value;
+        return 0;
+    case OPT_TREC:
+        a->trec = value;
+        return 0;
+    case OPT_TREC_DEPTH:
+        a->trec_depth = dip_cli_int(state, "trec-depth", value, 1, 1000000);
+        return 0;
+    case OPT_PREDICTIONS:
+        a->predictions = value;
+        return 0;
+    case OPT_RUN:
+        a->run = value;
+        return 0;
+    case OPT_QRELS:
+        a->qrels = value;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* A ranking made elsewhere needs no run directory; all arguments are settings
+ * then. */
+static void check_arguments(arguments *a, const struct argp_state *state)
+{
+    if ((a->run == NULL) != (a->qrels == NULL))
+        argp_error(state, "--run and --qrels go together");
+    if (a->run != NULL &&
+        (a->data != NULL || a->trec != NULL || a->predictions != NULL))
+        argp_error(state, "--run goes with --qrels, --out and --json only");
+    if (a->run == NULL && a->dir == NULL)
+        argp_error(state, "a run directory is missing");
+    if (a->run == NULL || a->dir == NULL)
+        return;
+    memmove(a->overrides + 1, a->overrides,
+            a->override_count++ * sizeof *a->overrides);
+    a->overrides[0] = a->dir;
+}
+
+static error_t parse_option(int key, char *value, struct argp_state *state)
+{
+    arguments *a = state->input;
+    switch (key) {
     case OPT_SPLIT:
         if (!dip_split_parse(&a->split, value))
             argp_error(state, "unknown split '%s': train, val or test", value);
@@ -69,11 +133,6 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         return 0;
     case OPT_DIM:
         a->dim = dip_cli_int(state, "dim", value, 1, 65536);
-        return 0;
-    case 'o':
-        if (!dip_path_has_suffix(value, ".json"))
-            argp_error(state, "--out '%s' does not end in .json", value);
-        a->out = value;
         return 0;
     case OPT_JSON:
         a->json = true;
@@ -91,11 +150,10 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
             a->overrides[a->override_count++] = value;
         return 0;
     case ARGP_KEY_END:
-        if (a->dir == NULL)
-            argp_error(state, "a run directory is missing");
+        check_arguments(a, state);
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return parse_files(key, value, state);
     }
 }
 
@@ -266,6 +324,9 @@ static dip_status evaluate(const dip_trained *run, const arguments *a,
         .full = true,
         .outcomes = &outcomes,
         .pictured = wants_html(run, a),
+        .trec = a->trec,
+        .trec_depth = a->trec_depth,
+        .predictions = a->predictions,
     };
     dip_status st =
         dip_embed_check_dim(&evaluation.job, run->settings->rerank, err);
@@ -287,6 +348,21 @@ static dip_status evaluate(const dip_trained *run, const arguments *a,
     return st;
 }
 
+static dip_status evaluate_lists(const arguments *a, dip_err *err)
+{
+    json_t *report = NULL;
+    dip_status st = dip_evaluate_lists(&report, a->run, a->qrels, a->overrides,
+                                       a->override_count, err);
+    if (st == DIP_OK && a->out != NULL)
+        st = dip_json_write(a->out, report, DIP_JSON_AS_BUILT, err);
+    if (st == DIP_OK && a->out != NULL)
+        st = write_markdown(a->out, report, err);
+    if (st == DIP_OK)
+        st = print_report(report, a->json, err);
+    json_decref(report);
+    return st;
+}
+
 /* Found before the evaluation, not after it. */
 static dip_status check_out(const char *out, dip_err *err)
 {
@@ -305,8 +381,10 @@ int dip_cmd_eval(int argc, char **argv)
     static const struct argp argp = {
         options,
         parse_option,
-        "RUN [key.path=value...]",
-        "Evaluate the run in the directory RUN, and write a report.",
+        "RUN [key.path=value...]\n"
+        "--run=FILE --qrels=FILE [key.path=value...]",
+        "Evaluate the run in the directory RUN, and write a report; or measure "
+        "rankings of any system.",
         NULL,
         NULL,
         NULL};
@@ -314,15 +392,18 @@ int dip_cmd_eval(int argc, char **argv)
     dip_trained *run = NULL;
     arguments a = {.checkpoint = "best",
                    .split = DIP_SPLIT_TEST,
+                   .trec_depth = 1000,
                    .overrides = dip_calloc((size_t)argc, sizeof(char *))};
     if (a.overrides == NULL)
         return dip_status_exit_code(dip_no_memory(&err));
     (void)argp_parse(&argp, argc, argv, 0, NULL, &a);
     dip_status st = a.out != NULL ? check_out(a.out, &err) : DIP_OK;
-    if (st == DIP_OK)
+    if (st == DIP_OK && a.run != NULL)
+        st = evaluate_lists(&a, &err);
+    else if (st == DIP_OK)
         st = dip_trained_load(&run, a.dir, a.checkpoint, a.overrides,
                               a.override_count, &err);
-    if (st == DIP_OK)
+    if (st == DIP_OK && a.run == NULL)
         st = evaluate(run, &a, &err);
     dip_trained_free(run);
     free(a.overrides);

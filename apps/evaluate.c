@@ -6,6 +6,7 @@
 
 #include "apps/evaluate_classes.h"
 #include "apps/evaluate_match.h"
+#include "apps/evaluate_sampled.h"
 #include "apps/evaluate_slices.h"
 #include "apps/evaluate_task.h"
 #include "apps/fields.h"
@@ -270,6 +271,8 @@ dip_status dip_evaluate(json_t **out, const dip_evaluation *ev, dip_err *err)
     dip_status st = *out != NULL ? plan(&e, ev, err) : dip_no_memory(err);
     if (st == DIP_OK && ev->full)
         st = dip_slices_check(ev, err);
+    if (st == DIP_OK && ev->full)
+        st = dip_evaluate_sampled_check(ev, err);
     if (st == DIP_OK)
         st = dip_embed_split(&e, &ev->job, ev->split, err);
     if (st == DIP_OK && ev->full)

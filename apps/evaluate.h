@@ -19,6 +19,8 @@ typedef struct {
     bool full;
     dip_outcome_set *outcomes; /* takes those of each task; NULL: not kept */
     bool pictured; /* and what a page draws, with `outcomes` alone */
+    const char *trec, *predictions; /* folders to write to, or NULL */
+    int64_t trec_depth;             /* products of each query there */
 } dip_evaluation;
 
 /* {"retrieval": {…}, "classification": {…}, "zero_shot": {…}, "matching": {…}}.

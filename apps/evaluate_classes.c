@@ -1,10 +1,12 @@
 #include "apps/evaluate_classes.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "apps/evaluate_slices.h"
+#include "apps/evaluate_trec.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "eval/class_intervals.h"
@@ -21,6 +23,7 @@ typedef struct {
     int64_t known, count;
     int32_t *labels; /* [N] of the split */
     int64_t unknown; /* rows whose label the run does not know */
+    char file[80];   /* of the predictions, without its suffix */
     char *storage;   /* of the names that are copies */
 } class_set;
 
@@ -186,6 +189,15 @@ static dip_status put_details(json_t *report, const dip_classification *c,
         dip_report_put_scores(report, c, &scores, e->count, columns, k->cutoffs,
                               k->n_cutoffs) != 0)
         st = dip_no_memory(err);
+    const dip_predictions written = {ev,
+                                     e,
+                                     set->labels,
+                                     predicted,
+                                     probabilities != NULL ? scores.confidence
+                                                           : NULL,
+                                     set->names};
+    if (st == DIP_OK && ev->predictions != NULL)
+        st = dip_evaluate_write_predictions(set->file, &written, err);
     int64_t *groups = row_groups(ev, e);
     if (groups == NULL && st == DIP_OK)
         st = dip_no_memory(err);
@@ -252,6 +264,7 @@ dip_status dip_evaluate_head(json_t **out, const dip_evaluation *ev,
         make_classes(&set, json_object_get(ev->labels, label), ev->job.corpus,
                      ev->job.corpus->head_columns[h], e, err);
     const uint8_t *present = head_sees(ev, e, h)->present;
+    (void)snprintf(set.file, sizeof set.file, "%s", label);
     for (int64_t i = 0; i < e->count && st == DIP_OK && present != NULL; i++) {
         if (present[i])
             continue;
@@ -410,6 +423,7 @@ dip_status dip_evaluate_zero_shot(json_t **out, const dip_evaluation *ev,
     float *texts = NULL, *probabilities = NULL;
     int32_t *predicted = dip_calloc((size_t)e->count, sizeof *predicted);
     const dip_matrix *input = dip_evaluate_zero_shot_input(e, z);
+    (void)snprintf(set.file, sizeof set.file, "%s.zero_shot", z->label);
     dip_status st = predicted != NULL ? DIP_OK : dip_no_memory(err);
     if (st == DIP_OK)
         st = make_classes(&set, NULL, ev->job.corpus, column, e, err);

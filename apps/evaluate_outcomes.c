@@ -20,7 +20,7 @@ void dip_evaluate_query_text(dip_str *out, const dip_evaluation *ev,
         dip_damage_apply(corpus->damages[task->query], out, row);
 }
 
-static dip_bytes query_id(const dip_ranked_task *r, int64_t query)
+dip_bytes dip_evaluate_query_id(const dip_ranked_task *r, int64_t query)
 {
     const dip_catalog *catalog = r->evaluation->job.corpus->catalog;
     int64_t row = r->query_rows[query];
@@ -60,7 +60,7 @@ static dip_status digest_queries(char hex[DIP_DIGEST_SIZE],
     for (int64_t q = 0; q < r->queries.rows && st == DIP_OK; q++) {
         dip_judged right = dip_relevance_of(r->relevance, q);
         size_t n = (size_t)right.count;
-        st = add_id(digest, query_id(r, q), err);
+        st = add_id(digest, dip_evaluate_query_id(r, q), err);
         if (st == DIP_OK)
             st =
                 dip_digest_add(digest, right.rows, n * sizeof *right.rows, err);
@@ -99,7 +99,7 @@ static dip_status take_texts(dip_outcomes *o, const dip_ranked_task *r,
     dip_status st = DIP_OK;
     for (int64_t i = 0; i < o->count && st == DIP_OK; i++) {
         int64_t query = r->ranking->per_query[i].query;
-        dip_bytes id = query_id(r, query), asked = id;
+        dip_bytes id = dip_evaluate_query_id(r, query), asked = id;
         if (!r->task->judged) {
             dip_evaluate_query_text(&text, r->evaluation, r->task, o->row[i]);
             st = dip_str_status(&text, err);

@@ -30,6 +30,9 @@ typedef struct {
 dip_status dip_evaluate_outcomes(json_t *report, const dip_ranked_task *ranked,
                                  dip_err *err) DIP_MUST_CHECK;
 
+/* Id of a query's product, or the text of a judged query. Borrowed. */
+dip_bytes dip_evaluate_query_id(const dip_ranked_task *ranked, int64_t query);
+
 /* Renders into `out` what a row's query of this task asks; "" for a photo. */
 void dip_evaluate_query_text(dip_str *out, const dip_evaluation *evaluation,
                              const dip_task_settings *task, int64_t row);

@@ -6,7 +6,9 @@
 
 #include "apps/evaluate_outcomes.h"
 #include "apps/evaluate_pictures.h"
+#include "apps/evaluate_sampled.h"
 #include "apps/evaluate_slices.h"
+#include "apps/evaluate_trec.h"
 #include "apps/rerank.h"
 #include "base/mem.h"
 #include "data/interner.h"
@@ -506,6 +508,10 @@ static dip_status keep_outcomes(json_t *report, const dip_ranking *ranking,
     bool complete = products != NULL && ranked.query_rows != NULL;
     dip_status st = complete ? dip_evaluate_outcomes(report, &ranked, err)
                              : dip_no_memory(err);
+    if (st == DIP_OK)
+        st = dip_evaluate_sampled(report, &ranked, err);
+    if (st == DIP_OK && ev->trec != NULL)
+        st = dip_evaluate_write_trec(&ranked, err);
     if (st == DIP_OK && ev->pictured)
         st = dip_evaluate_pictures(
             report, &ranked, &ev->outcomes->items[ev->outcomes->count - 1],

@@ -552,6 +552,14 @@ static const dip_option options[] = {
     TEXT("eval.slice_metric", "mrr",
          "What sorts the slices of a task, the worst first, and gets an "
          "interval for each; those of a label go by accuracy."),
+    INT("eval.sampled.*.candidates", "101", 2, 1000000,
+        "This task also among so many candidates for each query, one of them "
+        "right: the protocol of the Fashion-Gen papers. Reported apart."),
+    INT("eval.sampled.*.queries", "1000", 1, BIG, "Queries of a draw."),
+    INT("eval.sampled.*.draws", "5", 1, 1000, "Draws that are averaged."),
+    TEXT("eval.sampled.*.category", NULL,
+         "Label that the candidates share with the query, as far as there are "
+         "enough; by default none."),
     INT("eval.bootstrap", "10000", 1, 1e7, "Resamples of the intervals."),
     BOOL("eval.html", "true",
          "A page report.html beside the report: charts, and galleries of "

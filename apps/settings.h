@@ -12,6 +12,7 @@
 #include "data/loader.h"
 #include "data/tokenizer.h"
 #include "eval/ranking.h"
+#include "eval/sampled.h"
 #include "image/transform.h"
 #include "losses/loss.h"
 #include "losses/matryoshka.h"
@@ -65,12 +66,21 @@ typedef struct {
     bool of_product; /* else of the photo */
 } dip_zero_shot_settings;
 
+/* A task that is also evaluated among sampled candidates. */
+typedef struct {
+    const char *task;
+    dip_sampled_options options; /* without the seed */
+    const char *category;        /* label or NULL */
+} dip_sampled_settings;
+
 /* Of the evaluation of retrieval. */
 typedef struct {
     dip_ranking_options ranking; /* without what depends on the task */
     const char *const *slices;   /* see apps/evaluate_slices.h */
     size_t slice_count;
     const char *slice_metric; /* of rankings */
+    dip_sampled_settings sampled[DIP_RETRIEVAL_TASKS_MAX];
+    int sampled_count;
 } dip_eval_settings;
 
 typedef enum {

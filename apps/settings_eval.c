@@ -52,16 +52,15 @@ static void read_zero_shot(dip_settings *s)
     }
 }
 
-static void read_ranking(dip_settings *s)
+void dip_settings_read_ranking(dip_ranking_options *o, dip_config *c)
 {
-    const dip_config *c = s->config;
-    dip_ranking_options *o = &s->eval.ranking;
+    *o = dip_ranking_defaults();
+    o->n_cutoffs = 0;
     const int64_t *cutoffs;
     size_t count = dip_config_ints(&cutoffs, c, "eval.k");
     if (count == 0 || count > DIP_RANKING_CUTOFFS)
-        dip_config_fault(s->config, "eval.k",
-                         "'eval.k' has %zu items, not 1 to %d", count,
-                         DIP_RANKING_CUTOFFS);
+        dip_config_fault(c, "eval.k", "'eval.k' has %zu items, not 1 to %d",
+                         count, DIP_RANKING_CUTOFFS);
     for (size_t i = 0; i < count && i < DIP_RANKING_CUTOFFS; i++)
         o->cutoffs[o->n_cutoffs++] = cutoffs[i];
     o->ties = (dip_ties)dip_config_choice(c, "eval.ties");
@@ -92,11 +91,45 @@ static void read_slices(dip_settings *s)
                          e->slice_metric);
 }
 
+static bool is_task(const dip_settings *s, const char *name)
+{
+    bool found = false;
+    for (int t = 0; t < s->task_count; t++)
+        found |= strcmp(s->tasks[t].name, name) == 0;
+    return found;
+}
+
+static void read_sampled(dip_settings *s)
+{
+    const dip_config *c = s->config;
+    size_t count = dip_config_child_count(c, "eval.sampled");
+    for (size_t i = 0; i < count; i++) {
+        const char *task = dip_config_child(c, "eval.sampled", i);
+        dip_sampled_settings *one = &s->eval.sampled[s->eval.sampled_count];
+        if (!is_task(s, task)) {
+            dip_config_fault(s->config, KEY("eval.sampled.%s", task),
+                             "'eval.sampled' names no task '%s'", task);
+            continue;
+        }
+        *one = (dip_sampled_settings){
+            .task = task,
+            .options = {.candidates = dip_config_int(
+                            c, KEY("eval.sampled.%s.candidates", task)),
+                        .queries = dip_config_int(
+                            c, KEY("eval.sampled.%s.queries", task)),
+                        .draws = dip_config_int(
+                            c, KEY("eval.sampled.%s.draws", task))},
+            .category =
+                dip_config_string(c, KEY("eval.sampled.%s.category", task))};
+        s->eval.sampled_count++;
+    }
+}
+
 void dip_settings_read_eval(dip_settings *s)
 {
     const dip_config *c = s->config;
     s->eval_batch_size = dip_config_int(c, "eval.batch_size");
-    read_ranking(s);
+    dip_settings_read_ranking(&s->eval.ranking, s->config);
     s->resamples = dip_config_int(c, "eval.bootstrap");
     s->rerank = dip_config_int(c, "eval.rerank");
     s->html = dip_config_bool(c, "eval.html");
@@ -106,6 +139,7 @@ void dip_settings_read_eval(dip_settings *s)
                          "'eval.rerank' needs a match classifier: set "
                          "model.match.hidden");
     read_slices(s);
+    read_sampled(s);
     read_zero_shot(s);
     read_matching(s);
 }

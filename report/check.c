@@ -235,6 +235,23 @@ static dip_status check_query_slices(const json_t *slices, dip_err *err)
     return check_slices(slices, check_queries_slice, err);
 }
 
+static dip_status check_sampled(const json_t *sampled, dip_err *err)
+{
+    static const member members[] = {{"candidates", COUNT},
+                                     {"draws", COUNT},
+                                     {"filled", COUNT},
+                                     {"category", TEXT}};
+    dip_status st =
+        check_members(sampled, members, DIP_ARRAY_LEN(members), err);
+    if (st == DIP_OK)
+        st = check_ranking(sampled, err);
+    if (st == DIP_OK)
+        st = check_object(sampled, "deviation", check_ranking, err);
+    return st == DIP_OK
+               ? check_object(sampled, "interval", check_intervals, err)
+               : st;
+}
+
 static dip_status check_task(const json_t *task, dip_err *err)
 {
     dip_status st = check_ranking(task, err);
@@ -246,6 +263,8 @@ static dip_status check_task(const json_t *task, dip_err *err)
         st = check_object(task, "rerank", check_reranked, err);
     if (st == DIP_OK)
         st = check_object(task, "slices", check_query_slices, err);
+    if (st == DIP_OK)
+        st = check_object(task, "sampled", check_sampled, err);
     return st;
 }
 

@@ -216,6 +216,28 @@ static const dip_report_column reranked[] = {
     {"high", "rerank/gain/mrr/high", DIP_REPORT_SIGNED},
 };
 
+static const dip_report_column sampled[] = {
+    {"candidates", "sampled/candidates", DIP_REPORT_COUNT},
+    {"queries", "sampled/queries", DIP_REPORT_COUNT},
+    {"draws", "sampled/draws", DIP_REPORT_COUNT},
+    {"hit@1", "sampled/hit@1", DIP_REPORT_REAL},
+    {"low", "sampled/interval/hit@1/low", DIP_REPORT_REAL},
+    {"high", "sampled/interval/hit@1/high", DIP_REPORT_REAL},
+    {"hit@5", "sampled/hit@5", DIP_REPORT_REAL},
+    {"hit@10", "sampled/hit@10", DIP_REPORT_REAL},
+    {"MRR", "sampled/mrr", DIP_REPORT_REAL},
+};
+
+static void add_sampled(dip_str *out, const dip_report_rows *tasks)
+{
+    if (!has_member(tasks, "sampled"))
+        return;
+    dip_str_add(out, "### Among sampled candidates\n\n"
+                     "One right product and others drawn for each query. Not "
+                     "to be compared with figures of the whole gallery.\n\n");
+    add_table(out, "task", sampled, DIP_ARRAY_LEN(sampled), tasks, SIZE_MAX);
+}
+
 /* What the slices of tasks are sorted by. */
 static const char *slice_metric(const json_t *report)
 {
@@ -242,6 +264,7 @@ static dip_status add_retrieval(dip_str *out, const json_t *report,
         add_table(out, "task", intervals, DIP_ARRAY_LEN(intervals), &tasks,
                   SIZE_MAX);
     }
+    add_sampled(out, &tasks);
     if (has_member(&tasks, "alone"))
         st = add_gains(out, &tasks, err);
     if (st == DIP_OK)

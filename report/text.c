@@ -135,9 +135,10 @@ static void add_head(dip_str *out, const json_t *report, int width)
     dip_str line = {0};
     const json_t *rows =
         json_object_get(json_object_get(report, "data"), "rows");
-    dip_str_addf(&line, "%s, %s", get_text(report, "run", "name"),
-                 get_text(report, "run", "checkpoint"));
-    dip_str_addf(&line, " on %s", get_text(report, "data", "split"));
+    dip_str_add(&line, get_text(report, "run", "name"));
+    if (json_object_get(json_object_get(report, "data"), "split") != NULL)
+        dip_str_addf(&line, ", %s on %s", get_text(report, "run", "checkpoint"),
+                     get_text(report, "data", "split"));
     if (rows != NULL)
         dip_str_addf(&line, " (%" PRId64 " rows)",
                      (int64_t)json_integer_value(rows));

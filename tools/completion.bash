@@ -24,8 +24,9 @@ _diptych_options() {
         --size= --users= --help --usage ;;
     train) echo --check --data= --quiet --resume --run= --stop-at= --help \
         --usage ;;
-    eval) echo --checkpoint= --data= --dim= --json --no-html --out= --quiet \
-        --split= --help --usage ;;
+    eval) echo --checkpoint= --data= --dim= --json --no-html --out= \
+        --predictions= --qrels= --quiet --run= --split= --trec-depth= \
+        --trec= --help --usage ;;
     compare) echo --baseline= --changed= --different-galleries --each --json \
         --metric= --out= --resamples= --seed= --help --usage ;;
     search) echo --checkpoint= --data= --dim= --fields= --image= --json \

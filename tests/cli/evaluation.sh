@@ -1,0 +1,71 @@
+#!/bin/sh
+# Protocols, slices and interchange of `diptych eval`: what their options refuse,
+# and that our own TREC files give the figures of the report again.
+# usage: tests/cli/evaluation.sh BUILD/diptych
+. "$(dirname "$0")/common"
+cp "$here/tiny.yaml" "$folder"
+
+config() { # config KEY=VALUE...: only checks
+    "$program" train tiny.yaml --check "$@"
+}
+evaluate() { # evaluate WORD...: quietly, without a page
+    "$program" eval runs/tiny --no-html --quiet eval.bootstrap=50 "$@"
+}
+lists() { # lists RUN QRELS WORD...
+    "$program" eval --run="$1" --qrels="$2" eval.bootstrap=50
+}
+
+check "slices by no metric" 2 \
+    "command line: no metric 'mrrr' to sort slices by: there are mrr, map, ndcg, r_precision and, for each k of eval.k, hit@k, recall@k, precision@k, map@k, ndcg@k" \
+    config eval.slice_metric=mrrr
+check "a sample of no task" 2 \
+    "command line: 'eval.sampled' names no task 'other'" \
+    config eval.sampled.other.draws=2
+check "a persistence of 1" 2 \
+    "command line: 'eval.rbp_persistence' is 1, outside 1e-06 to 0.999999" \
+    config eval.rbp_persistence=1
+
+"$program" synth --quiet --rows 200 --seed 1 --size 32 --queries 40 --out a.h5 \
+    >/dev/null 2>&1
+"$program" train tiny.yaml --quiet train.epochs=1 >/dev/null 2>&1
+check "slices by no label" 4 \
+    "diptych eval: eval.slices: no label column 'shape' in 'a.h5' (it has 'type', 'colour', 'pattern', 'print', 'gender', 'season', 'brand')" \
+    evaluate 'eval.slices=[type, shape]'
+evaluate --out r.json --trec trec --trec-depth 200 --predictions trec \
+    'eval.slices=[type, image, query_length, colour.frequency]' \
+    eval.sampled.text_to_image.candidates=5 \
+    eval.sampled.text_to_image.category=type >/dev/null 2>&1
+check "slices and samples in the report" 0 "4 5 True" python3 -c '
+import json
+task = json.load(open("r.json"))["retrieval"]["text_to_image"]
+print(len(task["slices"]), task["sampled"]["candidates"],
+      task["sampled"]["hit@5"] == 1)'
+check "predictions" 0 "id,label,predicted,confidence,correct" \
+    head -n 1 trec/type.csv
+"$program" eval --run trec/text_to_image.run --qrels trec/text_to_image.qrels \
+    --json eval.bootstrap=50 >back.json 2>/dev/null
+check "our lists give our figures" 0 "equal" python3 -c '
+import json
+ours = json.load(open("r.json"))["retrieval"]["text_to_image"]
+back = json.load(open("back.json"))["retrieval"]["tiny"]
+keys = [k for k in back if isinstance(back[k], float)]
+assert len(keys) == 20, keys
+print("equal" if all(abs(back[k] - ours[k]) < 1e-8 for k in keys) else "not")'
+check "a run without judgements" 2 \
+    "diptych eval: --run and --qrels go together" "$program" eval --run x
+check "a run that is not there" 3 \
+    "diptych eval: cannot open 'none': No such file or directory" \
+    lists none trec/text_to_image.qrels
+check "judgements for a run" 4 \
+    "diptych eval: 'trec/text_to_image.qrels' line 1 has 4 fields, not 6" \
+    lists trec/text_to_image.qrels trec/text_to_image.qrels
+sed 1d trec/text_to_image.qrels | sed '1s/.*/other 0 a 1/' >other.qrels
+check "a judged query that the run misses" 4 \
+    "diptych eval: query 'other' of 'other.qrels' is missing from the run 'trec/text_to_image.run'" \
+    lists trec/text_to_image.run other.qrels
+check "a model's options for a run" 2 \
+    "diptych eval: command line: unknown key 'train.lr'" \
+    "$program" eval --run trec/text_to_image.run \
+    --qrels trec/text_to_image.qrels train.lr=1
+
+summary
