@@ -33,7 +33,7 @@ static void make_run(dip_compared_run *out, const char *path, int seed,
     (void)snprintf(o->names[0], sizeof o->names[0], "mrr");
     (void)snprintf(o->names[1], sizeof o->names[1], "hit@1");
     for (int i = 0; i < N; i++) {
-        char id[8];
+        char id[16];
         (void)snprintf(id, sizeof id, "q%d", i);
         dip_bytes text = {id, strlen(id)};
         assert_int_equal(dip_text_column_put(&o->ids, i, text, NULL), DIP_OK);
