@@ -41,7 +41,8 @@ static const struct argp_option options[] = {
      "of seeds and queries, for each p and interval (default: 10000)", 0},
     {"seed", OPT_SEED, "N", 0, "of the resamples (default: 0)", 0},
     {"out", 'o', "FILE", 0,
-     "write it as .json, .md, .csv or .tex; may be given several times", 0},
+     "write it as .json, .md, .html, .csv or .tex; may be given several times",
+     0},
     {"json", OPT_JSON, 0, 0, "print JSON instead of tables", 0},
     {0}};
 
@@ -57,9 +58,8 @@ static const struct {
     const char *suffix;
     dip_status (*format)(dip_str *out, const json_t *comparison, dip_err *err);
 } formats[] = {
-    {".json", format_json},
-    {".md", dip_compare_markdown},
-    {".csv", dip_compare_csv},
+    {".json", format_json},      {".md", dip_compare_markdown},
+    {".html", dip_compare_html}, {".csv", dip_compare_csv},
     {".tex", dip_compare_latex},
 };
 
@@ -97,7 +97,8 @@ typedef struct {
 static void add_out(arguments *a, const char *path, struct argp_state *state)
 {
     if (format_of(path) < 0)
-        argp_error(state, "--out '%s' does not end in .json, .md, .csv or .tex",
+        argp_error(state,
+                   "--out '%s' does not end in .json, .md, .html, .csv or .tex",
                    path);
     a->outs[a->out_count++] = path;
 }

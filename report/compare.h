@@ -59,6 +59,9 @@ dip_status dip_compare_markdown(dip_str *out, const json_t *comparison,
                                 dip_err *err) DIP_MUST_CHECK;
 dip_status dip_compare_csv(dip_str *out, const json_t *comparison,
                            dip_err *err) DIP_MUST_CHECK;
+/* One page that needs nothing else, as report/html.h. */
+dip_status dip_compare_html(dip_str *out, const json_t *comparison,
+                            dip_err *err) DIP_MUST_CHECK;
 dip_status dip_compare_latex(dip_str *out, const json_t *comparison,
                              dip_err *err) DIP_MUST_CHECK;
 

@@ -20,8 +20,29 @@ dip_status dip_html_retrieval(dip_html_page *page, dip_err *err);
 dip_status dip_html_classification(dip_html_page *page, dip_err *err);
 dip_status dip_html_zero_shot(dip_html_page *page, dip_err *err);
 dip_status dip_html_matching(dip_html_page *page, dip_err *err);
+dip_status dip_html_slices(dip_html_page *page, dip_err *err);
 dip_status dip_html_galleries(dip_html_page *page, dip_err *err);
 dip_status dip_html_facts(dip_html_page *page, dip_err *err);
+
+/* ---- the frame ---- */
+
+typedef struct {
+    const char *id, *title;
+    dip_html_part add;
+} dip_html_section;
+
+typedef struct {
+    const char *kind;
+    const char *name; /* foreign text */
+    const char *lead; /* HTML */
+    const char *foot; /* HTML */
+} dip_html_heading;
+
+/* Appends a whole page to page->out: head, style, the sections [n] that have a
+ * body, and links to them. */
+dip_status dip_html_frame(dip_html_page *page, const dip_html_heading *heading,
+                          const dip_html_section *sections, size_t n,
+                          dip_err *err) DIP_MUST_CHECK;
 
 /* The whole style sheet. */
 void dip_html_style(dip_str *out);
@@ -34,8 +55,12 @@ double dip_html_value(const json_t *object, const char *key);
 /* A whole number with its thousands apart: 12,345. */
 void dip_html_count(dip_str *out, int64_t value);
 
-/* Two cells of a row: a mean with its interval as text, and drawn on the axis
- * from `from` to `to`. `interval` may be NULL. */
+/* Two cells of a row: a value with low and high end as text, and drawn on the
+ * axis from `from` to `to`. */
+void dip_html_span_cells(dip_str *out, const double span[3], double from,
+                         double to, bool with_sign);
+
+/* The same of "mean", "low" and "high"; `interval` may be NULL. */
 void dip_html_interval_cells(dip_str *out, const json_t *interval, double from,
                              double to, bool with_sign);
 

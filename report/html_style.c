@@ -59,7 +59,8 @@ static const char *const style[] = {
     ".card,figure{background:var(--card);border:1px solid var(--line);"
     "border-radius:12px;padding:16px 18px;margin:0;min-width:0}\n"
     ".card dl{margin:0}\n"
-    ".card dl div{display:grid;grid-template-columns:88px 1fr;align-items:"
+    ".card dl div{display:grid;grid-template-columns:minmax(88px,max-content) "
+    "1fr;gap:10px;align-items:"
     "baseline;padding:7px 0 3px;border-top:1px solid var(--grid)}\n"
     ".card dt{color:var(--soft)}\n"
     ".card dd{margin:0;font-variant-numeric:tabular-nums}\n"
@@ -122,6 +123,14 @@ static const char *const style[] = {
     ".facts dt{color:var(--soft)}\n"
     ".facts dd{margin:0}\n"
     "footer{color:var(--soft);font-size:.88rem;padding-bottom:40px}\n",
+
+    ".pairs{display:grid;gap:14px;margin-top:10px;"
+    "grid-template-columns:repeat(auto-fit,minmax(min(100%,480px),1fr))}\n"
+    ".pairs table{font-size:.86rem}\n"
+    ".pairs th[scope=row],.value{white-space:normal;min-width:130px}\n"
+    ".sure{font-weight:700}\n"
+    ".unsure{color:var(--soft)}\n"
+    ".notes{color:var(--soft);padding-left:20px}\n",
 
     ".heat{border-collapse:separate;border-spacing:1px;font-size:.78rem}\n"
     ".heat td{width:26px;min-width:26px;height:26px;padding:0;border:0;"

@@ -33,8 +33,8 @@ done
 # Seeds of one config are one side, and all languages are written.
 check "two sides" 0 "query_to_product: slow-0 against shop" \
     compare runs/shop-0 runs/shop-1 runs/slow-0 --out c.json --out c.md \
-    --out c.csv --out c.tex
-present c.json c.md c.csv c.tex
+    --out c.csv --out c.tex --out c.html
+present c.json c.md c.csv c.tex c.html
 check "names" 0 "['shop', 'slow-0']" value "[s['name'] for s in c['sides']]"
 check "runs" 0 "[2, 1]" value "[len(s['runs']) for s in c['sides']]"
 check "what differs" 0 "[{'key': 'train.lr', 'values': ['0.002', '0.0001']}]" \
@@ -68,7 +68,7 @@ check "twice" 4 "diptych compare: run 'runs/shop-0' is given twice" \
 check "alone" 2 "diptych compare: two runs or more are compared" \
     compare runs/shop-0
 check "form" 2 \
-    "diptych compare: --out 'c.pdf' does not end in .json, .md, .csv or .tex" \
+    "diptych compare: --out 'c.pdf' does not end in .json, .md, .html, .csv or .tex" \
     compare runs/shop-0 runs/shop-1 --out c.pdf
 expect "another split" 0 "$program" eval runs/shop-1 --quiet --no-html \
     --split val --out val.json

@@ -13,6 +13,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "report/compare.h"
 #include "report/html.h"
 #include "report/html_text.h"
 #include "report/plot.h"
@@ -129,14 +130,16 @@ static json_t *examples(void)
 static json_t *task(void)
 {
     return json_pack("{s:i, s:i, s:f, s:f, s:{s:o}, s:{s:[i,i,i], s:o, s:o}, "
-                     "s:{s:i, s:f, s:f, s:o, s:o}, s:{s:{s:f, s:{s:o}}}, s:o}",
+                     "s:{s:i, s:f, s:f, s:o, s:o}, s:{s:{s:f, s:{s:o}}}, s:o, "
+                     "s:{s:[{s:s, s:i, s:{s:o}}]}}",
                      "queries", 1234567, "gallery", 9, "hit@1", .5, "mrr", .5,
                      "interval", "hit@1", interval(), "curve", "k", 1, 10, 100,
                      "hit", numbers(3, .5, .2), "recall", numbers(3, .4, .2),
                      "scores", "queries", 9, "from", -.5, "width", .25,
                      "matches", numbers(4, 0, 2), "others", numbers(4, 8, -2),
                      "alone", HOSTILE, "hit@1", .3, "gain", "hit@1", interval(),
-                     "examples", examples());
+                     "examples", examples(), "slices", HOSTILE, "name", HOSTILE,
+                     "evaluated", 12, "interval", "mrr", interval());
 }
 
 static json_t *label(void)
@@ -169,6 +172,62 @@ static json_t *whole_report(void)
         "curve", "recall", numbers(5, 0, .2), "precision", numbers(5, 1, -.1));
 }
 
+static json_t *changed_query(void)
+{
+    return json_pack("{s:i, s:s, s:s, s:f, s:f, s:f, s:f}", "row", 1, "id",
+                     HOSTILE, "text", HOSTILE, "baseline", .5, "value", 1.,
+                     "rank_baseline", 2., "rank", 1.);
+}
+
+static json_t *comparison(void)
+{
+    return json_pack(
+        "{s:s, s:s, s:[{s:s, s:b, s:[{}], s:{s:i}}, {s:s, s:b, s:[{}, {}]}], "
+        "s:[{s:s, s:s, s:i, s:[{s:f}, {s:f}], s:[n, {s:f, s:f, s:f, s:i, s:i, "
+        "s:i, s:f, s:s}]}], s:[{s:s, s:s, s:i, s:[o], s:[o]}], "
+        "s:[{s:s, s:[s, n]}], s:[s]}",
+        "schema", DIP_COMPARE_SCHEMA, "split", HOSTILE, "sides", "name",
+        HOSTILE, "baseline", 1, "runs", "cost", "parameters", 1234567, "name",
+        "b", "baseline", 0, "runs", "rows", "task", HOSTILE, "metric", HOSTILE,
+        "queries", 9, "sides", "mean", .5, "mean", .6, "differences",
+        "difference", .1, "low", .05, "high", .15, "win", 5, "tie", 3, "loss",
+        1, "p_holm", .00001, "verdict", "better", "changed", "task", HOSTILE,
+        "metric", "mrr", "side", 1, "improved", changed_query(), "worsened",
+        changed_query(), "config", "key", HOSTILE, "values", HOSTILE, "notes",
+        HOSTILE);
+}
+
+static void test_html_of_a_comparison_is_well_formed(void **state)
+{
+    (void)state;
+    json_t *value = comparison();
+    dip_str page = {0};
+    assert_non_null(value);
+    assert_int_equal(dip_compare_html(&page, value, NULL), DIP_OK);
+    assert_balanced(page.data);
+    assert_self_contained(page.data);
+    static const char *const parts[] = {"▲ better",  "&lt; 0.001",  "+0.100",
+                                        "1,234,567", "Gained most", "2 runs",
+                                        "5 / 3 / 1", "baseline"};
+    for (size_t i = 0; i < DIP_ARRAY_LEN(parts); i++) {
+        if (strstr(page.data, parts[i]) == NULL)
+            fail_msg("no '%s' in the page", parts[i]);
+    }
+    dip_str_free(&page);
+    json_decref(value);
+}
+
+static void test_html_of_an_empty_comparison_is_a_page(void **state)
+{
+    (void)state;
+    json_t *value = json_object();
+    dip_str page = {0};
+    assert_int_equal(dip_compare_html(&page, value, NULL), DIP_OK);
+    assert_balanced(page.data);
+    dip_str_free(&page);
+    json_decref(value);
+}
+
 /* A photo whose size tells its row; every fourth row has none. */
 static dip_status add_photo(void *user, dip_str *jpeg, int64_t row,
                             dip_err *err)
@@ -197,12 +256,21 @@ static void test_html_is_well_formed_and_self_contained(void **state)
     char *page = make_page(whole_report(), 9);
     assert_balanced(page);
     assert_self_contained(page);
-    static const char *const parts[] = {
-        "id=\"summary\"",        "id=\"learning\"",     "id=\"retrieval\"",
-        "id=\"classification\"", "id=\"zero-shot\"",    "id=\"matching\"",
-        "id=\"galleries\"",      "id=\"facts\"",        "<th scope=\"row\">",
-        "1,234,567 queries",     "class=\"heat\"",      "hit@k",
-        "prefers-color-scheme",  "alt=\"&lt;script&gt;"};
+    static const char *const parts[] = {"id=\"summary\"",
+                                        "id=\"learning\"",
+                                        "id=\"retrieval\"",
+                                        "id=\"classification\"",
+                                        "id=\"zero-shot\"",
+                                        "id=\"matching\"",
+                                        "id=\"galleries\"",
+                                        "id=\"facts\"",
+                                        "id=\"slices\"",
+                                        "<th scope=\"row\">",
+                                        "1,234,567 queries",
+                                        "class=\"heat\"",
+                                        "hit@k",
+                                        "prefers-color-scheme",
+                                        "alt=\"&lt;script&gt;"};
     for (size_t i = 0; i < DIP_ARRAY_LEN(parts); i++) {
         if (strstr(page, parts[i]) == NULL)
             fail_msg("no '%s' in the page", parts[i]);
@@ -359,6 +427,8 @@ int main(void)
         cmocka_unit_test(test_html_is_well_formed_and_self_contained),
         cmocka_unit_test(test_html_of_the_same_report_is_the_same),
         cmocka_unit_test(test_html_of_nothing_is_a_page),
+        cmocka_unit_test(test_html_of_a_comparison_is_well_formed),
+        cmocka_unit_test(test_html_of_an_empty_comparison_is_a_page),
         cmocka_unit_test(test_html_refuses_what_is_no_report),
         cmocka_unit_test(test_html_photos_stay_within_their_limit),
         cmocka_unit_test(test_html_text_escapes),
