@@ -425,6 +425,44 @@ dip_status dip_corpus_build_tokenizer(dip_tokenizer **out, const dip_corpus *c,
     return st;
 }
 
+typedef struct {
+    const dip_tokenizer *tokenizer;
+    int64_t *ids, context;
+    int64_t texts, cut;
+} cut_count;
+
+static dip_status count_cut(void *user, dip_bytes text, dip_err *err)
+{
+    cut_count *c = user;
+    int64_t needed;
+    dip_status st = dip_tokenizer_encode(&needed, c->ids, c->context,
+                                         c->tokenizer, text, err);
+    if (st == DIP_OK) {
+        c->texts++;
+        c->cut += needed > c->context;
+    }
+    return st;
+}
+
+dip_status dip_corpus_warn_cut(const dip_corpus *corpus, dip_err *err)
+{
+    cut_count c = {.tokenizer = corpus->tokenizer,
+                   .context = corpus->settings->context};
+    c.ids = dip_calloc((size_t)c.context, sizeof *c.ids);
+    if (c.ids == NULL)
+        return dip_no_memory(err);
+    dip_status st = dip_corpus_each_text(corpus, count_cut, &c, err);
+    free(c.ids);
+    if (st == DIP_OK && c.cut > 0)
+        (void)fprintf(stderr,
+                      "diptych: warning: %lld of %lld training texts (%.2f %%) "
+                      "are longer than tokenizer.context, %lld: they are cut\n",
+                      (long long)c.cut, (long long)c.texts,
+                      100 * (double)c.cut / (double)c.texts,
+                      (long long)c.context);
+    return st;
+}
+
 void dip_corpus_set_tokenizer(dip_corpus *c, const dip_tokenizer *tokenizer)
 {
     c->tokenizer = tokenizer;

@@ -67,6 +67,11 @@ dip_status dip_corpus_build_tokenizer(dip_tokenizer **out,
 void dip_corpus_set_tokenizer(dip_corpus *corpus,
                               const dip_tokenizer *tokenizer);
 
+/* Says on stderr how many texts of the train split are cut to the context;
+ * nothing when none is. */
+dip_status dip_corpus_warn_cut(const dip_corpus *corpus,
+                               dip_err *err) DIP_MUST_CHECK;
+
 /* A loader over the split: shuffled, augmented and without an incomplete last
  * batch to train; in order to evaluate. */
 dip_status dip_corpus_loader(dip_loader **out, const dip_corpus *corpus,

@@ -149,7 +149,8 @@ static const dip_option options[] = {
     BOOL("tokenizer.count_pads", NULL,
          "sentencepiece: pads are tokens too, so that every text fills the "
          "context, as in SigLIP; false by default."),
-    INT("tokenizer.context", "32", 1, 4096, "Most tokens of a text."),
+    INT("tokenizer.context", "32", 1, 4096,
+        "Most tokens of a text; what is longer is cut, which training says."),
     INT("tokenizer.min_count", NULL, 1, BIG,
         "word, character: those seen less often in training are unknown; 2 by "
         "default."),

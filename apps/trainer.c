@@ -335,7 +335,11 @@ static dip_status prepare_data(trainer *t, dip_err *err)
     if (st != DIP_OK)
         return st;
     dip_corpus_set_tokenizer(t->corpus, t->tokenizer);
-    return dip_corpus_loader(&t->loader, t->corpus, DIP_SPLIT_TRAIN, true, err);
+    if (!t->options->resume)
+        st = dip_corpus_warn_cut(t->corpus, err);
+    return st == DIP_OK ? dip_corpus_loader(&t->loader, t->corpus,
+                                            DIP_SPLIT_TRAIN, true, err)
+                        : st;
 }
 
 /* A resumed run goes on with the teacher that it began with. */

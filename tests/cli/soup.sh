@@ -54,6 +54,37 @@ else
     bad "half-way is one of the ends"
 fi
 
+# arithmetic MADE WEIGHT RUN...: its weights are the sum of those of the runs
+# times WEIGHT, up to the rounding of single precision.
+cat >arithmetic.py <<'END'
+import array, json, struct, sys
+def load(run):
+    data = open(f"runs/{run}/checkpoints/best/model.safetensors", "rb").read()
+    size, = struct.unpack("<Q", data[:8])
+    header = json.loads(data[8:8 + size])
+    body = data[8 + size:]
+    return {name: array.array("f", body[slice(*t["data_offsets"])])
+            for name, t in header.items() if name != "__metadata__"}
+made, weight = load(sys.argv[1]), float(sys.argv[2])
+parts = [load(run) for run in sys.argv[3:]]
+assert made and all(part.keys() == made.keys() for part in parts)
+gap = max(abs(weight * sum(part[name][i] for part in parts) - value)
+          / max(1, abs(value))
+          for name, values in made.items() for i, value in enumerate(values))
+sys.exit(gap > 1e-6)
+END
+arithmetic() {
+    python3 arithmetic.py "$@"
+}
+expect "half is the mean of both ends" 0 arithmetic half .5 a start
+expect "which is not a alone" 1 arithmetic half 1 a
+expect "uniform is the mean of all" 0 arithmetic uniform .333333333333 a b c
+expect "from a" 0 train name=tuned init.model=runs/a
+expect "nothing of tuned" 0 soup --out runs/back --interpolate 0 runs/tuned
+same "the weights it began with" "$(weights a)" "$(weights back)"
+expect "a quarter" 0 soup --out runs/quarter --interpolate 0.25 runs/tuned
+expect "counts a three times" 0 arithmetic quarter .25 tuned a a a
+
 # Averaged weights are what is taken, and what is made.
 expect "with averages" 0 train name=ema train.ema.decay=0.9
 expect "soup of averages" 0 soup --out runs/averages runs/ema

@@ -76,4 +76,14 @@ check "no vectors in the tower" 2 \
     "diptych train: model.text.vectors: the tower has no table of words" \
     train x bert model.text.heads=2 model.text.depth=1 model.text.vectors=other.txt
 absent runs/x
+# Texts that are cut are told of once: a title and a query of each row.
+rows=$("$program" inspect a.h5 | sed -n 's/.*(train \([0-9]*\),.*/\1/p')
+check "cut" 8 \
+    "diptych: warning: $((rows * 2)) of $((rows * 2)) training texts (100.00 %) are longer than tokenizer.context, 1: they are cut" \
+    "$program" train tiny.yaml name=cut tokenizer.context=1 --quiet --stop-at 1
+expect "cut, resumed" 8 "$program" train tiny.yaml name=cut \
+    tokenizer.context=1 --quiet --stop-at 2 --resume
+if grep -q "are cut" output; then bad "it is told twice"; else ok; fi
+expect "whole" 8 "$program" train tiny.yaml name=whole --quiet --stop-at 1
+if grep -q "are cut" output; then bad "nothing is cut"; else ok; fi
 summary
