@@ -64,10 +64,30 @@ static dip_field_set single_set(int field)
     return set;
 }
 
-static bool evaluates_alone(const dip_evaluation *ev,
-                            const dip_task_settings *task)
+static dip_field_set without_set(const dip_task_settings *task, int field)
 {
-    return ev->full && task->fields_alone && task->field_count > 1;
+    dip_field_set set = main_set(task);
+    set.fields[field] = false;
+    return set;
+}
+
+/* What a task is evaluated with besides all its fields. */
+typedef enum { ALONE, WITHOUT } ablation;
+
+static const char *const ablation_keys[] = {
+    [ALONE] = "alone", [WITHOUT] = "without"};
+
+static bool ablates(const dip_evaluation *ev, const dip_task_settings *task,
+                    ablation kind)
+{
+    bool asked = kind == ALONE ? task->fields_alone : task->fields_removed;
+    return ev->full && asked && task->field_count > 1;
+}
+
+static dip_field_set ablated_set(const dip_task_settings *task, ablation kind,
+                                 int field)
+{
+    return kind == ALONE ? single_set(field) : without_set(task, field);
 }
 
 dip_status dip_evaluate_plan_task(dip_embedded *embedded,
@@ -77,10 +97,12 @@ dip_status dip_evaluate_plan_task(dip_embedded *embedded,
     dip_field_set set = main_set(task);
     bool fits = dip_embed_product(embedded, &set) >= 0;
     for (int f = 0; f < ev->job.settings->field_count; f++) {
-        if (!task->fields[f] || !evaluates_alone(ev, task))
-            continue;
-        set = single_set(f);
-        fits = fits && dip_embed_product(embedded, &set) >= 0;
+        for (ablation kind = ALONE; kind <= WITHOUT && task->fields[f];
+             kind++) {
+            set = ablated_set(task, kind, f);
+            if (ablates(ev, task, kind))
+                fits = fits && dip_embed_product(embedded, &set) >= 0;
+        }
     }
     return fits ? DIP_OK
                 : dip_fail(err, DIP_ERANGE, "more than %d kinds of products",
@@ -339,12 +361,11 @@ static dip_status intervals(json_t **out, const dip_ranking *ranking,
     return st;
 }
 
-static dip_status alone(json_t **out, const dip_ranking *fused,
-                        const task_data *d, const dip_evaluation *ev,
-                        const dip_embedded *e, int field, dip_err *err)
+static dip_status ablate(json_t **out, const dip_ranking *fused,
+                         const task_data *d, const dip_evaluation *ev,
+                         const dip_embedded *e, dip_field_set set, dip_err *err)
 {
     *out = NULL;
-    dip_field_set set = single_set(field);
     dip_ranking ranking = {0};
     json_t *gain = NULL;
     float *products =
@@ -365,10 +386,10 @@ static dip_status alone(json_t **out, const dip_ranking *fused,
     return st;
 }
 
-static dip_status add_alone(json_t *report, const dip_ranking *fused,
-                            const task_data *d, const dip_evaluation *ev,
-                            const dip_embedded *e,
-                            const dip_task_settings *task, dip_err *err)
+static dip_status add_ablated(json_t *report, ablation kind,
+                              const dip_ranking *fused, const task_data *d,
+                              const dip_evaluation *ev, const dip_embedded *e,
+                              const dip_task_settings *task, dip_err *err)
 {
     json_t *fields = json_object();
     dip_status st = DIP_OK;
@@ -376,13 +397,14 @@ static dip_status add_alone(json_t *report, const dip_ranking *fused,
         json_t *part = NULL;
         if (!task->fields[f])
             continue;
-        st = alone(&part, fused, d, ev, e, f, err);
+        st = ablate(&part, fused, d, ev, e, ablated_set(task, kind, f), err);
         if (json_object_set_new(fields, ev->job.settings->fields[f], part) !=
                 0 &&
             st == DIP_OK)
             st = dip_no_memory(err);
     }
-    if (json_object_set_new(report, "alone", fields) != 0 && st == DIP_OK)
+    if (json_object_set_new(report, ablation_keys[kind], fields) != 0 &&
+        st == DIP_OK)
         st = dip_no_memory(err);
     return st;
 }
@@ -461,8 +483,10 @@ static dip_status describe(json_t **out, const dip_ranking *ranking,
     dip_status st = intervals(&interval, ranking, NULL, d, ev, err);
     if (json_object_set_new(*out, "interval", interval) != 0 && st == DIP_OK)
         st = dip_no_memory(err);
-    if (st == DIP_OK && evaluates_alone(ev, task))
-        st = add_alone(*out, ranking, d, ev, e, task, err);
+    for (ablation kind = ALONE; kind <= WITHOUT && st == DIP_OK; kind++) {
+        if (ablates(ev, task, kind))
+            st = add_ablated(*out, kind, ranking, d, ev, e, task, err);
+    }
     if (st == DIP_OK && ev->job.settings->rerank > 0)
         st = add_reranked(*out, ranking, d, ev, e->dim, err);
     dip_sliced_rows rows = {ev,

@@ -393,6 +393,10 @@ static const dip_option options[] = {
     BOOL("tasks.*.fields_alone", "false",
          "Evaluation also ranks by each product field alone, with paired "
          "intervals of what fusion adds."),
+    BOOL(
+        "tasks.*.fields_removed", "false",
+        "Evaluation also ranks without each product field in turn, with paired "
+        "intervals of what it costs: which fields pay."),
 
     BOOL("tasks.*.distill", NULL,
          "It learns from loss.distill.teacher; true by default, unless its "

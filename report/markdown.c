@@ -180,21 +180,19 @@ static bool has_member(const dip_report_rows *rows, const char *key)
     return false;
 }
 
+/* A table for each task of what it is with other fields, in `key`. */
 static dip_status add_gains(dip_str *out, const dip_report_rows *tasks,
-                            dip_err *err)
+                            const char *key, const char *word, dip_err *err)
 {
-    dip_str_add(out, "### What fusion adds\n\n"
-                     "The task by one field alone, and the gain of all its "
-                     "fields over that, with a paired 95 % interval.\n\n");
     for (size_t i = 0; i < tasks->count; i++) {
         dip_report_rows fields;
         dip_status st = dip_report_members(
-            &fields, json_object_get(tasks->items[i].values, "alone"), err);
+            &fields, json_object_get(tasks->items[i].values, key), err);
         if (st != DIP_OK)
             return st;
         dip_str first = {0};
         dip_escape_markdown(&first, tasks->items[i].name);
-        dip_str_add(&first, " by");
+        dip_str_addf(&first, " %s", word);
         add_table(out, dip_str_text(&first), gains, DIP_ARRAY_LEN(gains),
                   &fields, SIZE_MAX);
         out->failed |= first.failed;
@@ -202,6 +200,25 @@ static dip_status add_gains(dip_str *out, const dip_report_rows *tasks,
         free(fields.items);
     }
     return DIP_OK;
+}
+
+static dip_status add_ablations(dip_str *out, const dip_report_rows *tasks,
+                                dip_err *err)
+{
+    dip_status st = DIP_OK;
+    if (has_member(tasks, "alone")) {
+        dip_str_add(out, "### What fusion adds\n\n"
+                         "The task by one field alone, and the gain of all its "
+                         "fields over that, with a paired 95 % interval.\n\n");
+        st = add_gains(out, tasks, "alone", "by", err);
+    }
+    if (st == DIP_OK && has_member(tasks, "without")) {
+        dip_str_add(out, "### What each field is worth\n\n"
+                         "The task without one field, and the gain of all its "
+                         "fields over that, with a paired 95 % interval.\n\n");
+        st = add_gains(out, tasks, "without", "without", err);
+    }
+    return st;
 }
 
 static const dip_report_column reranked[] = {
@@ -265,8 +282,7 @@ static dip_status add_retrieval(dip_str *out, const json_t *report,
                   SIZE_MAX);
     }
     add_sampled(out, &tasks);
-    if (has_member(&tasks, "alone"))
-        st = add_gains(out, &tasks, err);
+    st = add_ablations(out, &tasks, err);
     if (st == DIP_OK)
         st = add_slices(out, &tasks, slice_metric(report), err);
     if (has_member(&tasks, "rerank")) {

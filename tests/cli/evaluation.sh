@@ -34,12 +34,20 @@ check "slices by no label" 4 \
 evaluate --out r.json --trec trec --trec-depth 200 --predictions trec \
     'eval.slices=[type, image, query_length, colour.frequency]' \
     eval.sampled.text_to_image.candidates=5 \
-    eval.sampled.text_to_image.category=type >/dev/null 2>&1
+    eval.sampled.text_to_image.category=type \
+    tasks.query_to_product.fields_removed=true >/dev/null 2>&1
 check "slices and samples in the report" 0 "4 5 True" python3 -c '
 import json
 task = json.load(open("r.json"))["retrieval"]["text_to_image"]
 print(len(task["slices"]), task["sampled"]["candidates"],
       task["sampled"]["hit@5"] == 1)'
+check "a task of two fields without one is the other alone" 0 "image title equal" \
+    python3 -c '
+import json
+task = json.load(open("r.json"))["retrieval"]["query_to_product"]
+alone, without = task["alone"], task["without"]
+print(*without, "equal" if alone["image"] == without["title"]
+      and alone["title"] == without["image"] != alone["image"] else "not")'
 check "predictions" 0 "id,label,predicted,confidence,correct" \
     head -n 1 trec/type.csv
 "$program" eval --run trec/text_to_image.run --qrels trec/text_to_image.qrels \
