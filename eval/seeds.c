@@ -92,7 +92,9 @@ static sampler make_sampler(const dip_units *units, const spread *s,
     double all = units->count > 1 ? dip_units_variance(units) : 0;
     double mixed = weight * s->mixed / (double)s->df;
     out.shrink = all > mixed ? sqrt((all - mixed) / all) : 0;
-    out.scale = sqrt(weight * s->squares / (double)s->df);
+    /* A few runs may stand closer, by chance, than the sampling of queries
+     * allows: that much is known from the queries. */
+    out.scale = sqrt(weight * fmax(s->squares, s->mixed) / (double)s->df);
     return out;
 }
 

@@ -134,6 +134,24 @@ static void test_seeds_are_not_taken_for_a_difference(void **state)
     assert_true(d.interval.low < 0 && d.interval.high > 0);
 }
 
+/* Two runs that agree in the mean but in no query are not sure of it. */
+static void test_seeds_of_equal_means_still_differ(void **state)
+{
+    (void)state;
+    double a[2 * N], b[N];
+    for (int i = 0; i < N; i++) {
+        a[i] = b[i] = i % 2;
+        a[N + i] = 1 - i % 2;
+    }
+    b[1] = 0;
+    dip_stats_options options = dip_stats_defaults();
+    dip_runs_difference d;
+    assert_int_equal(dip_runs_compare(&d, &(dip_runs){a, 2}, &(dip_runs){b, 1},
+                                      NULL, N, &options, NULL),
+                     DIP_OK);
+    assert_true(d.p > .5);
+}
+
 static void test_seeds_do_not_depend_on_threads(void **state)
 {
     (void)state;
@@ -183,6 +201,7 @@ int main(void)
         cmocka_unit_test(test_seeds_summary_of_runs),
         cmocka_unit_test(test_seeds_that_are_equal_leave_the_queries),
         cmocka_unit_test(test_seeds_are_not_taken_for_a_difference),
+        cmocka_unit_test(test_seeds_of_equal_means_still_differ),
         cmocka_unit_test(test_seeds_do_not_depend_on_threads),
         cmocka_unit_test(test_seeds_need_two_runs_of_a_side),
     };
