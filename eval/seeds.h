@@ -9,8 +9,9 @@
  * five runs that people have are too few to be drawn from: their resampled
  * means spread too little and never reach beyond the extreme runs. So the mean
  * of the runs is drawn from its t distribution instead, with the spread that
- * the sides have in common, and no less of it than (run, query) gives. For resampling crossed factors see Owen, "The
- * pigeonhole bootstrap", Annals of Applied Statistics 2007. */
+ * the sides have in common, and no less of it than (run, query) gives. For
+ * resampling crossed factors see Owen, "The pigeonhole bootstrap", Annals of
+ * Applied Statistics 2007. */
 #ifndef DIP_EVAL_SEEDS_H
 #define DIP_EVAL_SEEDS_H
 
