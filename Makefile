@@ -109,7 +109,8 @@ $(BUILD)/diptych-model: $(call app_objects,$(MODEL_APPS)) $(MODEL_LIBS)
 # ---- benchmarks --------------------------------------------------------------
 
 BENCH_BIN := $(BUILD)/bench/bench_loader $(BUILD)/bench/bench_step \
-             $(BUILD)/bench/bench_tokenizer $(BUILD)/bench/bench_blocked
+             $(BUILD)/bench/bench_tokenizer $(BUILD)/bench/bench_blocked \
+             $(BUILD)/bench/bench_topk
 .SECONDARY: $(BENCH_BIN:%=%.c.o) $(BUILD)/bench/serve.c.o
 $(BUILD)/bench/bench_loader $(BUILD)/bench/bench_tokenizer: %: %.c.o $(BUILD)/bench/serve.c.o $(PLAIN_LIBS)
 	@echo "ld  $@"
@@ -119,6 +120,10 @@ $(BUILD)/bench/bench_step: $(BUILD)/bench/bench_step.c.o $(BUILD)/bench/serve.c.
 	@$(CXX) $(LDFLAGS) -o $@ $^ $(TORCH_LIBS) $(PKG_LIBS)
 
 $(BUILD)/bench/bench_blocked: $(BUILD)/bench/bench_blocked.c.o $(BUILD)/bench/serve.c.o $(foreach m,losses tensor base,$(call lib_of,$m))
+	@echo "ld  $@"
+	@$(CXX) $(LDFLAGS) -o $@ $^ $(TORCH_LIBS) $(PKG_LIBS)
+
+$(BUILD)/bench/bench_topk: $(BUILD)/bench/bench_topk.c.o $(BUILD)/bench/serve.c.o $(foreach m,eval tensor data image base,$(call lib_of,$m))
 	@echo "ld  $@"
 	@$(CXX) $(LDFLAGS) -o $@ $^ $(TORCH_LIBS) $(PKG_LIBS)
 

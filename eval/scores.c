@@ -8,10 +8,11 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "eval/dot.h"
+#include "tensor/tile.h"
 
-#define BLOCK (4 * DIP_DOT_LANES) /* queries whose scores are held at once */
-#define CHUNK (20 * DIP_DOT_ROWS) /* gallery rows that stay in the L2 cache */
+/* Scores that are held at once, unless one tile of queries has more. */
+#define HELD  (INT64_C(8) << 20)
+#define CHUNK 120 /* gallery rows that stay in the L2 cache: whole tiles */
 #define MAX_SQ                                                                 \
     5e36 /* squared norms up to here overflow neither a dot product            \
           * nor a squared distance */
@@ -19,9 +20,11 @@
 typedef struct {
     const dip_embeddings *queries;
     const dip_embeddings *gallery;
-    dip_dot_kernel kernel;
-    float *panels; /* [BLOCK / lanes, dim, lanes]: the block, transposed */
-    float *scores; /* [min(BLOCK, queries), gallery rows] */
+    dip_tile tile;
+    int64_t block; /* queries whose scores are held at once: whole tiles */
+    float *panels; /* [block / lanes, dim, lanes]: the block, transposed */
+    float *scores; /* [min(block, queries), gallery rows] */
+    float *last;   /* [tile rows, dim]: what is no whole tile of the gallery */
 } scorer;
 
 int dip_scores_workers(void)
@@ -78,38 +81,40 @@ dip_status dip_embeddings_check(const dip_embeddings *e, const char *what,
 
 static void pack_block(const scorer *s, int64_t first, int64_t count)
 {
-    int64_t dim = s->queries->dim;
-    memset(s->panels, 0, (size_t)(BLOCK * dim) * sizeof *s->panels);
+    int64_t dim = s->queries->dim, lanes = s->tile.lanes;
+    memset(s->panels, 0, (size_t)(s->block * dim) * sizeof *s->panels);
     for (int64_t q = 0; q < count; q++) {
         const float *row = s->queries->data + (first + q) * dim;
-        float *lane = s->panels + q / DIP_DOT_LANES * DIP_DOT_LANES * dim +
-                      q % DIP_DOT_LANES;
+        float *lane = s->panels + q / lanes * lanes * dim + q % lanes;
         for (int64_t k = 0; k < dim; k++)
-            lane[k * DIP_DOT_LANES] = row[k];
+            lane[k * lanes] = row[k];
     }
 }
 
-/* Scores of one panel of queries with the gallery rows [row, end), of which
- * there are at most DIP_DOT_ROWS; the places of missing rows repeat the last
- * one and are not stored. */
+/* Scores of a panel of queries with the gallery rows [row, row + tile rows), of
+ * which those past the end are not stored. */
 static void score_tile(const scorer *s, int64_t panel, int64_t count,
-                       int64_t row, int64_t end)
+                       int64_t row)
 {
     const dip_embeddings *g = s->gallery;
-    const float *rows[DIP_DOT_ROWS];
-    for (int64_t m = 0; m < DIP_DOT_ROWS; m++) {
-        int64_t at = row + m < end ? row + m : end - 1;
-        rows[m] = g->data + at * g->dim;
-    }
-    float tile[DIP_DOT_ROWS][DIP_DOT_LANES];
-    s->kernel(tile, s->panels + panel * DIP_DOT_LANES * g->dim, rows, g->dim);
-    int64_t lanes = count - panel * DIP_DOT_LANES;
-    if (lanes > DIP_DOT_LANES)
-        lanes = DIP_DOT_LANES;
+    const dip_tile *t = &s->tile;
+    int64_t rows = g->rows - row < t->rows ? g->rows - row : t->rows;
+    float tile[DIP_TILE_ROWS * DIP_TILE_LANES];
+    const dip_tile_input in = {.rows = rows < t->rows ? s->last
+                                                      : g->data + row * g->dim,
+                               .row = g->dim,
+                               .step = 1,
+                               .lanes = s->panels + panel * t->lanes * g->dim,
+                               .lane_step = t->lanes,
+                               .length = g->dim};
+    t->sum(tile, t->lanes, &in, false);
+    int64_t lanes = count - panel * t->lanes;
+    if (lanes > t->lanes)
+        lanes = t->lanes;
     for (int64_t l = 0; l < lanes; l++) {
-        float *out = s->scores + (panel * DIP_DOT_LANES + l) * g->rows;
-        for (int64_t m = 0; row + m < end && m < DIP_DOT_ROWS; m++)
-            out[row + m] = tile[m][l];
+        float *out = s->scores + (panel * t->lanes + l) * g->rows + row;
+        for (int64_t m = 0; m < rows; m++)
+            out[m] = tile[m * t->lanes + l];
     }
 }
 
@@ -118,9 +123,9 @@ static void score_chunk(const scorer *s, int64_t count, int64_t first)
     int64_t end = first + CHUNK;
     if (end > s->gallery->rows)
         end = s->gallery->rows;
-    for (int64_t panel = 0; panel * DIP_DOT_LANES < count; panel++) {
-        for (int64_t row = first; row < end; row += DIP_DOT_ROWS)
-            score_tile(s, panel, count, row, end);
+    for (int64_t panel = 0; panel * s->tile.lanes < count; panel++) {
+        for (int64_t row = first; row < end; row += s->tile.rows)
+            score_tile(s, panel, count, row);
     }
 }
 
@@ -163,19 +168,48 @@ static dip_status check_sides(const dip_embeddings *queries,
     return DIP_OK;
 }
 
-static dip_status scorer_alloc(scorer *s, dip_err *err)
+static float *aligned_floats(size_t count, size_t wide)
 {
-    size_t held = (size_t)(s->queries->rows < BLOCK ? s->queries->rows : BLOCK);
-    size_t panel, scores;
-    if (dip_mul_overflows((size_t)s->queries->dim, BLOCK * sizeof(float),
-                          &panel) ||
-        dip_mul_overflows((size_t)s->gallery->rows, held, &scores))
+    size_t bytes;
+    if (dip_mul_overflows(count, wide, &count) ||
+        dip_mul_overflows(count, sizeof(float), &bytes) ||
+        dip_add_overflows(bytes, 63, &bytes))
+        return NULL;
+    return aligned_alloc(64, bytes / 64 * 64 + 64);
+}
+
+static dip_status scorer_open(scorer *s, const dip_embeddings *queries,
+                              const dip_embeddings *gallery, dip_err *err)
+{
+    *s = (scorer){.queries = queries,
+                  .gallery = gallery,
+                  .tile = dip_tile_choose(queries->similarity)};
+    int64_t lanes = s->tile.lanes, dim = gallery->dim;
+    int64_t most = (queries->rows + lanes - 1) / lanes * lanes;
+    s->block = HELD / (gallery->rows + 1) / lanes * lanes;
+    if (s->block > most)
+        s->block = most;
+    if (s->block < lanes)
+        s->block = lanes;
+    int64_t held = s->block < queries->rows ? s->block : queries->rows;
+    s->panels = aligned_floats((size_t)s->block, (size_t)dim);
+    s->scores = aligned_floats((size_t)gallery->rows, (size_t)held);
+    s->last = aligned_floats((size_t)s->tile.rows, (size_t)dim);
+    if (s->panels == NULL || s->scores == NULL || s->last == NULL)
         return dip_no_memory(err);
-    s->panels = aligned_alloc(64, panel); /* a multiple of 64 by BLOCK */
-    s->scores = dip_calloc(scores, sizeof *s->scores);
-    if (s->panels == NULL || s->scores == NULL)
-        return dip_no_memory(err);
+    int64_t whole = gallery->rows / s->tile.rows * s->tile.rows;
+    memset(s->last, 0, (size_t)(s->tile.rows * dim) * sizeof *s->last);
+    if (gallery->rows > whole)
+        memcpy(s->last, gallery->data + whole * dim,
+               (size_t)((gallery->rows - whole) * dim) * sizeof *s->last);
     return DIP_OK;
+}
+
+static void scorer_close(scorer *s)
+{
+    free(s->last);
+    free(s->scores);
+    free(s->panels);
 }
 
 dip_status dip_scores_each(const dip_embeddings *queries,
@@ -185,17 +219,12 @@ dip_status dip_scores_each(const dip_embeddings *queries,
     dip_status st = check_sides(queries, gallery, err);
     if (st != DIP_OK)
         return st;
-    scorer s = {queries, gallery, dip_dot_choose(queries->similarity), NULL,
-                NULL};
-    st = scorer_alloc(&s, err);
-    if (st != DIP_OK)
-        goto out_free;
-    for (int64_t q = 0; q < queries->rows; q += BLOCK) {
+    scorer s;
+    st = scorer_open(&s, queries, gallery, err);
+    for (int64_t q = 0; st == DIP_OK && q < queries->rows; q += s.block) {
         int64_t left = queries->rows - q;
-        visit_block(&s, q, left < BLOCK ? left : BLOCK, visit, context);
+        visit_block(&s, q, left < s.block ? left : s.block, visit, context);
     }
-out_free:
-    free(s.scores);
-    free(s.panels);
+    scorer_close(&s);
     return st;
 }

@@ -41,8 +41,8 @@ dip_status dip_embeddings_check(const dip_embeddings *e, const char *what,
  * A score is a sum in fp32 in the order of the dimensions. It depends on the
  * two rows alone, so that equal rows tie exactly, and results are the same for
  * any number of threads (on one kind of CPU: with and without fused
- * multiply-add the last bit differs). Memory: 256 bytes per gallery row,
- * whatever the number of queries. */
+ * multiply-add the last bit differs). Memory: 32 MB of scores, or 128 bytes per
+ * gallery row where that is more, whatever the number of queries. */
 dip_status dip_scores_each(const dip_embeddings *queries,
                            const dip_embeddings *gallery,
                            dip_scores_visit visit, void *context,

@@ -36,6 +36,24 @@ static void sift_down(const search *s, dip_hit *heap, int64_t n, int64_t at)
     heap[at] = hit;
 }
 
+/* The first of scores [row, end) that is at least `bound`, or `end`: looks at
+ * many at once, since few are. */
+static int64_t next_at_least(const float *scores, int64_t row, int64_t end,
+                             float bound)
+{
+    enum { MANY = 64 };
+    for (; row + MANY <= end; row += MANY) {
+        int any = 0;
+        for (int i = 0; i < MANY; i++)
+            any |= scores[row + i] >= bound;
+        if (any)
+            break;
+    }
+    while (row < end && scores[row] < bound)
+        row++;
+    return row;
+}
+
 static void select_best(void *context, int worker, int64_t query,
                         const float *scores)
 {
@@ -47,9 +65,10 @@ static void select_best(void *context, int worker, int64_t query,
         heap[row] = (dip_hit){scores[row], row};
     for (int64_t at = n / 2 - 1; at >= 0; at--)
         sift_down(s, heap, n, at);
-    for (int64_t row = n; row < s->gallery; row++) {
-        if (scores[row] < heap[0].score)
-            continue;
+    for (int64_t row = n;; row++) {
+        row = next_at_least(scores, row, s->gallery, heap[0].score);
+        if (row == s->gallery)
+            break;
         dip_hit hit = {scores[row], row};
         if (is_better(s, hit, heap[0])) {
             heap[0] = hit;

@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "base/rng.h"
-#include "eval/dot.h"
 #include "eval/scores.h"
 
 typedef struct {
@@ -83,53 +82,6 @@ static void test_scores_are_dot_products(void **state)
         free(g);
         free(q);
     }
-}
-
-static void check_tile(dip_dot_kernel kernel, dip_similarity similarity,
-                       const float *panel,
-                       const float *const rows[DIP_DOT_ROWS], int64_t dim)
-{
-    float tile[DIP_DOT_ROWS][DIP_DOT_LANES];
-    kernel(tile, panel, rows, dim);
-    for (int m = 0; m < DIP_DOT_ROWS; m++) {
-        for (int l = 0; l < DIP_DOT_LANES; l++) {
-            double sum = 0;
-            for (int64_t k = 0; k < dim; k++) {
-                double a = (double)rows[m][k];
-                double b = (double)panel[k * DIP_DOT_LANES + l];
-                sum += similarity == DIP_SIMILARITY_COSINE ? a * b
-                                                           : -(a - b) * (a - b);
-            }
-            assert_true(fabs((double)tile[m][l] - sum) < 1e-4);
-        }
-    }
-}
-
-/* All kernels of this CPU, not just the one that would be chosen. */
-static void test_scores_kernels_are_dot_products_or_distances(void **state)
-{
-    (void)state;
-    enum { DIM = 37 };
-    float *g = random_rows(9, DIP_DOT_ROWS, DIM);
-    float *q = random_rows(8, DIM, DIP_DOT_LANES);
-    float *panel = aligned_alloc(64, sizeof(float) * DIM * DIP_DOT_LANES);
-    assert_non_null(panel);
-    memcpy(panel, q, sizeof(float) * DIM * DIP_DOT_LANES);
-    const float *rows[DIP_DOT_ROWS];
-    for (int m = 0; m < DIP_DOT_ROWS; m++)
-        rows[m] = g + (DIP_DOT_ROWS - 1 - m) * DIM;
-    for (int s = 0; s < DIP_SIMILARITY_COUNT; s++) {
-        dip_dot_kernel kernels[DIP_DOT_KERNELS];
-        dip_similarity similarity = (dip_similarity)s;
-        int n = dip_dot_kernels(kernels, similarity);
-        assert_in_range(n, 1, DIP_DOT_KERNELS);
-        for (int i = 0; i < n; i++)
-            check_tile(kernels[i], similarity, panel, rows, DIM);
-        assert_ptr_equal(dip_dot_choose(similarity), kernels[n - 1]);
-    }
-    free(panel);
-    free(q);
-    free(g);
 }
 
 static void test_scores_do_not_depend_on_threads(void **state)
@@ -221,7 +173,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scores_are_dot_products),
-        cmocka_unit_test(test_scores_kernels_are_dot_products_or_distances),
         cmocka_unit_test(test_scores_do_not_depend_on_threads),
         cmocka_unit_test(test_scores_of_equal_rows_are_equal),
         cmocka_unit_test(test_scores_refuse_what_is_not_finite),
