@@ -29,6 +29,32 @@ void *dip_calloc(size_t count, size_t size)
     return calloc(1, bytes > 0 ? bytes : 1);
 }
 
+#define LINE ((size_t)64)
+
+/* The line before the array holds what malloc() gave. */
+void *dip_lines_alloc(size_t count, size_t size)
+{
+    size_t bytes;
+    if (dip_mul_overflows(count, size, &bytes) ||
+        dip_add_overflows(bytes, 2 * LINE, &bytes))
+        return NULL;
+    void *whole = malloc(bytes);
+    if (whole == NULL)
+        return NULL;
+    char *start = (char *)whole + 2 * LINE - (uintptr_t)whole % LINE;
+    memcpy(start - LINE, &whole, sizeof whole);
+    return start;
+}
+
+void dip_lines_free(void *lines)
+{
+    void *whole;
+    if (lines == NULL)
+        return;
+    memcpy(&whole, (char *)lines - LINE, sizeof whole);
+    free(whole);
+}
+
 dip_status dip_reserve(void *items, size_t *capacity, size_t need, size_t size,
                        dip_err *err)
 {

@@ -4,7 +4,6 @@
 #include <math.h>
 #include <omp.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -168,16 +167,6 @@ static dip_status check_sides(const dip_embeddings *queries,
     return DIP_OK;
 }
 
-static float *aligned_floats(size_t count, size_t wide)
-{
-    size_t bytes;
-    if (dip_mul_overflows(count, wide, &count) ||
-        dip_mul_overflows(count, sizeof(float), &bytes) ||
-        dip_add_overflows(bytes, 63, &bytes))
-        return NULL;
-    return aligned_alloc(64, bytes / 64 * 64 + 64);
-}
-
 static dip_status scorer_open(scorer *s, const dip_embeddings *queries,
                               const dip_embeddings *gallery, dip_err *err)
 {
@@ -192,9 +181,11 @@ static dip_status scorer_open(scorer *s, const dip_embeddings *queries,
     if (s->block < lanes)
         s->block = lanes;
     int64_t held = s->block < queries->rows ? s->block : queries->rows;
-    s->panels = aligned_floats((size_t)s->block, (size_t)dim);
-    s->scores = aligned_floats((size_t)gallery->rows, (size_t)held);
-    s->last = aligned_floats((size_t)s->tile.rows, (size_t)dim);
+    s->panels = dip_lines_alloc((size_t)dim, (size_t)s->block * sizeof(float));
+    s->scores =
+        dip_lines_alloc((size_t)gallery->rows, (size_t)held * sizeof(float));
+    s->last =
+        dip_lines_alloc((size_t)dim, (size_t)s->tile.rows * sizeof(float));
     if (s->panels == NULL || s->scores == NULL || s->last == NULL)
         return dip_no_memory(err);
     int64_t whole = gallery->rows / s->tile.rows * s->tile.rows;
@@ -207,9 +198,9 @@ static dip_status scorer_open(scorer *s, const dip_embeddings *queries,
 
 static void scorer_close(scorer *s)
 {
-    free(s->last);
-    free(s->scores);
-    free(s->panels);
+    dip_lines_free(s->last);
+    dip_lines_free(s->scores);
+    dip_lines_free(s->panels);
 }
 
 dip_status dip_scores_each(const dip_embeddings *queries,

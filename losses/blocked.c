@@ -75,13 +75,10 @@ static void choose_sizes(dip_blocked *b, bool twice)
 /* Floats that start on a cache line, [a, b, c]; not set. */
 static float *floats(int64_t a, int64_t b, int64_t c)
 {
-    size_t count, bytes;
-    if (dip_mul_overflows((size_t)a, (size_t)b, &count) ||
-        dip_mul_overflows(count, (size_t)c, &count) ||
-        dip_mul_overflows(count, sizeof(float), &bytes) ||
-        dip_add_overflows(bytes, 63, &bytes))
+    size_t count;
+    if (dip_mul_overflows((size_t)a, (size_t)b, &count))
         return NULL;
-    return aligned_alloc(64, bytes / 64 * 64 + 64);
+    return dip_lines_alloc(count, (size_t)c * sizeof(float));
 }
 
 static bool make_room(dip_blocked *b)
@@ -164,14 +161,14 @@ void dip_blocked_end(dip_blocked *b, bool before)
 {
     free(b->own);
     free(b->dots);
-    free(b->transposed);
-    free(b->scaled);
-    free(b->last_items);
-    free(b->chunks);
-    free(b->aside);
-    free(b->kept);
-    free(b->panels);
-    free(b->shares);
+    dip_lines_free(b->transposed);
+    dip_lines_free(b->scaled);
+    dip_lines_free(b->last_items);
+    dip_lines_free(b->chunks);
+    dip_lines_free(b->aside);
+    dip_lines_free(b->kept);
+    dip_lines_free(b->panels);
+    dip_lines_free(b->shares);
     dip_positive_lists_free(&b->right);
     (void)dip_tensor_set_grad_mode(before);
 }

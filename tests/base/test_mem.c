@@ -65,6 +65,21 @@ static void test_mem_strndup_copies_and_ends(void **state)
     free(copy);
 }
 
+static void test_mem_lines_are_aligned_and_refuse_too_many(void **state)
+{
+    (void)state;
+    for (size_t count = 0; count < 200; count += 7) {
+        char *lines = dip_lines_alloc(count, 3);
+        assert_non_null(lines);
+        assert_int_equal((uintptr_t)lines % 64, 0);
+        memset(lines, 1, 3 * count);
+        dip_lines_free(lines);
+    }
+    assert_null(dip_lines_alloc(SIZE_MAX / 2, 3));
+    assert_null(dip_lines_alloc(SIZE_MAX, 1));
+    dip_lines_free(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -72,6 +87,7 @@ int main(void)
         cmocka_unit_test(test_mem_calloc_takes_no_items_and_refuses_too_many),
         cmocka_unit_test(test_mem_reserve_keeps_items_and_fails_cleanly),
         cmocka_unit_test(test_mem_strndup_copies_and_ends),
+        cmocka_unit_test(test_mem_lines_are_aligned_and_refuse_too_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
