@@ -129,13 +129,6 @@ static stream take_side(const cross_attention *f, const dip_fusion_input *in,
     return (stream){dip_t_cat(tokens, count, 1), dip_t_cat(masks, count, 1)};
 }
 
-/* [B, N, D] to [B, heads, N, D / heads] */
-static dip_tensor *split_heads(const dip_tensor *x, int64_t heads)
-{
-    dip_tensor *split = dip_t_unflatten(x, -1, 2, (int64_t[]){heads, -1});
-    return dip_t_transpose(split, 1, 2);
-}
-
 /* What `x` sees of `other`; zeros where that has no tokens, which lets it
  * attend to all places meanwhile, so that the softmax is defined. */
 static dip_tensor *attend(const cross_attention *f, const half *h,
@@ -152,12 +145,9 @@ static dip_tensor *attend(const cross_attention *f, const half *h,
                 2, -1);
     dip_tensor *any = dip_t_amax(other->mask, 1, true);
     dip_tensor *hidden = dip_t_logical_and(dip_t_logical_not(other->mask), any);
-    dip_tensor *mask = dip_t_logical_not(hidden);
-    mask = dip_t_unsqueeze(dip_t_unsqueeze(mask, 1), 1);
     dip_tensor *seen =
-        dip_t_attention(split_heads(q, f->heads), split_heads(kv[0], f->heads),
-                        split_heads(kv[1], f->heads), mask, 0.0, false);
-    seen = dip_t_flatten(dip_t_transpose(seen, 1, 2), 2, 3);
+        dip_attend(q, kv[0], kv[1], f->heads,
+                   dip_mask_keys(dip_t_logical_not(hidden)), 0.0, false);
     return dip_t_masked_fill(dip_linear_forward(&h->out, seen),
                              dip_t_unsqueeze(dip_t_logical_not(any), 2), 0.0);
 }

@@ -67,8 +67,7 @@ static dip_tensor *forward(const dip_fusion *fusion, const dip_fusion_input *in)
     tokens[0] = dip_token_like(f->fusion_token, tokens[1]);
     masks[0] = dip_t_gt_scalar(dip_t_narrow(in->present, 1, 0, 1), -1.0);
     dip_tensor *x = dip_t_cat(tokens, 1 + count, 1);
-    dip_tensor *mask = dip_t_cat(masks, 1 + count, 1);
-    mask = dip_t_unsqueeze(dip_t_unsqueeze(mask, 1), 1);
+    dip_tensor *mask = dip_mask_keys(dip_t_cat(masks, 1 + count, 1));
     x = dip_encoder_body(f->encoder, x, mask, false, in->training);
     x = dip_encoder_last(f->encoder, x, dip_t_narrow(x, 1, 0, 1), mask, false,
                          in->training);
