@@ -118,6 +118,18 @@ static dip_status fail_text_kind(const char *name, dip_err *err)
     return DIP_ECONFIG;
 }
 
+dip_status dip_patch_check(dip_image_options *o, dip_err *err)
+{
+    if (o->patch == 0)
+        o->patch = 16;
+    dip_status st = dip_option_int(o->patch, 1, 1024, "image.patch", err);
+    if (st == DIP_OK && o->image_size % o->patch != 0)
+        st = dip_fail(err, DIP_ECONFIG,
+                      "image.patch: %lld does not divide image_size %lld",
+                      (long long)o->patch, (long long)o->image_size);
+    return st;
+}
+
 dip_status dip_image_options_check(dip_image_options *options, dip_err *err)
 {
     const dip_image_kind *kind = dip_image_kind_find(options->kind);

@@ -54,8 +54,6 @@ static dip_status check(dip_image_options *o, dip_err *err)
 {
     if (o->width == 0)
         o->width = 768;
-    if (o->patch == 0)
-        o->patch = 16;
     dip_encoder_options encoder = encoder_options(o);
     dip_status st = dip_encoder_check(&encoder, "image", err);
     o->depth = encoder.depth;
@@ -63,11 +61,7 @@ static dip_status check(dip_image_options *o, dip_err *err)
     o->mlp_ratio = encoder.mlp_ratio;
     o->activation = encoder.activation;
     if (st == DIP_OK)
-        st = dip_option_int(o->patch, 1, o->image_size, "image.patch", err);
-    if (st == DIP_OK && o->image_size % o->patch != 0)
-        st = dip_fail(err, DIP_ECONFIG,
-                      "image.patch: %lld does not divide image_size %lld",
-                      (long long)o->patch, (long long)o->image_size);
+        st = dip_patch_check(o, err);
     return st;
 }
 

@@ -41,18 +41,6 @@ static dip_encoder_options encoder_options(const dip_image_options *o)
     };
 }
 
-static dip_status check_patch(dip_image_options *o, dip_err *err)
-{
-    if (o->patch == 0)
-        o->patch = 16;
-    dip_status st = dip_option_int(o->patch, 1, 1024, "image.patch", err);
-    if (st == DIP_OK && o->image_size % o->patch != 0)
-        return dip_fail(err, DIP_ECONFIG,
-                        "image.patch: %lld does not divide image_size %lld",
-                        (long long)o->patch, (long long)o->image_size);
-    return st;
-}
-
 static dip_status check(dip_image_options *o, dip_err *err)
 {
     if (o->width == 0)
@@ -64,7 +52,7 @@ static dip_status check(dip_image_options *o, dip_err *err)
     o->mlp_ratio = encoder.mlp_ratio;
     o->activation = encoder.activation;
     if (st == DIP_OK)
-        st = check_patch(o, err);
+        st = dip_patch_check(o, err);
     if (st == DIP_OK)
         st = dip_option_choice(&o->pooling, POOLINGS, "image.pooling", err);
     return st;

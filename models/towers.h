@@ -30,4 +30,9 @@ DIP_TEXT_TOWER_TABLE(DIP_TEXT_TOWER_DECLARE)
 #undef DIP_IMAGE_TOWER_DECLARE
 #undef DIP_TEXT_TOWER_DECLARE
 
+/* What the towers of patches share: a patch of 16 pixels by default, which must
+ * divide the image. */
+dip_status dip_patch_check(dip_image_options *options,
+                           dip_err *err) DIP_MUST_CHECK;
+
 #endif
