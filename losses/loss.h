@@ -135,7 +135,7 @@ dip_tensor *dip_loss_infonce(const dip_loss_input *input,
                              const dip_loss_options *options);
 
 /* Cross-entropy of a classification head: logits [B, C], targets int64 [B], -1
- * where the label is missing; the mean over rows that have one, 0 if none, a
+ * where the label is missing; the mean over rows that have one (NaN if none), a
  * row counting by the weight of its class. `weights` F32 [C] or NULL. */
 dip_tensor *dip_loss_cross_entropy(const dip_tensor *logits,
                                    const dip_tensor *targets,

@@ -36,15 +36,43 @@ static bool is_of_tower(const char *name)
     return strncmp(name, "image.", 6) == 0 || strncmp(name, "text.", 5) == 0;
 }
 
+static bool is_tower_parameter(const dip_params *params, int i)
+{
+    return is_of_tower(dip_params_name(params, i));
+}
+
+static bool is_tower_matrix(const dip_params *params, int i)
+{
+    return is_tower_parameter(params, i) &&
+           !strstr(dip_params_name(params, i), "embedding") &&
+           dip_params_kind(params, i) == DIP_PARAM_WEIGHT &&
+           dip_tensor_ndim(dip_params_tensor(params, i)) == 2;
+}
+
 static bool is_target(const dip_lora_options *o, const dip_params *params,
                       int i)
 {
-    const char *name = dip_params_name(params, i);
-    if (!is_of_tower(name) || strstr(name, "embedding") ||
-        dip_params_kind(params, i) != DIP_PARAM_WEIGHT ||
-        dip_tensor_ndim(dip_params_tensor(params, i)) != 2)
-        return false;
-    return o->target_count == 0 || fits_one(o->targets, o->target_count, name);
+    return is_tower_matrix(params, i) &&
+           (o->target_count == 0 ||
+            fits_one(o->targets, o->target_count, dip_params_name(params, i)));
+}
+
+/* Each pattern must fit one of those that `counts` lets through. */
+static dip_status check_patterns(const char *const *patterns, size_t count,
+                                 bool (*counts)(const dip_params *, int),
+                                 const dip_params *params, const char *what,
+                                 dip_err *err)
+{
+    for (size_t p = 0; p < count; p++) {
+        bool fits = false;
+        for (int i = 0; i < dip_params_count(params) && !fits; i++)
+            fits = counts(params, i) &&
+                   fits_one(&patterns[p], 1, dip_params_name(params, i));
+        if (!fits)
+            return dip_fail(err, DIP_ECONFIG, "%s of a tower fits '%s'", what,
+                            patterns[p]);
+    }
+    return DIP_OK;
 }
 
 /* A starts as torch.nn.Linear's weights do, as in the paper's own code. */
@@ -73,7 +101,12 @@ static dip_status add_all(dip_lora *lora, const dip_lora_options *o,
                           const dip_maker *root, dip_err *err)
 {
     int count = dip_params_count(lora->params); /* before the adapters */
-    dip_status st = DIP_OK;
+    dip_status st =
+        check_patterns(o->targets, o->target_count, is_tower_matrix,
+                       lora->params, "lora.targets: no matrix", err);
+    if (st == DIP_OK)
+        st = check_patterns(o->train, o->train_count, is_tower_parameter,
+                            lora->params, "lora.train: no parameter", err);
     for (int i = 0; i < count && st == DIP_OK; i++) {
         const char *name = dip_params_name(lora->params, i);
         bool target = is_target(o, lora->params, i);
@@ -85,7 +118,7 @@ static dip_status add_all(dip_lora *lora, const dip_lora_options *o,
     }
     if (st == DIP_OK && lora->count == 0)
         st = dip_fail(err, DIP_ECONFIG,
-                      "lora.targets: no matrix of a tower fits");
+                      "lora.rank: the towers have no matrix to adapt");
     return st;
 }
 

@@ -104,8 +104,14 @@ check "freezes nothing" 2 \
     "diptych train: freeze: no parameter fits 'imag': the towers are image and text, a name is 'image.stages.0.conv.weight'" \
     train name=no 'freeze=[imag]'
 check "adapts nothing" 2 \
-    "diptych train: lora.targets: no matrix of a tower fits" \
+    "diptych train: lora.targets: no matrix of a tower fits 'head'" \
     train name=no lora.rank=2 'lora.targets=[head]'
+check "adapts one of two" 2 \
+    "diptych train: lora.targets: no matrix of a tower fits 'text.atn*'" \
+    train name=no lora.rank=2 'lora.targets=[text.*,text.atn*]'
+check "trains nothing besides" 2 \
+    "diptych train: lora.train: no parameter of a tower fits 'image.nrom*'" \
+    train name=no lora.rank=2 'lora.train=[image.nrom*]'
 absent runs/no
 
 # ---- frozen, and unlocked later ----
