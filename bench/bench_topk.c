@@ -1,12 +1,13 @@
 /* Seconds of an exact search, and of all ranking metrics.
  *
- *     bench_topk topk|metrics ROWS QUERIES GALLERY DIM HITS
+ *     bench_topk topk|plain|metrics ROWS QUERIES GALLERY DIM HITS
  *
  * ROWS holds QUERIES and then GALLERY rows of DIM floats. "topk" searches for
  * the 10 best and writes their numbers [QUERIES, 10], int64, to HITS, where
- * peer_topk.py reads them. "metrics" ranks the whole gallery, of which row i is
- * right for query i, and then, as open_clip does, the queries for each row of
- * the gallery, which has as many; HITS is not touched. */
+ * peer_topk.py reads them; "plain" does so in fp32 throughout. "metrics" ranks
+ * the whole gallery, of which row i is right for query i, and then, as
+ * open_clip does, the queries for each row of the gallery, which has as many;
+ * HITS is not touched. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,31 +17,38 @@
 #include "base/mem.h"
 #include "bench/serve.h"
 #include "eval/ranking.h"
-#include "eval/topk.h"
+#include "eval/scan.h"
 
 enum { BEST = 10 };
 
 typedef struct {
     char *rows;
     dip_embeddings queries, gallery;
+    bool plain;
     dip_hit *hits;
     int64_t *numbers; /* 0, 1, ...: offsets and rows of the relevance */
     dip_relevance relevance;
-} job;
+} bench_job;
 
 static dip_status search(void *user, double *result, dip_err *err)
 {
-    const job *j = user;
+    const bench_job *j = user;
     double start = dip_bench_seconds();
+    const dip_scan_job job = {
+        .count = j->queries.rows, .best = j->hits, .k = BEST};
+    dip_scan *scan;
     dip_status st =
-        dip_topk_search(j->hits, &j->queries, &j->gallery, NULL, BEST, err);
+        dip_scan_open(&scan, &j->queries, &j->gallery, j->plain, err);
+    if (st == DIP_OK)
+        st = dip_scan_run(scan, &job, err);
+    dip_scan_close(scan);
     *result = dip_bench_seconds() - start;
     return st;
 }
 
 static dip_status rank(void *user, double *result, dip_err *err)
 {
-    const job *j = user;
+    const bench_job *j = user;
     const dip_embeddings *sides[] = {&j->queries, &j->gallery};
     const dip_ranking_options options = dip_ranking_defaults();
     double start = dip_bench_seconds();
@@ -55,7 +63,7 @@ static dip_status rank(void *user, double *result, dip_err *err)
     return st;
 }
 
-static dip_status write_hits(const job *j, const char *path, dip_err *err)
+static dip_status write_hits(const bench_job *j, const char *path, dip_err *err)
 {
     FILE *file = fopen(path, "wb");
     size_t count = (size_t)j->queries.rows * BEST, done = 0;
@@ -66,7 +74,7 @@ static dip_status write_hits(const job *j, const char *path, dip_err *err)
     return DIP_OK;
 }
 
-static dip_status open_job(job *j, char **argv, dip_err *err)
+static dip_status open_job(bench_job *j, char **argv, dip_err *err)
 {
     size_t bytes;
     int64_t queries, gallery, dim;
@@ -97,11 +105,12 @@ static dip_status open_job(job *j, char **argv, dip_err *err)
     return DIP_OK;
 }
 
-static dip_status run(job *j, char **argv, dip_err *err)
+static dip_status run(bench_job *j, char **argv, dip_err *err)
 {
     double ignored;
     char about[64];
-    bool searches = strcmp(argv[1], "topk") == 0;
+    bool searches = strcmp(argv[1], "metrics") != 0;
+    j->plain = strcmp(argv[1], "plain") == 0;
     struct rusage usage;
     dip_status st = open_job(j, argv, err);
     if (st != DIP_OK)
@@ -120,12 +129,13 @@ static dip_status run(job *j, char **argv, dip_err *err)
 
 int main(int argc, char **argv)
 {
-    job j = {0};
+    bench_job j = {0};
     dip_err err = {0};
     if (argc != 7) {
-        (void)fprintf(stderr,
-                      "usage: %s topk|metrics ROWS QUERIES GALLERY DIM HITS\n",
-                      argv[0]);
+        (void)fprintf(
+            stderr,
+            "usage: %s topk|plain|metrics ROWS QUERIES GALLERY DIM HITS\n",
+            argv[0]);
         return dip_status_exit_code(DIP_EUSAGE);
     }
     dip_status st = run(&j, argv, &err);

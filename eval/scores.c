@@ -78,18 +78,6 @@ dip_status dip_embeddings_check(const dip_embeddings *e, const char *what,
         what, bad, isnan(e->data[bad * e->dim + k]) ? "NaN" : "infinity", k);
 }
 
-static void pack_block(const scorer *s, int64_t first, int64_t count)
-{
-    int64_t dim = s->queries->dim, lanes = s->tile.lanes;
-    memset(s->panels, 0, (size_t)(s->block * dim) * sizeof *s->panels);
-    for (int64_t q = 0; q < count; q++) {
-        const float *row = s->queries->data + (first + q) * dim;
-        float *lane = s->panels + q / lanes * lanes * dim + q % lanes;
-        for (int64_t k = 0; k < dim; k++)
-            lane[k * lanes] = row[k];
-    }
-}
-
 /* Scores of a panel of queries with the gallery rows [row, row + tile rows), of
  * which those past the end are not stored. */
 static void score_tile(const scorer *s, int64_t panel, int64_t count,
@@ -132,7 +120,9 @@ static void visit_block(const scorer *s, int64_t first, int64_t count,
                         dip_scores_visit visit, void *context)
 {
     int64_t gallery = s->gallery->rows;
-    pack_block(s, first, count);
+    dip_tile_pack(s->panels, s->tile.lanes,
+                  s->queries->data + first * s->queries->dim, count,
+                  s->queries->dim);
 #pragma omp parallel num_threads(dip_scores_workers())
     {
 #pragma omp for schedule(dynamic)
@@ -145,8 +135,8 @@ static void visit_block(const scorer *s, int64_t first, int64_t count,
     }
 }
 
-static dip_status check_sides(const dip_embeddings *queries,
-                              const dip_embeddings *gallery, dip_err *err)
+dip_status dip_scores_check(const dip_embeddings *queries,
+                            const dip_embeddings *gallery, dip_err *err)
 {
     dip_status st = dip_embeddings_check(queries, "query", err);
     if (st != DIP_OK)
@@ -207,7 +197,7 @@ dip_status dip_scores_each(const dip_embeddings *queries,
                            const dip_embeddings *gallery,
                            dip_scores_visit visit, void *context, dip_err *err)
 {
-    dip_status st = check_sides(queries, gallery, err);
+    dip_status st = dip_scores_check(queries, gallery, err);
     if (st != DIP_OK)
         return st;
     scorer s;

@@ -1,5 +1,5 @@
-/* Scores of queries against a gallery, a block of queries at a time: the one
- * place where queries x gallery scores are made. */
+/* Scores of queries against a gallery, a block of queries at a time, for those
+ * who need every score; for those who need the best, or ranks, eval/scan.h. */
 #ifndef DIP_EVAL_SCORES_H
 #define DIP_EVAL_SCORES_H
 
@@ -34,6 +34,12 @@ int dip_scores_workers(void);
  * message names the row, after `what`: "gallery row 7 ...". */
 dip_status dip_embeddings_check(const dip_embeddings *e, const char *what,
                                 dip_err *err) DIP_MUST_CHECK;
+
+/* Both sides, "query" and "gallery", as above; DIP_ERANGE when they cannot be
+ * compared with each other. */
+dip_status dip_scores_check(const dip_embeddings *queries,
+                            const dip_embeddings *gallery,
+                            dip_err *err) DIP_MUST_CHECK;
 
 /* Calls `visit` with the scores of every query. Both sides are checked first,
  * so scores are finite and `visit` never runs on bad input.

@@ -2,14 +2,7 @@
 
 #include <math.h>
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) &&         \
-    !defined(__SANITIZE_ADDRESS__)
-#define DISPATCHED                                                             \
-    __attribute__((                                                            \
-        target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define DISPATCHED /* the baseline of the machine */
-#endif
+#include "base/dispatched.h"
 
 #define INLINE static inline __attribute__((always_inline))
 

@@ -50,30 +50,55 @@ typedef float lanes16 __attribute__((vector_size(64), aligned(4), may_alias));
         }                                                                      \
     }
 
+/* One chain of sums for each pair, as many as hide the latency of an addition;
+ * vectors would have to be gathered. */
+#define DEFINE_PAIRS(name, target_attribute, add_term)                         \
+    target_attribute __attribute__((                                           \
+        optimize("fp-contract=fast", "no-tree-vectorize"))) static void        \
+    name(float out[DIP_TILE_PAIRS], const float *one,                          \
+         const float *const others[DIP_TILE_PAIRS], int64_t length)            \
+    {                                                                          \
+        float sum[DIP_TILE_PAIRS] = {0};                                       \
+        for (int64_t k = 0; k < length; k++) {                                 \
+            _Pragma("GCC unroll 8") for (int i = 0; i < DIP_TILE_PAIRS; i++)   \
+                add_term(sum[i], others[i][k], one[k]);                        \
+        }                                                                      \
+        memcpy(out, sum, sizeof sum);                                          \
+    }
+
 #define ADD_PRODUCT(sum, a, b) (sum) += (a) * (b)
 #define SUB_SQUARE(sum, a, b)  (sum) -= ((a) - (b)) * ((a) - (b))
 
 DEFINE_KERNEL(dot_by_4, lanes4, 6, , ADD_PRODUCT)
+DEFINE_PAIRS(dot_pairs_4, , ADD_PRODUCT)
 DEFINE_KERNEL(gap_by_4, lanes4, 6, , SUB_SQUARE)
+DEFINE_PAIRS(gap_pairs_4, , SUB_SQUARE)
 #if defined(__x86_64__)
 #define AVX2   __attribute__((target("avx2,fma")))
 #define AVX512 __attribute__((target("avx512f,prefer-vector-width=512")))
 DEFINE_KERNEL(dot_by_8, lanes8, 6, AVX2, ADD_PRODUCT)
+DEFINE_PAIRS(dot_pairs_8, AVX2, ADD_PRODUCT)
 DEFINE_KERNEL(gap_by_8, lanes8, 6, AVX2, SUB_SQUARE)
+DEFINE_PAIRS(gap_pairs_8, AVX2, SUB_SQUARE)
 DEFINE_KERNEL(dot_by_16, lanes16, 12, AVX512, ADD_PRODUCT)
+DEFINE_PAIRS(dot_pairs_16, AVX512, ADD_PRODUCT)
 DEFINE_KERNEL(gap_by_16, lanes16, 12, AVX512, SUB_SQUARE)
+DEFINE_PAIRS(gap_pairs_16, AVX512, SUB_SQUARE)
 #endif
 
 int dip_tile_kernels(dip_tile out[DIP_TILE_KERNELS], dip_similarity similarity)
 {
     bool gap = similarity == DIP_SIMILARITY_EUCLIDEAN;
     int n = 0;
-    out[n++] = (dip_tile){6, 8, gap ? gap_by_4 : dot_by_4};
+    out[n++] = (dip_tile){6, 8, gap ? gap_by_4 : dot_by_4,
+                          gap ? gap_pairs_4 : dot_pairs_4};
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        out[n++] = (dip_tile){6, 16, gap ? gap_by_8 : dot_by_8};
+        out[n++] = (dip_tile){6, 16, gap ? gap_by_8 : dot_by_8,
+                              gap ? gap_pairs_8 : dot_pairs_8};
     if (__builtin_cpu_supports("avx512f"))
-        out[n++] = (dip_tile){12, 32, gap ? gap_by_16 : dot_by_16};
+        out[n++] = (dip_tile){12, 32, gap ? gap_by_16 : dot_by_16,
+                              gap ? gap_pairs_16 : dot_pairs_16};
 #endif
     return n;
 }
@@ -82,4 +107,16 @@ dip_tile dip_tile_choose(dip_similarity similarity)
 {
     dip_tile kernels[DIP_TILE_KERNELS];
     return kernels[dip_tile_kernels(kernels, similarity) - 1];
+}
+
+void dip_tile_pack(float *panels, int64_t lanes, const float *rows,
+                   int64_t count, int64_t dim)
+{
+    int64_t whole = (count + lanes - 1) / lanes * lanes;
+    memset(panels, 0, (size_t)(whole * dim) * sizeof *panels);
+    for (int64_t i = 0; i < count; i++) {
+        float *lane = panels + i / lanes * lanes * dim + i % lanes;
+        for (int64_t k = 0; k < dim; k++)
+            lane[k * lanes] = rows[i * dim + k];
+    }
 }

@@ -16,6 +16,7 @@
  */
 #define DIP_TILE_ROWS  12
 #define DIP_TILE_LANES 32
+#define DIP_TILE_PAIRS 8
 
 /* Element k of row m stands at rows[m * row + k * step], that of lane l at
  * lanes[k * lane_step + l]. Nothing needs alignment. */
@@ -35,6 +36,10 @@ typedef struct {
     int64_t rows, lanes; /* of a tile; all of them are read and written */
     void (*sum)(float *out, int64_t out_row, const dip_tile_input *in,
                 bool add);
+    /* out[i] = that sum of `one` with others[i], each [length]: the same bits
+     * as from `sum`. */
+    void (*pairs)(float out[DIP_TILE_PAIRS], const float *one,
+                  const float *const others[DIP_TILE_PAIRS], int64_t length);
 } dip_tile;
 
 #define DIP_TILE_KERNELS 3
@@ -45,5 +50,10 @@ int dip_tile_kernels(dip_tile out[DIP_TILE_KERNELS], dip_similarity similarity);
 
 /* The widest of them. */
 dip_tile dip_tile_choose(dip_similarity similarity);
+
+/* Transposes `count` rows of `dim` elements into panels [dim, lanes] of `lanes`
+ * rows each; what the last panel has too many is 0. */
+void dip_tile_pack(float *panels, int64_t lanes, const float *rows,
+                   int64_t count, int64_t dim);
 
 #endif
