@@ -173,7 +173,7 @@ $(BUILD)/tests/parity/tokenize: $(BUILD)/tests/parity/tokenize.c.o $(PLAIN_LIBS)
 	@echo "ld  $@"
 	@$(CXX) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
-$(BUILD)/tests/parity/stats $(BUILD)/tests/parity/metrics: %: %.c.o $(call lib_of,eval) $(BUILD)/tensor/tile.c.o $(PLAIN_LIBS)
+$(BUILD)/tests/parity/stats $(BUILD)/tests/parity/metrics: %: %.c.o $(call lib_of,eval) $(BUILD)/tensor/tile.c.o $(BUILD)/tensor/tile_bf16.c.o $(PLAIN_LIBS)
 	@echo "ld  $@"
 	@$(CC) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 

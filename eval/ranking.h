@@ -41,8 +41,8 @@ typedef struct {
     const int64_t *exclude; /* [queries] gallery row left out of a query's
                              * ranking, -1: none; NULL: none at all */
     /* [queries, first_count] rows that stand before all others, as their scores
-     * there order them; row -1: none. NULL: none at all. For rankings of a
-     * gallery whose best rows were ranked again. */
+     * there order them, each once for a query; row -1: none. NULL: none at all.
+     * For rankings of a gallery whose best rows were ranked again. */
     const dip_hit *first;
     int64_t first_count;
 } dip_ranking_options;
@@ -120,6 +120,16 @@ dip_status dip_ranking_evaluate(dip_ranking *out, const dip_embeddings *queries,
                                 const dip_relevance *relevance,
                                 const dip_ranking_options *options,
                                 dip_err *err) DIP_MUST_CHECK;
+
+/* The same, and in the same pass over all pairs the k best rows of every query,
+ * into `best` [queries, k], the caller's: what dip_topk_search() finds without
+ * keys, whatever the options say. `best` NULL: without. */
+dip_status dip_ranking_with_best(dip_ranking *out, dip_hit *best, int64_t k,
+                                 const dip_embeddings *queries,
+                                 const dip_embeddings *gallery,
+                                 const dip_relevance *relevance,
+                                 const dip_ranking_options *options,
+                                 dip_err *err) DIP_MUST_CHECK;
 
 /* Evaluates lists that may be cut short: relevant rows outside a list are
  * never found. DIP_EDATA when a query that has judgements is missing from the

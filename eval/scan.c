@@ -11,7 +11,7 @@ enum { LANES = DIP_TILE_LANES, ROWS = DIP_TILE_ROWS, CHUNK = DIP_SCAN_CHUNK };
 
 /* Panels that take turns with a chunk of the gallery, so that it is read and
  * rounded once for all of them. */
-#define GROUP 8
+#define GROUP 16
 /* Bytes that the lists of a group may take, if it has more than a panel. */
 #define LISTS (INT64_C(4) << 20)
 
@@ -290,23 +290,25 @@ static bool has_many_levels(const dip_scan_job *job)
     return many;
 }
 
-/* Cuts so that all threads have several tasks, the gallery only if the queries
- * are too few for that; many levels are counted in place, by one task. */
+/* Cuts the queries so that every thread has as much to do as any other, and
+ * the gallery only if they are too few for that; many levels are counted in
+ * place, by one task. */
 static plan make_plan(const dip_scan *scan, const dip_scan_job *job)
 {
-    int64_t k = length_of_lists(scan, job), tasks = 4 * dip_scores_workers();
+    int64_t workers = dip_scores_workers(), k = length_of_lists(scan, job);
     int64_t list = k * (int64_t)(sizeof(dip_hit) + sizeof(float)) +
                    dip_best_room(k) * (int64_t)sizeof(dip_candidate);
     plan p = {.scan = scan,
               .job = job,
               .panels = divide_up(job->count, LANES),
-              .chunks = divide_up(scan->gallery->rows, CHUNK)};
-    p.group = clamp(p.panels / tasks, 1, GROUP);
-    p.group = clamp(LISTS / (list * LANES), 1, p.group);
+              .chunks = divide_up(scan->gallery->rows, CHUNK),
+              .parts = 1};
+    int64_t most = clamp(LISTS / (list * LANES), 1, GROUP);
+    int64_t groups = divide_up(p.panels, most * workers) * workers;
+    p.group = groups > 0 ? divide_up(p.panels, groups) : 1;
     p.groups = divide_up(p.panels, p.group);
-    p.parts = 1;
-    if (p.groups > 0 && p.groups < tasks / 2 && !has_many_levels(job))
-        p.parts = clamp(p.chunks, 1, divide_up(tasks / 2, p.groups));
+    if (p.groups > 0 && p.groups < workers && !has_many_levels(job))
+        p.parts = clamp(divide_up(workers, p.groups), 1, p.chunks);
     return p;
 }
 

@@ -6,8 +6,9 @@
 #include "eval/scan.h"
 #include "tensor/tile_bf16.h"
 
-#define DIP_SCAN_CHUNK 120 /* gallery rows that stay in a cache: whole tiles   \
-                            */
+#define DIP_SCAN_CHUNK                                                         \
+    120 /* gallery rows that stay in a cache: whole tiles                      \
+         */
 
 /* Up to so many levels of a query are compared with all scores of a tile; where
  * there are more, each score is searched for among them. */

@@ -71,10 +71,50 @@ static void test_tile_kernels_are_dot_products_or_distances(void **state)
     }
 }
 
+/* Every pair of rows: the same bits as from a tile. */
+static void test_tile_pairs_are_those_of_tiles(void **state)
+{
+    (void)state;
+    static float rows[DIP_TILE_ROWS * LENGTH], lanes[DIP_TILE_LANES * LENGTH],
+        panels[ROOM], out[DIP_TILE_ROWS * DIP_TILE_LANES];
+    fill(rows, DIP_TILE_ROWS * LENGTH, 4);
+    fill(lanes, DIP_TILE_LANES * LENGTH, 5);
+    for (int i = 0; i < DIP_SIMILARITY_COUNT * DIP_TILE_KERNELS; i++) {
+        dip_tile kernels[DIP_TILE_KERNELS];
+        int n =
+            dip_tile_kernels(kernels, (dip_similarity)(i / DIP_TILE_KERNELS));
+        const dip_tile *t = &kernels[i % DIP_TILE_KERNELS % n];
+        const dip_tile_input in = {rows, LENGTH, 1, panels, t->lanes, LENGTH};
+        dip_tile_pack(panels, t->lanes, lanes, t->lanes, LENGTH);
+        t->sum(out, t->lanes, &in, false);
+        for (int64_t at = 0; at < t->rows * t->lanes; at++) {
+            const float *others[DIP_TILE_PAIRS];
+            float got[DIP_TILE_PAIRS];
+            for (int j = 0; j < DIP_TILE_PAIRS; j++)
+                others[j] = rows + (at / t->lanes + j) % t->rows * LENGTH;
+            t->pairs(got, lanes + at % t->lanes * LENGTH, others, LENGTH);
+            assert_memory_equal(got, out + at, sizeof *got);
+        }
+    }
+}
+
+/* Rows that fill no panel leave zeros. */
+static void test_tile_pack_transposes(void **state)
+{
+    (void)state;
+    static const float rows[] = {1, 2, 3, 4, 5, 6};
+    static const float right[] = {1, 3, 2, 4, 5, 0, 6, 0};
+    float panels[8];
+    dip_tile_pack(panels, 2, rows, 3, 2);
+    assert_memory_equal(panels, right, sizeof right);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tile_kernels_are_dot_products_or_distances),
+        cmocka_unit_test(test_tile_pairs_are_those_of_tiles),
+        cmocka_unit_test(test_tile_pack_transposes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
