@@ -1,5 +1,7 @@
 #include "train/encode.h"
 
+#include "train/text_groups.h"
+
 /* BOOL [B] on `device`: which of the numbers are not zero. */
 static dip_tensor *nonzero(const dip_tensor *numbers, dip_device device)
 {
@@ -60,52 +62,116 @@ int64_t dip_encode_longest(const dip_batch *batch, const bool *wanted,
     return most;
 }
 
-/* Rows [start, start + size) of what is encoded. */
-static dip_encoded rows_of(const dip_encoded *all, int64_t start, int64_t size)
-{
-    dip_encoded part = {
-        .features = dip_t_narrow(all->features, 0, start, size),
-        .embedding = dip_t_narrow(all->embedding, 0, start, size),
-    };
-    if (all->tokens.rows) {
-        part.tokens.rows = dip_t_narrow(all->tokens.rows, 0, start, size);
-        part.tokens.mask = dip_t_narrow(all->tokens.mask, 0, start, size);
-    }
-    return part;
-}
+/* The wanted texts of a batch, one source after the other. */
+typedef struct {
+    const dip_batch_text *of[DIP_SOURCES_MAX];
+    int source[DIP_SOURCES_MAX];
+    int count;
+    dip_tensor *ids, *lengths; /* [count * B, context], [count * B] */
+} wanted_texts;
 
-static void encode_texts(dip_encoded_batch *out, const dip_model *model,
-                         const dip_batch *batch, int text_count,
-                         const dip_encode_options *options)
+static wanted_texts join_texts(dip_encoded_batch *out, const dip_batch *batch,
+                               int text_count,
+                               const dip_encode_options *options)
 {
+    wanted_texts all = {0};
     dip_tensor *ids[DIP_SOURCES_MAX], *lengths[DIP_SOURCES_MAX];
-    int source[DIP_SOURCES_MAX], count = 0;
-    int64_t tokens = dip_encode_longest(batch, options->texts, text_count);
-    if (tokens < options->text_tokens)
-        tokens = options->text_tokens;
     for (int s = 0; s < text_count; s++) {
         if (!options->texts[s])
             continue;
         const dip_batch_text *text = &batch->texts[s];
         int64_t sizes[2] = {batch->size, text->context};
-        dip_tensor *all = dip_tensor_borrow(text->ids, DIP_I64, 2, sizes);
-        int64_t width = tokens < text->context ? tokens : text->context;
-        ids[count] = dip_t_narrow(all, 1, 0, width);
-        lengths[count] = dip_tensor_borrow(text->lengths, DIP_I64, 1, sizes);
-        out->text_present[s] = nonzero(lengths[count], options->device);
-        source[count++] = s;
+        ids[all.count] = dip_tensor_borrow(text->ids, DIP_I64, 2, sizes);
+        lengths[all.count] =
+            dip_tensor_borrow(text->lengths, DIP_I64, 1, sizes);
+        out->text_present[s] = nonzero(lengths[all.count], options->device);
+        all.of[all.count] = text;
+        all.source[all.count++] = s;
     }
-    if (count == 0)
+    if (all.count > 0) {
+        all.ids = dip_t_cat(ids, all.count, 0);
+        all.lengths = dip_t_cat(lengths, all.count, 0);
+    }
+    return all;
+}
+
+/* Group `g` through the tower. */
+static dip_encoded encode_group(const wanted_texts *all,
+                                const dip_text_groups *groups, int g,
+                                const dip_model *model,
+                                const dip_encode_options *options)
+{
+    int64_t begin = g > 0 ? groups->ends[g - 1] : 0;
+    int64_t size = groups->ends[g] - begin, context = all->of[0]->context;
+    int64_t width = groups->widths[g];
+    if (width < options->text_tokens)
+        width = options->text_tokens;
+    dip_tensor *rows = dip_tensor_from(groups->rows + begin, DIP_I64, 1, &size);
+    dip_tensor *ids = dip_t_index_select(all->ids, 0, rows);
+    ids = dip_t_narrow(ids, 1, 0, width < context ? width : context);
+    dip_tensor *lengths = dip_t_index_select(all->lengths, 0, rows);
+    return dip_model_encode_text_field(
+        model, dip_t_to_device(ids, options->device),
+        dip_t_to_device(lengths, options->device), options->training);
+}
+
+static dip_encoded encode_groups(const wanted_texts *all,
+                                 const dip_text_groups *groups,
+                                 const dip_model *model,
+                                 const dip_encode_options *options)
+{
+    dip_tensor *features[DIP_TEXT_GROUPS_MAX];
+    dip_tensor *embeddings[DIP_TEXT_GROUPS_MAX];
+    dip_encoded one = {0};
+    for (int g = 0; g < groups->count; g++) {
+        one = encode_group(all, groups, g, model, options);
+        features[g] = one.features;
+        embeddings[g] = one.embedding;
+    }
+    if (groups->count == 1)
+        return one;
+    return (dip_encoded){.features = dip_t_cat(features, groups->count, 0),
+                         .embedding = dip_t_cat(embeddings, groups->count, 0)};
+}
+
+/* Rows of what is encoded, by their places. Embeddings, whose gradient adds up
+ * the rows that repeat in a fixed order on every device, not index_select. */
+static dip_encoded take_places(const dip_encoded *all, const dip_tensor *places)
+{
+    dip_encoded part = {
+        .features = dip_t_embedding(all->features, places, -1),
+        .embedding = dip_t_embedding(all->embedding, places, -1),
+    };
+    if (all->tokens.rows) {
+        part.tokens.rows = dip_t_index_select(all->tokens.rows, 0, places);
+        part.tokens.mask = dip_t_index_select(all->tokens.mask, 0, places);
+    }
+    return part;
+}
+
+/* Where tokens are read, all are as wide as the longest text: one group. */
+static void encode_texts(dip_encoded_batch *out, const dip_model *model,
+                         const dip_batch *batch, int text_count,
+                         const dip_encode_options *options)
+{
+    wanted_texts all = join_texts(out, batch, text_count, options);
+    if (all.count == 0)
         return;
-    dip_tensor *id = dip_t_to_device(dip_t_cat(ids, count, 0), options->device);
-    dip_tensor *length =
-        dip_t_to_device(dip_t_cat(lengths, count, 0), options->device);
-    dip_encoded joint =
-        dip_model_encode_text_field(model, id, length, options->training);
-    for (int i = 0; i < count; i++) {
-        int64_t start = i * batch->size;
-        out->texts[source[i]] = rows_of(&joint, start, batch->size);
+    dip_text_groups groups;
+    int most = dip_model_fuses_tokens(model) ? 1 : DIP_TEXT_GROUPS_MAX;
+    if (!dip_text_groups_make(&groups, all.of, all.count, batch->size, most)) {
+        dip_tensor_fail(DIP_ENOMEM, "out of memory");
+        dip_text_groups_free(&groups);
+        return;
     }
+    dip_encoded joint = encode_groups(&all, &groups, model, options);
+    for (int i = 0; i < all.count; i++) {
+        dip_tensor *places = dip_tensor_from(groups.place + i * batch->size,
+                                             DIP_I64, 1, &batch->size);
+        places = dip_t_to_device(places, options->device);
+        out->texts[all.source[i]] = take_places(&joint, places);
+    }
+    dip_text_groups_free(&groups);
 }
 
 const dip_batch_attribute *dip_batch_attribute_of(const dip_model *model,

@@ -41,10 +41,10 @@ typedef struct {
 } dip_encode_options;
 
 /* Follows tensor/tensor.h: results in the open scope, failures stick. The
- * texts go through the tower together, cut to the longest of the batch. A
- * batch has the attributes of the model in the order of its fields. Tokens
- * come along where the model's fusion reads them; they live as long as the
- * batch, never for a whole split. */
+ * texts go through the tower together, each distinct one once and in groups of
+ * similar length (train/text_groups.h). A batch has the attributes of the model
+ * in the order of its fields. Tokens come along where the model's fusion reads
+ * them; they live as long as the batch, never for a whole split. */
 dip_encoded_batch dip_encode_batch(const dip_model *model,
                                    const dip_batch *batch, int text_count,
                                    const dip_encode_options *options);
