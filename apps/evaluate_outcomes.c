@@ -124,35 +124,19 @@ static bool is_right(const dip_judged *judged, int64_t row)
     return false;
 }
 
-static void take_hits(dip_outcomes *o, const dip_ranked_task *r,
-                      const dip_hit *hits)
+static void take_top(dip_outcomes *o, const dip_ranked_task *r)
 {
     for (int64_t i = 0; i < o->count; i++) {
         int64_t query = r->ranking->per_query[i].query;
         dip_judged judged = dip_relevance_of(r->relevance, query);
         for (int64_t k = 0; k < o->top; k++) {
-            const dip_hit *hit = &hits[query * o->top + k];
+            const dip_hit *hit = &r->best[query * r->best_count + k];
             int64_t to = i * o->top + k;
             o->top_row[to] = hit->row >= 0 ? r->product_rows[hit->row] : -1;
             o->top_score[to] = hit->score;
             o->top_right[to] = hit->row >= 0 && is_right(&judged, hit->row);
         }
     }
-}
-
-static dip_status take_top(dip_outcomes *o, const dip_ranked_task *r,
-                           dip_err *err)
-{
-    size_t count = (size_t)(r->queries.rows * o->top);
-    dip_hit *hits = dip_calloc(count, sizeof *hits);
-    dip_status st = hits != NULL ? DIP_OK : dip_no_memory(err);
-    if (st == DIP_OK && count > 0)
-        st =
-            dip_topk_search(hits, &r->queries, &r->products, NULL, o->top, err);
-    if (st == DIP_OK)
-        take_hits(o, r, hits);
-    free(hits);
-    return st;
 }
 
 static dip_status append(dip_outcomes **out, dip_outcome_set *set, dip_err *err)
@@ -180,10 +164,9 @@ dip_status dip_evaluate_outcomes(json_t *report, const dip_ranked_task *r,
                                 dip_ranking_metrics(r->ranking), top, err);
     if (st == DIP_OK) {
         take_numbers(o, r);
+        take_top(o, r);
         st = take_texts(o, r, err);
     }
-    if (st == DIP_OK)
-        st = take_top(o, r, err);
     if (st == DIP_OK)
         st = digest_queries(queries, r, err);
     if (st == DIP_OK)

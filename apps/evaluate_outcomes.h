@@ -18,6 +18,8 @@ typedef struct {
     const dip_ranking *ranking;
     const dip_relevance *relevance;
     dip_embeddings queries, products;
+    const dip_hit *best; /* [queries, best_count], at least DIP_OUTCOME_TOP */
+    int64_t best_count;
     const int64_t *query_rows;   /* of the catalog; queries of its log when the
                                   * task is judged */
     const int64_t *product_rows; /* of the catalog */

@@ -23,6 +23,8 @@ typedef struct {
     int64_t *query;   /* [queries] row of the embedded split, or judged index */
     int64_t *gallery; /* [gallery] row of the embedded split */
     float *queries, *products;
+    dip_hit *best; /* [queries, best_count] products of the ranking */
+    int64_t best_count;
     int64_t *groups; /* [queries] equal: one query asked several times */
     dip_relevance relevance;
     dip_judged_queries judged; /* owns the arrays of `relevance` if used */
@@ -35,6 +37,7 @@ static void free_data(task_data *d)
     free(d->gallery);
     free(d->queries);
     free(d->products);
+    free(d->best);
     free(d->groups);
     if (d->relevance_owned)
         dip_relevance_free(&d->relevance);
@@ -291,8 +294,9 @@ static dip_status make_data(task_data *d, const dip_evaluation *ev,
     return d->products != NULL ? DIP_OK : dip_no_memory(err);
 }
 
-/* `first` [queries, rerank] as dip_ranking_options has it, or NULL. */
-static dip_status rank(dip_ranking *out, const task_data *d,
+/* `first` [queries, rerank] as dip_ranking_options has it, or NULL; `best` gets
+ * the best products in the same pass, d->best_count of a query, if not NULL. */
+static dip_status rank(dip_ranking *out, dip_hit *best, const task_data *d,
                        const float *products, const dip_hit *first,
                        const dip_evaluation *ev, int64_t dim, dip_err *err)
 {
@@ -305,8 +309,8 @@ static dip_status rank(dip_ranking *out, const task_data *d,
                               s->model.similarity};
     dip_embeddings gallery = {products, d->gallery_count, dim,
                               s->model.similarity};
-    return dip_ranking_evaluate(out, &queries, &gallery, &d->relevance,
-                                &options, err);
+    return dip_ranking_with_best(out, best, d->best_count, &queries, &gallery,
+                                 &d->relevance, &options, err);
 }
 
 /* ---- intervals ---- */
@@ -372,7 +376,7 @@ static dip_status ablate(json_t **out, const dip_ranking *fused,
         compact(product_of(e, &set), d->gallery, d->gallery_count, e->dim);
     dip_status st = products != NULL ? DIP_OK : dip_no_memory(err);
     if (st == DIP_OK)
-        st = rank(&ranking, d, products, NULL, ev, e->dim, err);
+        st = rank(&ranking, NULL, d, products, NULL, ev, e->dim, err);
     if (st == DIP_OK)
         st = intervals(&gain, fused, &ranking, d, ev, err);
     if (st == DIP_OK) {
@@ -424,8 +428,9 @@ static dip_status find_first(dip_hit *hits, const task_data *d,
     size_t count = (size_t)(d->query_count * s->rerank);
     float *logits = dip_calloc(count, sizeof *logits);
     dip_status st = logits != NULL ? DIP_OK : dip_no_memory(err);
-    if (st == DIP_OK)
-        st = dip_topk_search(hits, &queries, &products, NULL, s->rerank, err);
+    for (int64_t q = 0; q < d->query_count; q++)
+        memcpy(hits + q * s->rerank, d->best + q * d->best_count,
+               (size_t)s->rerank * sizeof *hits);
     if (st == DIP_OK)
         st = dip_rerank_logits(logits, hits, s->rerank, &queries, &products,
                                &ev->job, err);
@@ -452,7 +457,7 @@ static dip_status add_reranked(json_t *report, const dip_ranking *plain,
     if (st == DIP_OK)
         st = find_first(hits, d, ev, dim, err);
     if (st == DIP_OK)
-        st = rank(&ranking, d, d->products, hits, ev, dim, err);
+        st = rank(&ranking, NULL, d, d->products, hits, ev, dim, err);
     if (st == DIP_OK)
         st = intervals(&gain, &ranking, plain, d, ev, err);
     if (st == DIP_OK) {
@@ -526,6 +531,8 @@ static dip_status keep_outcomes(json_t *report, const dip_ranking *ranking,
         .relevance = &d->relevance,
         .queries = {d->queries, d->query_count, e->dim, similarity},
         .products = {d->products, d->gallery_count, e->dim, similarity},
+        .best = d->best,
+        .best_count = d->best_count,
         .query_rows = task->judged ? d->judged.query : queries,
         .product_rows = products,
         .groups = d->groups};
@@ -545,6 +552,22 @@ static dip_status keep_outcomes(json_t *report, const dip_ranking *ranking,
     return st;
 }
 
+/* Room for as many of the best as outcomes and re-ranking will ask for. */
+static dip_status make_best(task_data *d, const dip_evaluation *ev,
+                            dip_err *err)
+{
+    size_t count;
+    d->best_count = ev->full ? ev->job.settings->rerank : 0;
+    if (ev->outcomes != NULL && d->best_count < DIP_OUTCOME_TOP)
+        d->best_count = DIP_OUTCOME_TOP;
+    if (d->best_count == 0)
+        return DIP_OK;
+    if (!dip_mul_overflows((size_t)d->query_count, (size_t)d->best_count,
+                           &count))
+        d->best = dip_calloc(count, sizeof *d->best);
+    return d->best != NULL ? DIP_OK : dip_no_memory(err);
+}
+
 dip_status dip_evaluate_task(json_t **out, const dip_evaluation *ev,
                              const dip_embedded *embedded, int t, dip_err *err)
 {
@@ -553,7 +576,10 @@ dip_status dip_evaluate_task(json_t **out, const dip_evaluation *ev,
     dip_ranking ranking = {0};
     dip_status st = make_data(&data, ev, embedded, t, err);
     if (st == DIP_OK)
-        st = rank(&ranking, &data, data.products, NULL, ev, embedded->dim, err);
+        st = make_best(&data, ev, err);
+    if (st == DIP_OK)
+        st = rank(&ranking, data.best, &data, data.products, NULL, ev,
+                  embedded->dim, err);
     if (st == DIP_OK)
         st = describe(out, &ranking, &data, ev, embedded, t, err);
     if (st == DIP_OK && ev->outcomes != NULL)
