@@ -180,7 +180,7 @@ $(BUILD)/tests/parity/stats $(BUILD)/tests/parity/metrics: %: %.c.o $(call lib_o
 # ---- fuzzing: tests/fuzz/fuzz_*.c with the loop of tests/fuzz/driver.c -------
 
 # Targets whose parser stands in a folder that sees tensors link libtorch.
-FUZZ_MODEL := safetensors initial index state outcomes
+FUZZ_MODEL := safetensors initial index state outcomes trec report learning
 FUZZ       ?= $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_BIN   := $(FUZZ:%=$(BUILD)/tests/fuzz/fuzz_%)
 FUZZ_PLAIN := $(filter-out $(FUZZ_MODEL:%=$(BUILD)/tests/fuzz/fuzz_%),$(FUZZ_BIN))
@@ -188,7 +188,7 @@ FUZZ_PLAIN := $(filter-out $(FUZZ_MODEL:%=$(BUILD)/tests/fuzz/fuzz_%),$(FUZZ_BIN
 $(FUZZ_PLAIN): $(BUILD)/%: $(BUILD)/%.c.o $(BUILD)/tests/fuzz/driver.c.o $(PLAIN_LIBS)
 	@echo "ld  $@"
 	@$(CXX) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
-$(filter-out $(FUZZ_PLAIN),$(FUZZ_BIN)): $(BUILD)/%: $(BUILD)/%.c.o $(BUILD)/tests/fuzz/driver.c.o $(foreach m,eval $(NEEDS_train),$(call lib_of,$m))
+$(filter-out $(FUZZ_PLAIN),$(FUZZ_BIN)): $(BUILD)/%: $(BUILD)/%.c.o $(BUILD)/tests/fuzz/driver.c.o $(foreach m,report eval $(NEEDS_train),$(call lib_of,$m))
 	@echo "ld  $@"
 	@$(CXX) $(LDFLAGS) -o $@ $^ $(TORCH_LIBS) $(PKG_LIBS)
 .PHONY: fuzz-run

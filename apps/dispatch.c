@@ -1,6 +1,7 @@
 #include "apps/dispatch.h"
 
 #include <argp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,6 +12,8 @@ int dip_dispatch(const dip_command *commands, size_t count, int argc,
 {
     int usage = dip_status_exit_code(DIP_EUSAGE);
     argp_err_exit_status = usage; /* glibc's way to set it */
+    /* A file beyond `ulimit -f` is a failed write like any other. */
+    (void)signal(SIGXFSZ, SIG_IGN);
     for (size_t i = 0; argc > 1 && i < count; i++) {
         if (strcmp(argv[1], commands[i].name) == 0) {
             argv[1] = commands[i].full_name;

@@ -435,6 +435,33 @@ static dip_status make_grad_cache(trainer *t, dip_err *err)
     return st;
 }
 
+/* The updates of the run, and when it validates. */
+static dip_status prepare_schedule(trainer *t, dip_err *err)
+{
+    const dip_settings *s = t->settings;
+    int64_t batches = dip_loader_batches(t->loader);
+    dip_loop_options *o = &t->loop_options;
+    o->batches_per_epoch = batches;
+    o->schedule.total_steps = s->epochs * batches / o->accumulate;
+    o->stop_at = t->options->stop_at;
+    if (o->validate_every == 0)
+        o->validate_every = (batches + o->accumulate - 1) / o->accumulate;
+    if (o->schedule.total_steps < 1)
+        return dip_fail(err, DIP_ECONFIG,
+                        "no whole update: %lld batches for train.accumulate "
+                        "%lld",
+                        (long long)(s->epochs * batches),
+                        (long long)o->accumulate);
+    if (o->schedule.warmup_steps >= o->schedule.total_steps)
+        return dip_fail(err, DIP_ECONFIG,
+                        "%s: train.warmup_steps %lld is not below the %lld "
+                        "updates of the run",
+                        dip_config_place(s->config, "train.warmup_steps"),
+                        (long long)o->schedule.warmup_steps,
+                        (long long)o->schedule.total_steps);
+    return DIP_OK;
+}
+
 static dip_status prepare_model(trainer *t, dip_err *err)
 {
     const dip_settings *s = t->settings;
@@ -457,28 +484,10 @@ static dip_status prepare_model(trainer *t, dip_err *err)
         dip_initial_print(t->initial);
     }
     dip_params_to_device(dip_model_params(t->model), t->loop_options.device);
-    int64_t batches = dip_loader_batches(t->loader);
-    dip_loop_options *o = &t->loop_options;
-    o->batches_per_epoch = batches;
-    o->schedule.total_steps = s->epochs * batches / o->accumulate;
-    o->stop_at = t->options->stop_at;
-    if (o->validate_every == 0)
-        o->validate_every = (batches + o->accumulate - 1) / o->accumulate;
-    if (o->schedule.total_steps < 1)
-        return dip_fail(err, DIP_ECONFIG,
-                        "no whole update: %lld batches for train.accumulate "
-                        "%lld",
-                        (long long)(s->epochs * batches),
-                        (long long)o->accumulate);
-    if (o->schedule.warmup_steps >= o->schedule.total_steps)
-        return dip_fail(err, DIP_ECONFIG,
-                        "%s: train.warmup_steps %lld is not below the %lld "
-                        "updates of the run",
-                        dip_config_place(s->config, "train.warmup_steps"),
-                        (long long)o->schedule.warmup_steps,
-                        (long long)o->schedule.total_steps);
     t->start = (dip_train_state){.seed = s->seed, .threads = threads};
-    st = make_queues(t, err);
+    st = prepare_schedule(t, err);
+    if (st == DIP_OK)
+        st = make_queues(t, err);
     if (st != DIP_OK)
         return st;
     prepare_tasks(t);

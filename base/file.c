@@ -228,11 +228,23 @@ const char *dip_file_writer_path(const dip_file_writer *writer)
     return writer->temp;
 }
 
+/* A stream that failed does not say why; one more write to the file, which is
+ * thrown away, does. A write may be cut short before one fails. */
+static dip_status fail_stream(FILE *stream, const char *path, dip_err *err)
+{
+    static const char bytes[1 << 16];
+    for (int i = 0; i < 2; i++) {
+        if (write(fileno(stream), bytes, sizeof bytes) < 0)
+            return fail_errno(err, "write", path);
+    }
+    return dip_fail(err, DIP_EIO, "cannot write '%s'", path);
+}
+
 dip_status dip_file_writer_commit(dip_file_writer *writer, dip_err *err)
 {
     FILE *stream = writer->stream;
     if (ferror(stream))
-        return dip_fail(err, DIP_EIO, "cannot write '%s'", writer->path);
+        return fail_stream(stream, writer->path, err);
     if (fflush(stream) != 0 || fsync(fileno(stream)) != 0)
         return fail_errno(err, "write", writer->path);
     writer->stream = NULL;

@@ -3,7 +3,6 @@
 #include <stddef.h>
 
 #include "base/mem.h"
-#include "base/str.h"
 #include "models/fusions.h"
 #include "models/options.h"
 
@@ -42,13 +41,10 @@ const dip_fusion_kind *dip_fusion_kind_find(const char *name)
 
 static dip_status fail_kind(const char *name, dip_err *err)
 {
-    dip_str names = {0};
+    const char *names[DIP_ARRAY_LEN(KINDS) + 1] = {NULL};
     for (int i = 0; i < dip_fusion_kind_count(); i++)
-        dip_str_addf(&names, "%s%s", i ? ", " : "", KINDS[i]->name);
-    dip_fail(err, DIP_ECONFIG, "fusion.kind: '%s' is none of %s", name,
-             dip_str_text(&names));
-    dip_str_free(&names);
-    return DIP_ECONFIG;
+        names[i] = KINDS[i]->name;
+    return dip_option_choice(&name, names, "fusion.kind", err);
 }
 
 dip_status dip_fusion_options_check(dip_fusion_options *options,

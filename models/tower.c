@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/str.h"
 #include "models/options.h"
 #include "models/towers.h"
 
@@ -98,24 +97,20 @@ const dip_text_kind *dip_text_kind_find(const char *name)
 
 static dip_status fail_image_kind(const char *name, dip_err *err)
 {
-    dip_str names = {0};
+    const char *names[DIP_ARRAY_LEN(IMAGE_KINDS) + 1] = {NULL};
     for (int i = 0; i < dip_image_kind_count(); i++)
-        dip_str_addf(&names, "%s%s", i ? ", " : "", IMAGE_KINDS[i]->name);
-    dip_fail(err, DIP_ECONFIG, "image.tower: '%s' is none of %s",
-             name ? name : "", dip_str_text(&names));
-    dip_str_free(&names);
-    return DIP_ECONFIG;
+        names[i] = IMAGE_KINDS[i]->name;
+    name = name ? name : ""; /* there is no usual one */
+    return dip_option_choice(&name, names, "image.tower", err);
 }
 
 static dip_status fail_text_kind(const char *name, dip_err *err)
 {
-    dip_str names = {0};
+    const char *names[DIP_ARRAY_LEN(TEXT_KINDS) + 1] = {NULL};
     for (int i = 0; i < dip_text_kind_count(); i++)
-        dip_str_addf(&names, "%s%s", i ? ", " : "", TEXT_KINDS[i]->name);
-    dip_fail(err, DIP_ECONFIG, "text.tower: '%s' is none of %s",
-             name ? name : "", dip_str_text(&names));
-    dip_str_free(&names);
-    return DIP_ECONFIG;
+        names[i] = TEXT_KINDS[i]->name;
+    name = name ? name : ""; /* there is no usual one */
+    return dip_option_choice(&name, names, "text.tower", err);
 }
 
 dip_status dip_patch_check(dip_image_options *o, dip_err *err)

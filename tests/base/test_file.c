@@ -158,20 +158,27 @@ static void test_file_writers_of_one_path_do_not_meet(void **state)
     expect_names("w", "");
 }
 
+/* Found by the commit, or before it where more is written than is buffered. */
 static void test_file_writer_reports_a_full_disk(void **state)
 {
     (void)state;
-    dip_file_writer *writer;
-    dip_err err = {0};
-    make_empty("w");
-    assert_int_equal(dip_file_writer_open(&writer, "w/f", NULL), DIP_OK);
-    FILE *stream = dip_file_writer_stream(writer);
-    assert_non_null(freopen("/dev/full", "wb", stream));
-    assert_true(fputs("x", stream) >= 0);
-    assert_int_equal(dip_file_writer_commit(writer, &err), DIP_EIO);
-    assert_string_equal(err.msg, "cannot write 'w/f': No space left on device");
-    dip_file_writer_close(writer);
-    expect_names("w", "");
+    static const char bytes[100000];
+    static const size_t sizes[] = {1, sizeof bytes};
+    for (size_t i = 0; i < DIP_ARRAY_LEN(sizes); i++) {
+        dip_file_writer *writer;
+        dip_err err = {0};
+        make_empty("w");
+        assert_int_equal(dip_file_writer_open(&writer, "w/f", NULL), DIP_OK);
+        FILE *stream = dip_file_writer_stream(writer);
+        assert_non_null(freopen("/dev/full", "wb", stream));
+        (void)fwrite(bytes, 1, sizes[i], stream);
+        assert_int_equal(ferror(stream) != 0, i == 1);
+        assert_int_equal(dip_file_writer_commit(writer, &err), DIP_EIO);
+        assert_string_equal(err.msg,
+                            "cannot write 'w/f': No space left on device");
+        dip_file_writer_close(writer);
+        expect_names("w", "");
+    }
 }
 
 static void test_file_gets_the_mode_of_umask(void **state)

@@ -73,6 +73,10 @@ check "no catalog" 4 "diptych inspect: no catalog 'none.h5': there is no manifes
     "$program" inspect none.h5
 check "stray word" 2 "diptych synth: nothing is known about 'x'" \
     "$program" synth x --out x.h5
+check "file beyond the limit" 3 \
+    "diptych synth: cannot write a temporary file: File too large" \
+    sh -c 'ulimit -f 40; exec "$@"' - "$program" synth --quiet --rows 300 --out big.h5
+absent big.h5
 "$program" synth --quiet --rows 300 --size 32 --out a.h5 >/dev/null 2>&1
 check "clean audit" 0 "a.h5: 300 rows; errors 0, warnings 0, notes 2" \
     "$program" audit --quiet --strict a.h5

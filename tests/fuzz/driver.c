@@ -16,6 +16,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #define SECONDS_DEFAULT 10
+#define SECONDS_REPORT  60 /* from one line to the next */
 #define HANG_SECONDS    20 /* of processor time, of one input */
 #define CORPUS_MAX      4096
 #define MAP_SIZE        65536
@@ -36,6 +37,8 @@ struct fuzzer {
     size_t n;
     dip_rng rng;
     uint64_t runs;
+    const char *name;
+    long seed;
 };
 
 /* ---- coverage: the compiler's hook has no argument, so these are global ----
@@ -116,9 +119,11 @@ const char *fuzz_folder(const char *path, const char *name)
         return folder.data;
     dip_str link = {0}, target = {0};
     dip_str_addf(&folder, "%s.folder", path);
+    (void)mkdir(folder.data, 0755); /* may be there: its use tells */
+    if (name == NULL)
+        return folder.data;
     dip_str_addf(&link, "%s.folder/%s", path, name);
     dip_str_addf(&target, "../%s", dip_path_base(path));
-    (void)mkdir(folder.data, 0755); /* may be there: the link tells */
     (void)unlink(link.data);
     if (symlink(target.data, link.data) != 0)
         give_up(link.data, "cannot be made");
@@ -273,6 +278,21 @@ static long number_of(const char *variable, long fallback)
     return text != NULL ? strtol(text, NULL, 10) : fallback;
 }
 
+/* Of processor time: a busy machine takes nothing from a target. */
+static double seconds_used(void)
+{
+    return (double)clock() / CLOCKS_PER_SEC;
+}
+
+static void report(const struct fuzzer *f)
+{
+    (void)printf("%s: %llu inputs in %.0f s of processor time, %zu kept, "
+                 "%zu edges, seed %ld\n",
+                 f->name, (unsigned long long)f->runs, seconds_used(), f->count,
+                 edges_seen(), f->seed);
+    (void)fflush(stdout); /* before a report of leaks ends the program */
+}
+
 static void fuzz(struct fuzzer *f)
 {
     for (size_t i = 0; fuzz_seeds[i] != NULL; i++) {
@@ -283,11 +303,16 @@ static void fuzz(struct fuzzer *f)
     f->n = 0;
     (void)run(f);
     keep(f);
-    time_t end = time(NULL) + number_of("FUZZ_SECONDS", SECONDS_DEFAULT);
-    while (time(NULL) < end) {
+    double now = seconds_used(), next = now + SECONDS_REPORT;
+    double end = now + (double)number_of("FUZZ_SECONDS", SECONDS_DEFAULT);
+    for (; now < end; now = seconds_used()) {
         damage(f);
         if (run(f))
             keep(f);
+        if (now >= next) {
+            report(f);
+            next += SECONDS_REPORT;
+        }
     }
 }
 
@@ -300,8 +325,9 @@ int main(int argc, char **argv)
     f.file = open(f.path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (f.file < 0)
         give_up(f.path, "cannot be written");
-    long seed = number_of("FUZZ_SEED", (long)time(NULL));
-    f.rng = dip_rng_stream((uint64_t)seed, 0, 0, 0);
+    f.name = dip_path_base(argv[0]);
+    f.seed = number_of("FUZZ_SEED", (long)time(NULL));
+    f.rng = dip_rng_stream((uint64_t)f.seed, 0, 0, 0);
     while (fuzz_words[f.word_count] != NULL)
         f.word_count++;
     for (int i = 1; i < argc; i++) {
@@ -310,11 +336,7 @@ int main(int argc, char **argv)
     }
     if (argc < 2)
         fuzz(&f);
-    (void)printf("%s: %llu inputs in %.0f s of processor time, %zu kept, "
-                 "%zu edges, seed %ld\n",
-                 dip_path_base(argv[0]), (unsigned long long)f.runs,
-                 (double)clock() / CLOCKS_PER_SEC, f.count, edges_seen(), seed);
-    (void)fflush(stdout); /* before a report of leaks ends the program */
+    report(&f);
     for (size_t i = 0; i < f.count; i++)
         free(f.corpus[i].bytes);
     (void)close(f.file);

@@ -7,8 +7,9 @@
  *   build-fuzz/tests/fuzz/fuzz_<name> FILE...      one run of each file
  *
  * The input that failed is left as build-fuzz/tests/fuzz/fuzz_<name>.input.
- * It says at the end how many inputs it ran and how many edges of our own code
- * (not of libraries) they passed. */
+ * The seconds are of processor time. At the end, and each minute before it, a
+ * line says how many inputs ran and how many edges of our own code (not of
+ * libraries) they passed. */
 #ifndef DIP_TESTS_FUZZ_FUZZ_H
 #define DIP_TESTS_FUZZ_FUZZ_H
 
@@ -27,7 +28,7 @@ extern const char *const fuzz_words[];
 void fuzz_one(const char *path, const char *bytes, size_t n);
 
 /* The folder "<path>.folder", which is made at the first call, with a link
- * `name` to the input in it: for what is found by its name. */
+ * `name` (NULL: none) to the input in it: for what is found by its name. */
 const char *fuzz_folder(const char *path, const char *name);
 
 #endif

@@ -1,12 +1,13 @@
 """Writes what of tests/fuzz/seeds/ is no text: a SentencePiece model of each
 kind, with rules of their own that change characters, symbols and pieces of
-bytes, and files for records.h.
+bytes, and files for records.h and pieces.h.
 
 Peer: sentencepiece 0.2.3.
 
     python tests/fuzz/gen_seeds.py
 """
 
+import gzip
 import os
 import pathlib
 import struct
@@ -34,7 +35,7 @@ def write_records(name, records):
     bytes), length and values, as records.h has it."""
     sizes = (1, 4, 8, 4, 8, 1)
     with open(OUT / name, "wb") as file:
-        for dataset, kind, values, *rows in records:  # of pixels rows alone
+        for dataset, kind, values, *rows in records:  # rows, but for numbers
             length = rows[0] if rows else len(values) // sizes[kind]
             file.write(bytes([dataset, kind, length]) + values)
 
@@ -55,10 +56,47 @@ def write_files():
         (9, 4, struct.pack("<2d", 1, 0)), (10, 5, bytes([1, 2, 3, 255])),
         (11, 3, struct.pack("<4f", .5, .4, .3, .2)), (12, 0, bytes([1, 0, 0, 0])),
     ])
+    ids = "p1p2\u54c13".encode()
+    write_records("embeddings.records", [  # the type of a matrix tells its width
+        (0, 0, ids), (1, 5, bytes([0, 2, 4, 8])),
+        (2, 1, struct.pack("<6f", 3, 4, 0, -2, 0, 0), 3), (3, 0, struct.pack("<3f", 1, 2, 3), 3),
+    ])
+    write_records("fashion_gen.records", [  # the type of strings tells their size
+        (0, 9, b"", 2), (1, 5 + 3 * 8, b"red\0caf\xe9", 2), (2, 5 + 2 * 8, b"bagcap", 2),
+        (3, 2, struct.pack("<2q", 7, 7)), (4, 4, struct.pack("<2d", 9.5, 10)),
+        (5, 5, b"ab", 2), (6, 5 + 8, b"wool", 2),
+    ])
+
+
+def write_pieces(name, pieces):
+    """The files of one input, as pieces.h has it."""
+    assert not any(b"\x1e" in piece for piece in pieces), name
+    (OUT / name).write_bytes(b"\x1e".join(pieces))
+
+
+def idx(items, pixels):
+    """As Fashion-MNIST has photos (all black) or, of one pixel, classes."""
+    head = struct.pack(">IIII", 0x803, items, 28, 28) if pixels > 1 else \
+        struct.pack(">II", 0x801, items)
+    return head + bytes(items * pixels)
+
+
+def write_folders():
+    photos = [idx(2, 784), idx(2, 1), idx(1, 784), idx(1, 1)]
+    write_pieces("idx.pieces", photos)
+    write_pieces("idx_packed.pieces", [gzip.compress(photo, 1, mtime=0) for photo in photos])
+    write_pieces("captions.pieces", [
+        b"[[4, 1, 2, 5, 0], [4, 2, 5, 0, 0], [4, 3, 3, 1, 5], [4, 5, 0, 0, 0]]",
+        '{"red": 1, "bag": 2, "\u72d7": 3, "<start>": 4, "<end>": 5, "<pad>": 0}'.encode(),
+        b"[4, 3, 5, 2]"])
+    write_pieces("trec.pieces", [
+        b"q1 Q0 a 1 3 sys\nq1 Q0 b 2 2.5e-1 sys\n\nq2\tQ0 c 1 -1 sys\n",
+        b"q1 0 b 1\nq2 0 c 2\nq2 0 d 0\n"])
 
 
 def main():
     write_files()
+    write_folders()
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)  # the model remembers the path
         pathlib.Path("rules.tsv").write_text(RULES)

@@ -1,0 +1,30 @@
+#include "base/file.h"
+#include "data/fashion_mnist.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/pieces.h"
+
+const char *const fuzz_seeds[] = {"tests/fuzz/seeds/idx.pieces",
+                                  "tests/fuzz/seeds/idx_packed.pieces", NULL};
+
+const char *const fuzz_words[] = {
+    "\x08\x03", "\x08\x01",         "\x1c", "\x1f\x8b\x08",
+    "\x1e",     "\xff\xff\xff\xff", NULL};
+
+static const char *const names[] = {
+    "train-images-idx3-ubyte", "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte", NULL};
+
+/* The four files of Fashion-MNIST, plain or packed. */
+void fuzz_one(const char *path, const char *bytes, size_t n)
+{
+    dip_str out = {0};
+    dip_import_report report;
+    dip_err err = {0};
+    const char *folder = fuzz_write_pieces(path, names, bytes, n);
+    dip_str_addf(&out, "%s/out.h5", folder);
+    const dip_fashion_mnist_options options = {
+        .folder = folder, .out = out.data, .val_rows = (int64_t)(n % 3)};
+    (void)!dip_import_fashion_mnist(&report, &options, &err);
+    dip_import_report_free(&report);
+    dip_str_free(&out);
+}
