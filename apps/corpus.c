@@ -243,6 +243,19 @@ static dip_status weigh_classes(dip_corpus *c, dip_err *err)
     return st;
 }
 
+static dip_status check_probes(const dip_corpus *c,
+                               const dip_probe_settings *probes, int count,
+                               const char *key, dip_err *err)
+{
+    int column;
+    for (int i = 0; i < count; i++) {
+        if (dip_catalog_find(c->catalog, DIP_COLUMN_LABEL, probes[i].label,
+                             &column, err) != DIP_OK)
+            return dip_fail_context(err, "eval.%s.%s", key, probes[i].label);
+    }
+    return DIP_OK;
+}
+
 /* What evaluation leaves out on a catalog that lacks it is a mistake on the
  * one that is trained on. */
 static dip_status check_training(const dip_corpus *c, dip_err *err)
@@ -263,7 +276,11 @@ static dip_status check_training(const dip_corpus *c, dip_err *err)
             return dip_fail_context(err, "eval.zero_shot.%s",
                                     s->zero_shot[z].label);
     }
-    return DIP_OK;
+    dip_status st = check_probes(c, s->knn, s->knn_count, "knn", err);
+    return st == DIP_OK
+               ? check_probes(c, s->linear_probe, s->linear_probe_count,
+                              "linear_probe", err)
+               : st;
 }
 
 static pthread_mutex_t *make_lock(void)

@@ -6,6 +6,7 @@
 
 #include "apps/evaluate_classes.h"
 #include "apps/evaluate_match.h"
+#include "apps/evaluate_probes.h"
 #include "apps/evaluate_sampled.h"
 #include "apps/evaluate_slices.h"
 #include "apps/evaluate_task.h"
@@ -286,6 +287,8 @@ dip_status dip_evaluate(json_t **out, const dip_evaluation *ev, dip_err *err)
                  err);
     if (st == DIP_OK && ev->full)
         st = add_zero_shot(*out, ev, &e, err);
+    if (st == DIP_OK && ev->full)
+        st = dip_evaluate_probes(*out, ev, &e, err);
     if (st == DIP_OK && ev->full)
         st = add_matching(*out, ev, &e, err);
     dip_embedded_free(&e);

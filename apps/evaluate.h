@@ -23,8 +23,9 @@ typedef struct {
     int64_t trec_depth;             /* products of each query there */
 } dip_evaluation;
 
-/* {"retrieval": {…}, "classification": {…}, "zero_shot": {…}, "matching": {…}}.
- * The caller ends *out with json_decref(). */
+/* {"retrieval": {…}, "classification": {…}, "zero_shot": {…}, "knn": {…},
+ * "linear_probe": {…}, "matching": {…}}. The caller ends *out with
+ * json_decref(). */
 dip_status dip_evaluate(json_t **out, const dip_evaluation *evaluation,
                         dip_err *err) DIP_MUST_CHECK;
 

@@ -16,101 +16,6 @@
 #include "eval/topk.h"
 #include "report/report.h"
 
-/* Classes by name: those of the run (or the catalog) and, behind them, names
- * that stand in the data only. */
-typedef struct {
-    const char **names;
-    int64_t known, count;
-    int32_t *labels; /* [N] of the split */
-    int64_t unknown; /* rows whose label the run does not know */
-    char file[80];   /* of the predictions, without its suffix */
-    char *storage;   /* of the names that are copies */
-} class_set;
-
-static const char *class_name(void *user, int64_t index)
-{
-    const class_set *set = user;
-    return set->names[index];
-}
-
-static void free_classes(class_set *set)
-{
-    free(set->names);
-    free(set->labels);
-    free(set->storage);
-}
-
-static dip_status copy_catalog_names(class_set *set, const dip_catalog *catalog,
-                                     int column, int64_t classes, dip_err *err)
-{
-    size_t bytes = 0;
-    for (int64_t i = 0; i < classes; i++)
-        bytes += dip_catalog_label_name(catalog, column, (int32_t)i).len + 1;
-    set->storage = dip_calloc(bytes, 1);
-    if (set->storage == NULL)
-        return dip_no_memory(err);
-    char *at = set->storage;
-    for (int64_t i = 0; i < classes; i++) {
-        dip_bytes name = dip_catalog_label_name(catalog, column, (int32_t)i);
-        memcpy(at, name.data, name.len);
-        set->names[set->known + i] = at;
-        at += name.len + 1;
-    }
-    return DIP_OK;
-}
-
-/* Index of the catalog's class among the run's, by name; else a new one. */
-static int32_t *map_classes(class_set *set, int64_t classes, dip_err *err)
-{
-    int32_t *map = dip_calloc((size_t)classes, sizeof *map);
-    if (map == NULL) {
-        (void)dip_no_memory(err);
-        return NULL;
-    }
-    set->count = set->known;
-    for (int64_t i = 0; i < classes; i++) {
-        const char *name = set->names[set->known + i];
-        int64_t found = 0;
-        while (found < set->known && strcmp(set->names[found], name) != 0)
-            found++;
-        if (found == set->known) {
-            set->names[set->count] = name;
-            found = set->count++;
-        }
-        map[i] = (int32_t)found;
-    }
-    return map;
-}
-
-/* `known`: a JSON array of names, or NULL when the catalog's own are asked. */
-static dip_status make_classes(class_set *set, const json_t *known,
-                               const dip_corpus *corpus, int column,
-                               const dip_embedded *e, dip_err *err)
-{
-    int64_t classes = dip_catalog_column(corpus->catalog, column)->classes;
-    set->known = (int64_t)json_array_size(known);
-    set->names = dip_calloc((size_t)(set->known + classes), sizeof *set->names);
-    set->labels = dip_calloc((size_t)e->count, sizeof *set->labels);
-    if (set->names == NULL || set->labels == NULL)
-        return dip_no_memory(err);
-    for (int64_t i = 0; i < set->known; i++)
-        set->names[i] = json_string_value(json_array_get(known, (size_t)i));
-    dip_status st =
-        copy_catalog_names(set, corpus->catalog, column, classes, err);
-    if (st != DIP_OK)
-        return st;
-    int32_t *map = map_classes(set, classes, err);
-    if (map == NULL)
-        return DIP_ENOMEM;
-    for (int64_t i = 0; i < e->count; i++) {
-        int32_t label = dip_catalog_label(corpus->catalog, column, e->row[i]);
-        set->labels[i] = label < 0 ? -1 : map[label];
-        set->unknown += known != NULL && set->labels[i] >= set->known;
-    }
-    free(map);
-    return DIP_OK;
-}
-
 /* What the bootstrap draws together: rows of one product. */
 static int64_t *row_groups(const dip_evaluation *ev, const dip_embedded *e)
 {
@@ -123,7 +28,7 @@ static int64_t *row_groups(const dip_evaluation *ev, const dip_embedded *e)
     return groups;
 }
 
-static dip_status put_slices(json_t *report, const class_set *set,
+static dip_status put_slices(json_t *report, const dip_class_set *set,
                              const int32_t *predicted, const int64_t *groups,
                              const dip_evaluation *ev, const dip_embedded *e,
                              dip_err *err)
@@ -140,7 +45,7 @@ static dip_status put_slices(json_t *report, const class_set *set,
     return st;
 }
 
-static dip_status put_intervals(json_t *report, const class_set *set,
+static dip_status put_intervals(json_t *report, const dip_class_set *set,
                                 const int32_t *predicted,
                                 const dip_class_scores *scores,
                                 const int64_t *groups, const dip_evaluation *ev,
@@ -172,7 +77,7 @@ static dip_status put_intervals(json_t *report, const class_set *set,
 /* What a full evaluation says beyond the counts. `probabilities` [N, columns].
  */
 static dip_status put_details(json_t *report, const dip_classification *c,
-                              class_set *set, const int32_t *predicted,
+                              dip_class_set *set, const int32_t *predicted,
                               const float *probabilities, int64_t columns,
                               const dip_evaluation *ev, const dip_embedded *e,
                               dip_err *err)
@@ -181,8 +86,9 @@ static dip_status put_details(json_t *report, const dip_classification *c,
     const dip_class_probabilities p = {set->labels, probabilities, e->count,
                                        columns};
     const dip_ranking_options *k = &ev->job.settings->eval.ranking;
-    dip_status st = dip_report_put_confusion(report, c, set->labels, predicted,
-                                             e->count, class_name, set, err);
+    dip_status st =
+        dip_report_put_confusion(report, c, set->labels, predicted, e->count,
+                                 dip_class_set_name, set, err);
     if (st == DIP_OK && probabilities != NULL)
         st = dip_class_scores_evaluate(&scores, &p, err);
     if (st == DIP_OK && probabilities != NULL &&
@@ -212,12 +118,12 @@ static dip_status put_details(json_t *report, const dip_classification *c,
     return st;
 }
 
-/* `probabilities` [N, columns] of the run's classes, or NULL. */
-static dip_status report_classes(json_t **out, class_set *set,
-                                 const int32_t *predicted,
-                                 const float *probabilities, int64_t columns,
-                                 const dip_evaluation *ev,
-                                 const dip_embedded *e, dip_err *err)
+dip_status dip_evaluate_report_classes(json_t **out, dip_class_set *set,
+                                       const int32_t *predicted,
+                                       const float *probabilities,
+                                       int64_t columns,
+                                       const dip_evaluation *ev,
+                                       const dip_embedded *e, dip_err *err)
 {
     *out = NULL;
     dip_classification_options options = {0};
@@ -226,7 +132,7 @@ static dip_status report_classes(json_t **out, class_set *set,
         &c, set->labels, predicted, e->count, set->count, &options, err);
     if (st != DIP_OK)
         return st;
-    *out = dip_report_classification(&c, class_name, set);
+    *out = dip_report_classification(&c, dip_class_set_name, set);
     if (json_object_set_new(*out, "unknown",
                             json_integer((json_int_t)set->unknown)) != 0)
         st = dip_no_memory(err);
@@ -258,30 +164,27 @@ dip_status dip_evaluate_head(json_t **out, const dip_evaluation *ev,
                              const dip_embedded *e, int h, dip_err *err)
 {
     *out = NULL;
-    class_set set = {0};
+    dip_class_set set = {0};
     const char *label = ev->job.settings->model.heads[h].name;
-    dip_status st =
-        make_classes(&set, json_object_get(ev->labels, label), ev->job.corpus,
-                     ev->job.corpus->head_columns[h], e, err);
+    dip_status st = dip_class_set_make(&set, json_object_get(ev->labels, label),
+                                       ev->job.corpus,
+                                       ev->job.corpus->head_columns[h], e, err);
     const uint8_t *present = head_sees(ev, e, h)->present;
     (void)snprintf(set.file, sizeof set.file, "%s", label);
-    for (int64_t i = 0; i < e->count && st == DIP_OK && present != NULL; i++) {
-        if (present[i])
-            continue;
-        set.unknown -= set.labels[i] >= set.known;
-        set.labels[i] = -1;
-    }
     if (st == DIP_OK)
-        st = report_classes(out, &set, e->predicted[h], e->probabilities[h],
-                            set.known, ev, e, err);
-    free_classes(&set);
+        dip_class_set_leave_out(&set, present, e->count);
+    if (st == DIP_OK)
+        st = dip_evaluate_report_classes(out, &set, e->predicted[h],
+                                         e->probabilities[h], set.known, ev, e,
+                                         err);
+    dip_class_set_free(&set);
     return st;
 }
 
 /* ---- zero-shot ---- */
 
 static dip_status render_names(dip_str *text, int64_t *offsets,
-                               const class_set *set, const char *template)
+                               const dip_class_set *set, const char *template)
 {
     const char *hole = strstr(template, "{}");
     dip_str_clear(text);
@@ -297,7 +200,7 @@ static dip_status render_names(dip_str *text, int64_t *offsets,
 
 /* Adds the embeddings of the names in one template to `sum` [classes, D]. */
 static dip_status add_template(float *sum, const dip_evaluation *ev,
-                               const class_set *set, const char *template,
+                               const dip_class_set *set, const char *template,
                                int64_t dim, dip_err *err)
 {
     size_t count = (size_t)set->count;
@@ -419,14 +322,14 @@ dip_status dip_evaluate_zero_shot(json_t **out, const dip_evaluation *ev,
                                   dip_err *err)
 {
     *out = NULL;
-    class_set set = {0};
+    dip_class_set set = {0};
     float *texts = NULL, *probabilities = NULL;
     int32_t *predicted = dip_calloc((size_t)e->count, sizeof *predicted);
     const dip_matrix *input = dip_evaluate_zero_shot_input(e, z);
     (void)snprintf(set.file, sizeof set.file, "%s.zero_shot", z->label);
     dip_status st = predicted != NULL ? DIP_OK : dip_no_memory(err);
     if (st == DIP_OK)
-        st = make_classes(&set, NULL, ev->job.corpus, column, e, err);
+        st = dip_class_set_make(&set, NULL, ev->job.corpus, column, e, err);
     if (st == DIP_OK) {
         texts = dip_calloc((size_t)(set.count * e->dim), sizeof *texts);
         probabilities =
@@ -442,16 +345,14 @@ dip_status dip_evaluate_zero_shot(json_t **out, const dip_evaluation *ev,
         st = classify(predicted, probabilities, input, texts, set.count, ev, e,
                       err);
     }
-    for (int64_t i = 0; i < e->count && st == DIP_OK; i++) {
-        if (!input->present[i])
-            set.labels[i] = -1;
-    }
     if (st == DIP_OK)
-        st = report_classes(out, &set, predicted, probabilities, set.count, ev,
-                            e, err);
+        dip_class_set_leave_out(&set, input->present, e->count);
+    if (st == DIP_OK)
+        st = dip_evaluate_report_classes(out, &set, predicted, probabilities,
+                                         set.count, ev, e, err);
     free(probabilities);
     free(texts);
     free(predicted);
-    free_classes(&set);
+    dip_class_set_free(&set);
     return st;
 }

@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 
+#include "apps/class_set.h"
 #include "apps/evaluate.h"
 
 /* The part of the report for head `h`. Classes that the run does not know are
@@ -20,6 +21,16 @@ dip_status dip_evaluate_zero_shot(json_t **out,
                                   const dip_embedded *embedded,
                                   const dip_zero_shot_settings *zero_shot,
                                   int column, dip_err *err) DIP_MUST_CHECK;
+
+/* The part of the report for `predicted` [N] classes of the rows of `set`;
+ * `probabilities` [N, columns] of the first classes, or NULL. */
+dip_status dip_evaluate_report_classes(json_t **out, dip_class_set *set,
+                                       const int32_t *predicted,
+                                       const float *probabilities,
+                                       int64_t columns,
+                                       const dip_evaluation *evaluation,
+                                       const dip_embedded *embedded,
+                                       dip_err *err) DIP_MUST_CHECK;
 
 /* What is classified: photos, or the first product of `embedded`, which is
  * that of all fields. Its rows are NULL when the catalog has no photos. */

@@ -577,6 +577,21 @@ static const dip_option options[] = {
           "without a head, by the nearest text."),
     ENUM("eval.zero_shot.*.input", "image", "image|product",
          "What is classified: the photo, or the fused product of all fields."),
+    INT("eval.knn.*.k", "20", 1, 100000,
+        "This label is also told from the nearest embeddings of the train "
+        "split: how many of them vote."),
+    FLOAT("eval.knn.*.temperature", "0.07", 1e-6, 1e6,
+          "A neighbour's vote is exp(cosine / this)."),
+    ENUM("eval.knn.*.input", "image", "image|product",
+         "Embedding of the photo, or of the product of all fields."),
+    BOOL("eval.linear_probe.*.standardise", "false",
+         "This label is also told by a linear classifier of the frozen "
+         "embeddings, learnt on the train split, its penalty chosen on val: "
+         "the embeddings are brought to mean 0 and deviation 1 first."),
+    INT("eval.linear_probe.*.iterations", "1000", 1, 1000000,
+        "L-BFGS: updates at most, for each penalty that is tried."),
+    ENUM("eval.linear_probe.*.input", "image", "image|product",
+         "Embedding of the photo, or of the product of all fields."),
     BOOL("eval.matching.enabled", "true", "Evaluate pair matching."),
     TEXT("eval.matching.task", NULL,
          "Task whose queries and products make the pairs; by default the "

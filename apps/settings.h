@@ -11,6 +11,7 @@
 #include "data/catalog.h"
 #include "data/loader.h"
 #include "data/tokenizer.h"
+#include "eval/probe.h"
 #include "eval/ranking.h"
 #include "eval/sampled.h"
 #include "image/transform.h"
@@ -65,6 +66,14 @@ typedef struct {
     size_t template_count;
     bool of_product; /* else of the photo */
 } dip_zero_shot_settings;
+
+/* A label that embeddings are probed for (eval/probe.h). */
+typedef struct {
+    const char *label;
+    bool of_product; /* else of the photo */
+    dip_knn_options knn;
+    dip_linear_options linear;
+} dip_probe_settings;
 
 /* A task that is also evaluated among sampled candidates. */
 typedef struct {
@@ -157,6 +166,10 @@ typedef struct {
     int64_t gallery; /* queries in each list of its galleries */
     dip_zero_shot_settings zero_shot[DIP_MODEL_HEADS_MAX];
     int zero_shot_count;
+    dip_probe_settings knn[DIP_MODEL_HEADS_MAX];
+    int knn_count;
+    dip_probe_settings linear_probe[DIP_MODEL_HEADS_MAX];
+    int linear_probe_count;
     int matching_task;             /* -1: none */
     const char *matching_category; /* label or NULL */
 } dip_settings;

@@ -52,6 +52,71 @@ static void read_zero_shot(dip_settings *s)
     }
 }
 
+/* A product that holds the label gives it away. */
+static void check_probe(dip_settings *s, const char *key,
+                        const dip_probe_settings *probe)
+{
+    for (int f = 0; f < s->field_count && probe->of_product; f++) {
+        const char *column = s->attributes[f].column;
+        if (column != NULL && strcmp(column, probe->label) == 0)
+            dip_config_fault(s->config, KEY("%s.%s.input", key, probe->label),
+                             "'%s.%s.input' is the product, whose field '%s' "
+                             "is that label",
+                             key, probe->label, s->fields[f]);
+    }
+}
+
+/* The labels in `key`, and what all probes have. */
+static int read_probes(dip_probe_settings *out, dip_settings *s,
+                       const char *key)
+{
+    const dip_config *c = s->config;
+    size_t count = dip_config_child_count(c, key);
+    if (count > DIP_MODEL_HEADS_MAX)
+        dip_config_fault(s->config, key, "more than %d labels in '%s'",
+                         DIP_MODEL_HEADS_MAX, key);
+    if (count > DIP_MODEL_HEADS_MAX)
+        count = DIP_MODEL_HEADS_MAX;
+    for (size_t i = 0; i < count; i++) {
+        const char *label = dip_config_child(c, key, i);
+        out[i] = (dip_probe_settings){
+            .label = label,
+            .of_product =
+                dip_config_choice(c, KEY("%s.%s.input", key, label)) == 1};
+        check_probe(s, key, &out[i]);
+    }
+    return (int)count;
+}
+
+static void read_knn(dip_settings *s)
+{
+    const dip_config *c = s->config;
+    s->knn_count = read_probes(s->knn, s, "eval.knn");
+    for (int i = 0; i < s->knn_count; i++) {
+        const char *label = s->knn[i].label;
+        s->knn[i].knn = (dip_knn_options){
+            .k = dip_config_int(c, KEY("eval.knn.%s.k", label)),
+            .temperature =
+                dip_config_float(c, KEY("eval.knn.%s.temperature", label))};
+    }
+}
+
+static void read_linear_probe(dip_settings *s)
+{
+    const dip_config *c = s->config;
+    s->linear_probe_count =
+        read_probes(s->linear_probe, s, "eval.linear_probe");
+    for (int i = 0; i < s->linear_probe_count; i++) {
+        const char *label = s->linear_probe[i].label;
+        s->linear_probe[i].linear = (dip_linear_options){
+            .standardise = dip_config_bool(
+                c, KEY("eval.linear_probe.%s.standardise", label)),
+            .iterations = dip_config_int(
+                c, KEY("eval.linear_probe.%s.iterations", label)),
+            .tolerance = 1e-6};
+    }
+}
+
 void dip_settings_read_ranking(dip_ranking_options *o, dip_config *c)
 {
     *o = dip_ranking_defaults();
@@ -141,5 +206,7 @@ void dip_settings_read_eval(dip_settings *s)
     read_slices(s);
     read_sampled(s);
     read_zero_shot(s);
+    read_knn(s);
+    read_linear_probe(s);
     read_matching(s);
 }

@@ -352,18 +352,35 @@ static dip_status check_row_slices(const json_t *slices, dip_err *err)
 
 static dip_status check_label(const json_t *label, dip_err *err)
 {
-    static const member members[] = {
-        {"rows", COUNT},           {"missing", COUNT},
-        {"classes", COUNT},        {"present", COUNT},
-        {"unknown", COUNT},        {"areas", COUNT},
-        {"accuracy", REAL},        {"balanced_accuracy", REAL},
-        {"roc_auc_macro", REAL},   {"average_precision_macro", REAL},
-        {"brier", REAL},           {"ece", REAL},
-        {"ece_max", REAL},         {"precision_macro", REAL},
-        {"recall_macro", REAL},    {"f1_macro", REAL},
-        {"precision_micro", REAL}, {"recall_micro", REAL},
-        {"f1_micro", REAL},        {"precision_weighted", REAL},
-        {"recall_weighted", REAL}, {"f1_weighted", REAL}};
+    static const member members[] = {{"rows", COUNT},
+                                     {"missing", COUNT},
+                                     {"classes", COUNT},
+                                     {"present", COUNT},
+                                     {"unknown", COUNT},
+                                     {"areas", COUNT},
+                                     {"accuracy", REAL},
+                                     {"balanced_accuracy", REAL},
+                                     {"roc_auc_macro", REAL},
+                                     {"average_precision_macro", REAL},
+                                     {"brier", REAL},
+                                     {"ece", REAL},
+                                     {"ece_max", REAL},
+                                     {"precision_macro", REAL},
+                                     {"recall_macro", REAL},
+                                     {"f1_macro", REAL},
+                                     {"precision_micro", REAL},
+                                     {"recall_micro", REAL},
+                                     {"f1_micro", REAL},
+                                     {"precision_weighted", REAL},
+                                     {"recall_weighted", REAL},
+                                     {"f1_weighted", REAL},
+                                     {"skipped", TEXT},
+                                     {"train_rows", COUNT},
+                                     {"k", COUNT},
+                                     {"temperature", REAL},
+                                     {"c", REAL},
+                                     {"validation_accuracy", REAL},
+                                     {"iterations", COUNT}};
     dip_status st = check_members(label, members, DIP_ARRAY_LEN(members), err);
     if (st == DIP_OK)
         st = check_cutoffs(label, err);
@@ -440,6 +457,8 @@ dip_status dip_report_check(const json_t *report, dip_err *err)
                  {"retrieval", check_tasks},
                  {"classification", check_labels},
                  {"zero_shot", check_labels},
+                 {"knn", check_labels},
+                 {"linear_probe", check_labels},
                  {"matching", check_matching},
                  {"fields", check_attributes}};
     dip_status st = check_schema(report, err);

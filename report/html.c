@@ -15,6 +15,8 @@ static const dip_html_section sections[] = {
     {"slices", "Slices", dip_html_slices},
     {"classification", "Classification", dip_html_classification},
     {"zero-shot", "Zero-shot", dip_html_zero_shot},
+    {"knn", "Nearest neighbours", dip_html_knn},
+    {"linear-probe", "Linear probe", dip_html_linear_probe},
     {"matching", "Matching", dip_html_matching},
     {"facts", "Run and data", dip_html_facts},
 };

@@ -206,6 +206,35 @@ static void add_calibration(dip_str *out, const json_t *calibration)
 
 /* ---- labels ---- */
 
+/* How a classifier of frozen embeddings was made, or why it was not. */
+static void add_learning(dip_str *out, const json_t *label)
+{
+    const json_t *rows = json_object_get(label, "train_rows");
+    const char *why = json_string_value(json_object_get(label, "skipped"));
+    if (why != NULL) {
+        dip_str_add(out, "<p>Skipped: ");
+        dip_html_text(out, why);
+        dip_str_add(out, "</p>\n");
+    }
+    if (!json_is_integer(rows))
+        return;
+    dip_str_add(out, "<p>From ");
+    dip_html_count(out, json_integer_value(rows));
+    dip_str_add(out, " rows of the train split");
+    if (json_object_get(label, "k") != NULL) {
+        dip_str_add(out, ": the votes of the ");
+        dip_html_number(out, dip_html_value(label, "k"), 0);
+        dip_str_add(out, " nearest, at temperature ");
+        dip_html_number(out, dip_html_value(label, "temperature"), 3);
+    }
+    if (json_object_get(label, "c") != NULL) {
+        dip_str_addf(out, ": C = %.3g has the best accuracy on val, ",
+                     dip_html_value(label, "c"));
+        dip_html_number(out, dip_html_value(label, "validation_accuracy"), 3);
+    }
+    dip_str_add(out, "</p>\n");
+}
+
 static dip_status add_label(dip_str *out, const dip_report_row *label,
                             bool open, dip_err *err)
 {
@@ -217,6 +246,7 @@ static dip_status add_label(dip_str *out, const dip_report_row *label,
     dip_str_add(out, ", macro F1 ");
     dip_html_number(out, dip_html_value(label->values, "f1_macro"), 3);
     dip_str_add(out, "</small></summary>\n");
+    add_learning(out, label->values);
     add_confusion(out, json_object_get(label->values, "confusion"));
     dip_str_add(out, "<div class=\"charts\">\n");
     add_calibration(out, json_object_get(label->values, "calibration"));
@@ -248,4 +278,14 @@ dip_status dip_html_classification(dip_html_page *page, dip_err *err)
 dip_status dip_html_zero_shot(dip_html_page *page, dip_err *err)
 {
     return add_labels(page, "zero_shot", err);
+}
+
+dip_status dip_html_knn(dip_html_page *page, dip_err *err)
+{
+    return add_labels(page, "knn", err);
+}
+
+dip_status dip_html_linear_probe(dip_html_page *page, dip_err *err)
+{
+    return add_labels(page, "linear_probe", err);
 }

@@ -19,6 +19,8 @@ dip_status dip_html_learning(dip_html_page *page, dip_err *err);
 dip_status dip_html_retrieval(dip_html_page *page, dip_err *err);
 dip_status dip_html_classification(dip_html_page *page, dip_err *err);
 dip_status dip_html_zero_shot(dip_html_page *page, dip_err *err);
+dip_status dip_html_knn(dip_html_page *page, dip_err *err);
+dip_status dip_html_linear_probe(dip_html_page *page, dip_err *err);
 dip_status dip_html_matching(dip_html_page *page, dip_err *err);
 dip_status dip_html_slices(dip_html_page *page, dip_err *err);
 dip_status dip_html_galleries(dip_html_page *page, dip_err *err);

@@ -79,7 +79,9 @@ dip_status dip_html_slices(dip_html_page *page, dip_err *err)
     } parts[] = {{"retrieval", "retrieval", chosen != NULL ? chosen : "mrr",
                   "evaluated"},
                  {"classification", "classification", "accuracy", "rows"},
-                 {"zero_shot", "zero-shot", "accuracy", "rows"}};
+                 {"zero_shot", "zero-shot", "accuracy", "rows"},
+                 {"knn", "nearest neighbours", "accuracy", "rows"},
+                 {"linear_probe", "linear probe", "accuracy", "rows"}};
     dip_status st = DIP_OK;
     for (size_t p = 0; p < DIP_ARRAY_LEN(parts) && st == DIP_OK; p++) {
         dip_report_rows rows;

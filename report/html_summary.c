@@ -67,6 +67,11 @@ static void add_card(dip_str *out, const char *kind, const char *name,
     dip_str_add(out, "</dl></article>\n");
 }
 
+static bool was_skipped(const json_t *values)
+{
+    return json_object_get(values, "skipped") != NULL;
+}
+
 static dip_status add_cards(dip_html_page *page, const char *key,
                             const char *kind, const figure *figures, size_t n,
                             const figure *counts, size_t n_counts, dip_err *err)
@@ -75,8 +80,9 @@ static dip_status add_cards(dip_html_page *page, const char *key,
     dip_status st =
         dip_report_members(&rows, json_object_get(page->report, key), err);
     for (size_t i = 0; i < rows.count && st == DIP_OK; i++)
-        add_card(page->out, kind, rows.items[i].name, rows.items[i].values,
-                 figures, n, counts, n_counts);
+        if (!was_skipped(rows.items[i].values))
+            add_card(page->out, kind, rows.items[i].name, rows.items[i].values,
+                     figures, n, counts, n_counts);
     free(rows.items);
     return st;
 }
@@ -98,16 +104,17 @@ dip_status dip_html_summary(dip_html_page *page, dip_err *err)
     static const figure queries[] = {{"queries", "queries"},
                                      {"gallery", "in the gallery"}};
     static const figure rows[] = {{"rows", "rows"}, {"present", "classes"}};
+    static const figure labels[] = {{"classification", "classification"},
+                                    {"zero_shot", "zero-shot"},
+                                    {"knn", "nearest neighbours"},
+                                    {"linear_probe", "linear probe"}};
     dip_str *out = page->out;
     dip_str_add(out, "<div class=\"cards\">\n");
     size_t start = out->len;
     dip_status st = add_cards(page, "retrieval", "retrieval", task_figures,
                               DIP_ARRAY_LEN(task_figures), queries, 2, err);
-    if (st == DIP_OK)
-        st = add_cards(page, "classification", "classification", label_figures,
-                       DIP_ARRAY_LEN(label_figures), rows, 2, err);
-    if (st == DIP_OK)
-        st = add_cards(page, "zero_shot", "zero-shot", label_figures,
+    for (size_t i = 0; i < DIP_ARRAY_LEN(labels) && st == DIP_OK; i++)
+        st = add_cards(page, labels[i].key, labels[i].title, label_figures,
                        DIP_ARRAY_LEN(label_figures), rows, 2, err);
     add_matching_card(page);
     if (out->len == start)

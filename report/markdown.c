@@ -417,6 +417,51 @@ static dip_status add_labels(dip_str *out, const json_t *report,
     return st;
 }
 
+/* ---- frozen embeddings --------------------------------------------------- */
+
+static const dip_report_column neighbours[] = {
+    {"neighbours", "k", DIP_REPORT_COUNT},
+    {"temperature", "temperature", DIP_REPORT_REAL},
+    {"training rows", "train_rows", DIP_REPORT_COUNT},
+};
+
+static const dip_report_column lines[] = {
+    {"C", "c", DIP_REPORT_REAL},
+    {"val accuracy", "validation_accuracy", DIP_REPORT_REAL},
+    {"updates", "iterations", DIP_REPORT_COUNT},
+    {"training rows", "train_rows", DIP_REPORT_COUNT},
+};
+
+/* Labels, and how they were learnt from the train split. */
+static dip_status add_probes(dip_str *out, const json_t *report,
+                             const char *key, const char *heading,
+                             const dip_report_column *columns, size_t count,
+                             dip_err *err)
+{
+    dip_report_rows labels;
+    dip_status st = add_labels(out, report, key, heading, err);
+    if (st == DIP_OK)
+        st = dip_report_members(&labels, json_object_get(report, key), err);
+    if (st != DIP_OK)
+        return st;
+    if (labels.count > 0) {
+        dip_str_add(out, "### How they were learnt\n\n");
+        add_table(out, "label", columns, count, &labels, SIZE_MAX);
+    }
+    for (size_t i = 0; i < labels.count; i++) {
+        const char *why = json_string_value(
+            json_object_get(labels.items[i].values, "skipped"));
+        if (why == NULL)
+            continue;
+        dip_escape_markdown(out, labels.items[i].name);
+        dip_str_add(out, " was skipped: ");
+        dip_escape_markdown(out, why);
+        dip_str_add(out, "\n\n");
+    }
+    free(labels.items);
+    return DIP_OK;
+}
+
 /* ---- matching ------------------------------------------------------------ */
 
 static const dip_report_column matching[] = {
@@ -495,6 +540,12 @@ dip_status dip_report_markdown(dip_str *out, const json_t *report, dip_err *err)
     if (st == DIP_OK)
         st = add_labels(out, report, "zero_shot", "Zero-shot classification",
                         err);
+    if (st == DIP_OK)
+        st = add_probes(out, report, "knn", "Nearest neighbours", neighbours,
+                        DIP_ARRAY_LEN(neighbours), err);
+    if (st == DIP_OK)
+        st = add_probes(out, report, "linear_probe", "Linear probe", lines,
+                        DIP_ARRAY_LEN(lines), err);
     if (st == DIP_OK)
         add_matching(out, report);
     if (st == DIP_OK)

@@ -262,6 +262,21 @@ static dip_status add_worst(dip_str *out, const dip_report_row *label,
     return st;
 }
 
+/* Why a label was not told from frozen embeddings. */
+static void add_skipped(dip_str *out, const char *first,
+                        const dip_report_row *label, int width)
+{
+    const char *why =
+        json_string_value(json_object_get(label->values, "skipped"));
+    dip_str line = {0};
+    if (why == NULL)
+        return;
+    dip_str_addf(&line, "%s %s skipped: %s", first, label->name, why);
+    dip_str_add(out, "\n");
+    add_line(out, &line, width);
+    dip_str_free(&line);
+}
+
 static dip_status add_labels(dip_str *out, const json_t *report,
                              const char *key, const char *first, int width,
                              dip_err *err)
@@ -272,6 +287,8 @@ static dip_status add_labels(dip_str *out, const json_t *report,
     if (st == DIP_OK)
         st = add_table(out, first, averages, DIP_ARRAY_LEN(averages), &labels,
                        width, err);
+    for (size_t i = 0; i < labels.count && st == DIP_OK; i++)
+        add_skipped(out, first, &labels.items[i], width);
     for (size_t i = 0; i < labels.count && st == DIP_OK; i++)
         st = add_worst(out, &labels.items[i], width, err);
     free(labels.items);
@@ -346,6 +363,11 @@ dip_status dip_report_text(dip_str *out, const json_t *report, int width,
     if (st == DIP_OK)
         st =
             add_labels(out, report, "zero_shot", "zero-shot label", width, err);
+    if (st == DIP_OK)
+        st = add_labels(out, report, "knn", "k-NN label", width, err);
+    if (st == DIP_OK)
+        st = add_labels(out, report, "linear_probe", "linear probe of", width,
+                        err);
     if (st == DIP_OK)
         st = add_matching(out, report, width, err);
     if (st == DIP_OK)

@@ -59,6 +59,36 @@ back = json.load(open("back.json"))["retrieval"]["tiny"]
 keys = [k for k in back if isinstance(back[k], float)]
 assert len(keys) == 20, keys
 print("equal" if all(abs(back[k] - ours[k]) < 1e-8 for k in keys) else "not")'
+evaluate --out probes.json --predictions trec eval.knn.type.k=5 \
+    eval.knn.colour.input=product eval.linear_probe.type.input=product \
+    >probes.txt 2>&1
+check "labels from frozen embeddings" 0 "ok" python3 -c '
+import json
+r = json.load(open("probes.json"))
+knn, linear = r["knn"]["type"], r["linear_probe"]["type"]
+rows = r["classification"]["type"]["rows"]
+assert list(r["knn"]) == ["type", "colour"], r["knn"].keys()
+assert knn["k"] == 5 and r["knn"]["colour"]["temperature"] == .07
+assert knn["rows"] + knn["missing"] == rows + r["classification"]["type"]["missing"]
+assert linear["rows"] == rows and linear["train_rows"] > rows
+assert linear["interval"]["accuracy"]["mean"] == linear["accuracy"] > .25
+print("ok")'
+check "their predictions" 0 "id,label,predicted,confidence,correct" \
+    head -n 1 trec/type.linear_probe.csv
+evaluate --split val --json eval.knn.type.k=5 \
+    eval.linear_probe.type.input=image >val.json 2>/dev/null
+check "a linear probe on what its penalty is chosen on" 0 \
+    "the val split is what its penalty is chosen on True" python3 -c '
+import json
+r = json.load(open("val.json"))
+print(r["linear_probe"]["type"]["skipped"], "accuracy" in r["knn"]["type"])'
+check "neighbours by no label" 4 \
+    "diptych train: eval.knn.shape: no label column 'shape' in 'a.h5' (it has 'type', 'colour', 'pattern', 'print', 'gender', 'season', 'brand')" \
+    "$program" train tiny.yaml --quiet --run other eval.knn.shape.k=3
+check "a product that holds the label" 2 \
+    "command line: 'eval.knn.type.input' is the product, whose field 'kind' is that label" \
+    config fields.kind.label=type eval.knn.type.input=product \
+    'tasks.text_to_image.product_fields=[image, kind]'
 check "a run without judgements" 2 \
     "diptych eval: --run and --qrels go together" "$program" eval --run x
 check "a run that is not there" 3 \

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "eval/class_scores.h"
 #include "eval/classification.h"
+#include "eval/probe.h"
 #include "eval/ranking.h"
 
 typedef dip_status (*measurer)(json_t *out, const json_t *in, dip_err *err);
@@ -287,6 +288,89 @@ static dip_status measure_calibration(json_t *out, const json_t *in,
     return st;
 }
 
+/* ---- frozen embeddings ---- */
+
+static int64_t dim_of(const json_t *in, const char *key)
+{
+    return (int64_t)json_array_size(
+        json_array_get(json_object_get(in, key), 0));
+}
+
+static dip_status classify_neighbours(int32_t *predicted, float *shares,
+                                      const json_t *in,
+                                      const dip_labelled_rows *train,
+                                      const dip_labelled_rows *test,
+                                      dip_err *err)
+{
+    const dip_knn_options options = {
+        integer(in, "k"),
+        json_number_value(json_object_get(in, "temperature"))};
+    return dip_knn_classify(predicted, shares, test, train,
+                            integer(in, "classes"), &options, err);
+}
+
+/* With the penalty "c", or with the one that suits "validation" best. */
+static dip_status classify_linear(json_t *out, int32_t *predicted,
+                                  float *shares, const json_t *in,
+                                  const dip_labelled_rows *train,
+                                  const dip_labelled_rows *test, dip_err *err)
+{
+    const json_t *c = json_object_get(in, "c");
+    const dip_linear_options options = {
+        json_is_true(json_object_get(in, "standardise")), 1000,
+        json_number_value(json_object_get(in, "tolerance"))};
+    int64_t n, classes = integer(in, "classes");
+    float *rows = floats(in, "validation", &n);
+    int32_t *labels = ints(in, "validation_labels", &n);
+    const dip_labelled_rows validation = {rows, labels, n, train->dim};
+    dip_linear_probe probe;
+    dip_status st =
+        c != NULL ? dip_linear_probe_fit(&probe, train, classes,
+                                         json_number_value(c), &options, err)
+                  : dip_linear_probe_choose(&probe, train, &validation, classes,
+                                            &options, err);
+    if (st == DIP_OK)
+        st = dip_linear_probe_classify(predicted, shares, &probe, test, err);
+    put(out, "c", probe.c);
+    put(out, "objective", probe.objective);
+    dip_linear_probe_free(&probe);
+    free(labels);
+    free(rows);
+    return st;
+}
+
+static dip_status measure_probe(json_t *out, const json_t *in, dip_err *err)
+{
+    int64_t n, cells, dim = dim_of(in, "train"), classes;
+    float *rows = floats(in, "train", &cells), *asked;
+    int32_t *labels = ints(in, "labels", &n);
+    const dip_labelled_rows train = {rows, labels, n, dim};
+    asked = floats(in, "test", &cells);
+    const dip_labelled_rows test = {asked, NULL, cells / dim, dim};
+    classes = integer(in, "classes");
+    int32_t *predicted = dip_calloc((size_t)test.n, sizeof *predicted);
+    float *shares = dip_calloc((size_t)(test.n * classes), sizeof *shares);
+    json_t *taken = json_array(), *list = json_array();
+    if (predicted == NULL || shares == NULL)
+        abort();
+    dip_status st =
+        json_object_get(in, "k") != NULL
+            ? classify_neighbours(predicted, shares, in, &train, &test, err)
+            : classify_linear(out, predicted, shares, in, &train, &test, err);
+    for (int64_t i = 0; i < test.n; i++)
+        (void)json_array_append_new(taken, json_integer(predicted[i]));
+    for (int64_t i = 0; i < test.n * classes; i++)
+        (void)json_array_append_new(list, json_real((double)shares[i]));
+    (void)json_object_set_new(out, "predicted", taken);
+    (void)json_object_set_new(out, "probabilities", list);
+    free(shares);
+    free(predicted);
+    free(asked);
+    free(labels);
+    free(rows);
+    return st;
+}
+
 /* ---- all ---- */
 
 static const struct {
@@ -296,7 +380,8 @@ static const struct {
              {"classes", measure_classes},
              {"probabilities", measure_probabilities},
              {"binary", measure_binary},
-             {"calibration", measure_calibration}};
+             {"calibration", measure_calibration},
+             {"probe", measure_probe}};
 
 static dip_status measure(json_t *out, const json_t *in, dip_err *err)
 {

@@ -156,20 +156,32 @@ static json_t *label(void)
         numbers(4, .1, .2), "rows", 5, 5, 5, 5);
 }
 
+/* A label that was told from frozen embeddings. */
+static json_t *probed(const char *key, int value)
+{
+    json_t *out = label();
+    assert_int_equal(json_object_set_new(out, key, json_integer(value)), 0);
+    assert_int_equal(json_object_set_new(out, "train_rows", json_integer(900)),
+                     0);
+    return out;
+}
+
 static json_t *whole_report(void)
 {
     return json_pack(
         "{s:s, s:{s:s, s:s, s:i}, s:{s:s, s:s, s:i}, "
         "s:{s:{s:o, s:o}, s:{s:{s:s, s:o, s:o}}}, s:{s:o}, s:{s:o}, s:{s:o}, "
-        "s:{s:s, s:f, s:f, s:{s:o, s:o}}}",
+        "s:{s:o}, s:{s:o, s:{s:s}}, s:{s:s, s:f, s:f, s:{s:o, s:o}}}",
         "schema", DIP_REPORT_SCHEMA, "run", "name", HOSTILE, "checkpoint",
         HOSTILE, "step", 3, "data", "path", HOSTILE, "split", HOSTILE, "rows",
         7, "training", "loss", "step", numbers(5, 1, 1), "value",
         numbers(5, 9, -1), "validation", HOSTILE, "metric", "mrr", "step",
         numbers(2, 1, 4), "value", numbers(2, .1, .3), "retrieval", HOSTILE,
         task(), "classification", HOSTILE, label(), "zero_shot", HOSTILE,
-        label(), "matching", "task", HOSTILE, "auc", .9, "threshold", .3,
-        "curve", "recall", numbers(5, 0, .2), "precision", numbers(5, 1, -.1));
+        label(), "knn", HOSTILE, probed("k", 20), "linear_probe", HOSTILE,
+        probed("c", 2), "b", "skipped", HOSTILE, "matching", "task", HOSTILE,
+        "auc", .9, "threshold", .3, "curve", "recall", numbers(5, 0, .2),
+        "precision", numbers(5, 1, -.1));
 }
 
 static json_t *changed_query(void)
@@ -261,6 +273,11 @@ static void test_html_is_well_formed_and_self_contained(void **state)
                                         "id=\"retrieval\"",
                                         "id=\"classification\"",
                                         "id=\"zero-shot\"",
+                                        "id=\"knn\"",
+                                        "id=\"linear-probe\"",
+                                        "the votes of the 20 nearest",
+                                        "C = 2 has the best accuracy",
+                                        "Skipped: &lt;script&gt;",
                                         "id=\"matching\"",
                                         "id=\"galleries\"",
                                         "id=\"facts\"",

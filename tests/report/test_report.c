@@ -394,6 +394,10 @@ static void test_report_malformed_names_the_key(void **state)
          "string"},
         {"\"zero_shot\": {\"l\": {\"accuracy\": true}}",
          "'zero_shot': 'l': key 'accuracy' is not a number or null"},
+        {"\"knn\": {\"l\": {\"k\": 1.5}}",
+         "'knn': 'l': key 'k' is not an integer"},
+        {"\"linear_probe\": {\"l\": {\"c\": \"much\"}}",
+         "'linear_probe': 'l': key 'c' is not a number or null"},
         {"\"matching\": {\"auc\": \"high\"}",
          "'matching': key 'auc' is not a number or null"},
     };
