@@ -489,8 +489,9 @@ void dip_corpus_set_tokenizer(dip_corpus *c, const dip_tokenizer *tokenizer)
 
 /* ---- loaders ---- */
 
-dip_status dip_corpus_loader(dip_loader **out, const dip_corpus *c,
-                             dip_split split, bool train, dip_err *err)
+static dip_status make_loader(dip_loader **out, const dip_corpus *c,
+                              dip_split split, bool train, bool shuffle,
+                              dip_err *err)
 {
     *out = NULL;
     const dip_settings *s = c->settings;
@@ -503,7 +504,8 @@ dip_status dip_corpus_loader(dip_loader **out, const dip_corpus *c,
     o.rows = rows;
     o.row_count = count;
     o.batch_size = train ? s->batch_size : s->eval_batch_size;
-    o.shuffle = o.drop_last = o.train = train;
+    o.drop_last = o.train = train;
+    o.shuffle = shuffle;
     o.seed = s->seed;
     bool has_features =
         c->features != NULL && c->features->image.values != NULL;
@@ -530,6 +532,18 @@ dip_status dip_corpus_loader(dip_loader **out, const dip_corpus *c,
         st = dip_loader_create(out, &o, err);
     free(rows);
     return st;
+}
+
+dip_status dip_corpus_loader(dip_loader **out, const dip_corpus *c,
+                             dip_split split, bool train, dip_err *err)
+{
+    return make_loader(out, c, split, train, train, err);
+}
+
+dip_status dip_corpus_dealt_loader(dip_loader **out, const dip_corpus *c,
+                                   dip_split split, dip_err *err)
+{
+    return make_loader(out, c, split, false, true, err);
 }
 
 void dip_corpus_warn_skipped(const dip_loader *loader, dip_split split)

@@ -77,6 +77,12 @@ dip_status dip_corpus_warn_cut(const dip_corpus *corpus,
 dip_status dip_corpus_loader(dip_loader **out, const dip_corpus *corpus,
                              dip_split split, bool train,
                              dip_err *err) DIP_MUST_CHECK;
+/* The same rows as to evaluate, in batches of the same sizes, in an order that
+ * is a function of the seed: whose values a row gets when those of all rows are
+ * dealt out anew. */
+dip_status dip_corpus_dealt_loader(dip_loader **out, const dip_corpus *corpus,
+                                   dip_split split,
+                                   dip_err *err) DIP_MUST_CHECK;
 /* Says on stderr how many times the loader could not decode a photo and took it
  * for missing (data.bad_image: skip); nothing when it never did. */
 void dip_corpus_warn_skipped(const dip_loader *loader, dip_split split);

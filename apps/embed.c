@@ -151,8 +151,32 @@ static void predict(dip_embedded *e, const dip_embed_job *job, int64_t at,
     }
 }
 
+static bool deals(const dip_embedded *e)
+{
+    static const dip_field_set none;
+    bool any = false;
+    for (int p = 0; p < e->product_count; p++)
+        any |= memcmp(e->sets[p].dealt, none.dealt, sizeof none.dealt) != 0;
+    return any;
+}
+
+/* The batch with the dealt fields of `set` from the other one. */
+static dip_encoded_batch deal(const dip_encoded_batch *encoded,
+                              const dip_encoded_batch *dealt,
+                              const dip_field_set *set, const dip_settings *s)
+{
+    dip_encoded_batch out = *encoded;
+    for (int f = 0; f < s->field_count; f++) {
+        if (set->dealt[f])
+            dip_encoded_replace(&out, dealt, s->field_text[f]);
+    }
+    return out;
+}
+
+/* `dealt` is the batch of the dealt loader, or NULL. */
 static dip_status embed_batch(dip_embedded *e, const dip_embed_job *job,
-                              const dip_batch *batch, int64_t at, dip_err *err)
+                              const dip_batch *batch, const dip_batch *dealt,
+                              int64_t at, dip_err *err)
 {
     const dip_settings *s = job->settings;
     dip_encode_options options = {.image = true,
@@ -166,6 +190,9 @@ static dip_status embed_batch(dip_embedded *e, const dip_embed_job *job,
     bool before = dip_tensor_set_autocast(job->device, job->bf16);
     dip_encoded_batch encoded =
         dip_encode_batch(job->model, batch, s->text_count, &options);
+    dip_encoded_batch others = {0};
+    if (dealt != NULL)
+        others = dip_encode_batch(job->model, dealt, s->text_count, &options);
     if (encoded.image.embedding != NULL)
         read_matrix(&e->image, job, at, batch->size, encoded.image.embedding,
                     encoded.image_present);
@@ -182,8 +209,9 @@ static dip_status embed_batch(dip_embedded *e, const dip_embed_job *job,
     }
     for (int p = 0; p < e->product_count; p++) {
         dip_tensor *present = NULL;
+        dip_encoded_batch mixed = deal(&encoded, &others, &e->sets[p], s);
         dip_tensor *product =
-            dip_retrieval_product(job->model, &encoded, s->field_text,
+            dip_retrieval_product(job->model, &mixed, s->field_text,
                                   e->sets[p].fields, NULL, &present, false);
         read_matrix(&e->products[p], job, at, batch->size, product, present);
     }
@@ -193,8 +221,19 @@ static dip_status embed_batch(dip_embedded *e, const dip_embed_job *job,
     return dip_tensor_status(err);
 }
 
+/* The next batch of both loaders; `dealer` may be NULL. */
+static dip_status next_batches(const dip_batch **batch, const dip_batch **dealt,
+                               dip_loader *loader, dip_loader *dealer,
+                               dip_err *err)
+{
+    dip_status st = dip_loader_next(batch, loader, err);
+    return st == DIP_OK && dealer != NULL ? dip_loader_next(dealt, dealer, err)
+                                          : st;
+}
+
 static dip_status embed_all(dip_embedded *e, const dip_embed_job *job,
-                            dip_loader *loader, dip_err *err)
+                            dip_loader *loader, dip_loader *dealer,
+                            dip_err *err)
 {
     dip_progress *progress =
         dip_progress_start(&(dip_progress_options){.stream = stderr,
@@ -202,17 +241,19 @@ static dip_status embed_all(dip_embedded *e, const dip_embed_job *job,
                                                    .unit = "rows",
                                                    .total = e->count,
                                                    .quiet = job->quiet});
-    const dip_batch *batch = NULL;
+    const dip_batch *batch = NULL, *dealt = NULL;
     int64_t done = 0;
     dip_status st = dip_loader_start(loader, 0, 0, 1, err);
+    if (st == DIP_OK && dealer != NULL)
+        st = dip_loader_start(dealer, 0, 0, 1, err);
     if (st == DIP_OK)
-        st = dip_loader_next(&batch, loader, err);
+        st = next_batches(&batch, &dealt, loader, dealer, err);
     while (st == DIP_OK && batch != NULL) {
-        st = embed_batch(e, job, batch, done, err);
+        st = embed_batch(e, job, batch, dealt, done, err);
         done += batch->size;
         dip_progress_update(progress, done, NULL);
         if (st == DIP_OK)
-            st = dip_loader_next(&batch, loader, err);
+            st = next_batches(&batch, &dealt, loader, dealer, err);
     }
     dip_progress_finish(progress);
     return st;
@@ -221,19 +262,22 @@ static dip_status embed_all(dip_embedded *e, const dip_embed_job *job,
 dip_status dip_embed_split(dip_embedded *e, const dip_embed_job *job,
                            dip_split split, dip_err *err)
 {
-    dip_loader *loader = NULL;
+    dip_loader *loader = NULL, *dealer = NULL;
     dip_status st =
         dip_split_rows(&e->row, &e->count, job->corpus->catalog, split, err);
     if (st == DIP_OK)
         st = dip_corpus_loader(&loader, job->corpus, split, false, err);
+    if (st == DIP_OK && deals(e))
+        st = dip_corpus_dealt_loader(&dealer, job->corpus, split, err);
     if (st == DIP_OK)
         st = make_room(e, job, err);
     bool before = dip_tensor_set_grad_mode(false);
     if (st == DIP_OK)
-        st = embed_all(e, job, loader, err);
+        st = embed_all(e, job, loader, dealer, err);
     (void)dip_tensor_set_grad_mode(before);
     if (st == DIP_OK)
         dip_corpus_warn_skipped(loader, split);
+    dip_loader_free(dealer);
     dip_loader_free(loader);
     return st;
 }

@@ -11,9 +11,12 @@
 
 #define DIP_PRODUCTS_MAX 64
 
-/* A subset of the model's fields: what a product is made of. */
+/* A subset of the model's fields: what a product is made of. Those that are
+ * dealt are another product's, drawn without replacement (see
+ * dip_corpus_dealt_loader()). */
 typedef struct {
     bool fields[DIP_FUSION_FIELDS_MAX];
+    bool dealt[DIP_FUSION_FIELDS_MAX];
 } dip_field_set;
 
 /* Rows that stand in a matrix [N, D] and which of them exist. */

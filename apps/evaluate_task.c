@@ -74,22 +74,33 @@ static dip_field_set without_set(const dip_task_settings *task, int field)
     return set;
 }
 
+static dip_field_set dealt_set(const dip_task_settings *task, int field)
+{
+    dip_field_set set = main_set(task);
+    set.dealt[field] = true;
+    return set;
+}
+
 /* What a task is evaluated with besides all its fields. */
-typedef enum { ALONE, WITHOUT } ablation;
+typedef enum { ALONE, WITHOUT, PERMUTED, ABLATIONS } ablation;
 
 static const char *const ablation_keys[] = {
-    [ALONE] = "alone", [WITHOUT] = "without"};
+    [ALONE] = "alone", [WITHOUT] = "without", [PERMUTED] = "permuted"};
 
 static bool ablates(const dip_evaluation *ev, const dip_task_settings *task,
                     ablation kind)
 {
-    bool asked = kind == ALONE ? task->fields_alone : task->fields_removed;
-    return ev->full && asked && task->field_count > 1;
+    const bool asked[ABLATIONS] = {[ALONE] = task->fields_alone,
+                                   [WITHOUT] = task->fields_removed,
+                                   [PERMUTED] = task->fields_permuted};
+    return ev->full && asked[kind] && task->field_count > 1;
 }
 
 static dip_field_set ablated_set(const dip_task_settings *task, ablation kind,
                                  int field)
 {
+    if (kind == PERMUTED)
+        return dealt_set(task, field);
     return kind == ALONE ? single_set(field) : without_set(task, field);
 }
 
@@ -100,7 +111,7 @@ dip_status dip_evaluate_plan_task(dip_embedded *embedded,
     dip_field_set set = main_set(task);
     bool fits = dip_embed_product(embedded, &set) >= 0;
     for (int f = 0; f < ev->job.settings->field_count; f++) {
-        for (ablation kind = ALONE; kind <= WITHOUT && task->fields[f];
+        for (ablation kind = ALONE; kind < ABLATIONS && task->fields[f];
              kind++) {
             set = ablated_set(task, kind, f);
             if (ablates(ev, task, kind))
@@ -488,7 +499,7 @@ static dip_status describe(json_t **out, const dip_ranking *ranking,
     dip_status st = intervals(&interval, ranking, NULL, d, ev, err);
     if (json_object_set_new(*out, "interval", interval) != 0 && st == DIP_OK)
         st = dip_no_memory(err);
-    for (ablation kind = ALONE; kind <= WITHOUT && st == DIP_OK; kind++) {
+    for (ablation kind = ALONE; kind < ABLATIONS && st == DIP_OK; kind++) {
         if (ablates(ev, task, kind))
             st = add_ablated(*out, kind, ranking, d, ev, e, task, err);
     }

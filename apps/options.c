@@ -397,6 +397,10 @@ static const dip_option options[] = {
         "tasks.*.fields_removed", "false",
         "Evaluation also ranks without each product field in turn, with paired "
         "intervals of what it costs: which fields pay."),
+    BOOL("tasks.*.fields_permuted", "false",
+         "Evaluation also ranks with each product field in turn dealt out anew "
+         "among the products, with paired intervals of what it costs: how far "
+         "the ranking relies on the field. Encodes the split twice."),
 
     BOOL("tasks.*.distill", NULL,
          "It learns from loss.distill.teacher; true by default, unless its "

@@ -425,6 +425,8 @@ static void read_task(dip_settings *s, const char *name)
         dip_config_bool(s->config, KEY("tasks.%s.fields_alone", name));
     task->fields_removed =
         dip_config_bool(s->config, KEY("tasks.%s.fields_removed", name));
+    task->fields_permuted =
+        dip_config_bool(s->config, KEY("tasks.%s.fields_permuted", name));
     if (dip_config_string(s->config, KEY("tasks.%s.query", name)) == NULL)
         return; /* reported: it is required */
     read_product_fields(s, task);

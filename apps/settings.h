@@ -54,7 +54,7 @@ typedef struct {
     size_t relevant_by_count;
     double weight;
     bool distinct_queries;
-    bool fields_alone, fields_removed;
+    bool fields_alone, fields_removed, fields_permuted;
     /* Embeddings of a teacher's file; NULL: the task is not distilled. */
     const char *teacher_query, *teacher_product;
     const char *leak; /* field that holds what the query does; NULL: none */

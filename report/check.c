@@ -262,6 +262,8 @@ static dip_status check_task(const json_t *task, dip_err *err)
     if (st == DIP_OK)
         st = check_object(task, "without", check_fields, err);
     if (st == DIP_OK)
+        st = check_object(task, "permuted", check_fields, err);
+    if (st == DIP_OK)
         st = check_object(task, "rerank", check_reranked, err);
     if (st == DIP_OK)
         st = check_object(task, "slices", check_query_slices, err);

@@ -198,18 +198,29 @@ static dip_status add_gain_table(dip_str *out, const char *first,
     return DIP_OK;
 }
 
-static dip_status add_alone(dip_str *out, const dip_report_rows *tasks,
-                            dip_err *err)
+/* What a task achieves with other fields than its own. */
+static const struct {
+    const char *key, *before, *behind, *first;
+} ablations[] = {
+    {"alone", "What each field of ", " achieves alone", "field alone"},
+    {"without", "What ", " achieves without a field", "without"},
+    {"permuted", "What ", " achieves with a field of other products",
+     "field dealt out anew"},
+};
+
+static dip_status add_ablations(dip_str *out, const dip_report_rows *tasks,
+                                size_t kind, dip_err *err)
 {
     dip_status st = DIP_OK;
     for (size_t i = 0; i < tasks->count && st == DIP_OK; i++) {
-        const json_t *fields = json_object_get(tasks->items[i].values, "alone");
+        const json_t *fields =
+            json_object_get(tasks->items[i].values, ablations[kind].key);
         if (json_object_size(fields) == 0)
             continue;
-        dip_str_add(out, "<figure><figcaption><b>What each field of ");
+        dip_str_addf(out, "<figure><figcaption><b>%s", ablations[kind].before);
         dip_html_name(out, tasks->items[i].name);
-        dip_str_add(out, " achieves alone</b></figcaption>");
-        st = add_gain_table(out, "field alone", fields, "hit@1", err);
+        dip_str_addf(out, "%s</b></figcaption>", ablations[kind].behind);
+        st = add_gain_table(out, ablations[kind].first, fields, "hit@1", err);
         dip_str_add(out, "</figure>\n");
     }
     return st;
@@ -263,7 +274,8 @@ dip_status dip_html_retrieval(dip_html_page *page, dip_err *err)
                    "share of what is right that is found");
         add_score_charts(out, &tasks);
         dip_str_add(out, "</div>\n");
-        st = add_alone(out, &tasks, err);
+        for (size_t k = 0; k < DIP_ARRAY_LEN(ablations) && st == DIP_OK; k++)
+            st = add_ablations(out, &tasks, k, err);
         add_reranked(out, &tasks);
     }
     free(tasks.items);

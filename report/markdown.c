@@ -218,6 +218,13 @@ static dip_status add_ablations(dip_str *out, const dip_report_rows *tasks,
                          "fields over that, with a paired 95 % interval.\n\n");
         st = add_gains(out, tasks, "without", "without", err);
     }
+    if (st == DIP_OK && has_member(tasks, "permuted")) {
+        dip_str_add(out, "### What relies on each field\n\n"
+                         "The task with one field dealt out anew among the "
+                         "products, and the gain of all fields as they are "
+                         "over that, with a paired 95 % interval.\n\n");
+        st = add_gains(out, tasks, "permuted", "with others'", err);
+    }
     return st;
 }
 

@@ -244,3 +244,19 @@ dip_tensor *dip_encoded_present(const dip_encoded_batch *encoded, int source)
     return source == DIP_SOURCE_IMAGE ? encoded->image_present
                                       : encoded->text_present[source];
 }
+
+void dip_encoded_replace(dip_encoded_batch *to, const dip_encoded_batch *from,
+                         int source)
+{
+    if (source == DIP_SOURCE_IMAGE) {
+        to->image = from->image;
+        to->image_present = from->image_present;
+    } else if (source >= DIP_SOURCES_MAX) {
+        int f = source - DIP_SOURCES_MAX;
+        to->attributes[f] = from->attributes[f];
+        to->attribute_present[f] = from->attribute_present[f];
+    } else {
+        to->texts[source] = from->texts[source];
+        to->text_present[source] = from->text_present[source];
+    }
+}

@@ -63,4 +63,9 @@ dip_encoded dip_encoded_source(const dip_encoded_batch *encoded, int source);
 dip_tensor *dip_encoded_embedding(const dip_encoded_batch *encoded, int source);
 dip_tensor *dip_encoded_present(const dip_encoded_batch *encoded, int source);
 
+/* Puts a source of another batch of as many rows into the place of that of
+ * `to`, with its presence. */
+void dip_encoded_replace(dip_encoded_batch *to, const dip_encoded_batch *from,
+                         int source);
+
 #endif

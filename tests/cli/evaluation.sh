@@ -48,6 +48,29 @@ task = json.load(open("r.json"))["retrieval"]["query_to_product"]
 alone, without = task["alone"], task["without"]
 print(*without, "equal" if alone["image"] == without["title"]
       and alone["title"] == without["image"] != alone["image"] else "not")'
+"$program" train tiny.yaml --quiet --run dealt train.epochs=1 \
+    'fields.shop.template=a shop {{' tasks.query_to_product.fields_permuted=true \
+    'tasks.query_to_product.product_fields=[image, title, shop]' >/dev/null 2>&1
+for seed in 1 2; do
+    "$program" eval dealt --no-html --quiet eval.bootstrap=50 \
+        --out "dealt$seed.json" "seed=$seed" >/dev/null 2>&1
+done
+"$program" eval dealt --no-html --quiet eval.bootstrap=50 --out plain.json \
+    tasks.query_to_product.fields_permuted=false seed=1 >/dev/null 2>&1
+check "a field is dealt out anew, and no other" 0 "ok" python3 -c '
+import json
+def task(path):
+    return json.load(open(path))["retrieval"]["query_to_product"]
+one, two, plain = map(task, ("dealt1.json", "dealt2.json", "plain.json"))
+dealt = one["permuted"]
+assert list(dealt) == ["image", "title", "shop"], dealt.keys()
+# All products have one text of the shop: whose it is makes no difference.
+assert dealt["shop"]["mrr"] == one["mrr"] == plain["mrr"], dealt["shop"]
+assert dealt["shop"]["gain"]["mrr"]["high"] == 0
+assert dealt["title"]["mrr"] != one["mrr"] != dealt["image"]["mrr"]
+assert dealt["title"]["mrr"] != two["permuted"]["title"]["mrr"]
+assert "permuted" not in plain
+print("ok")'
 check "predictions" 0 "id,label,predicted,confidence,correct" \
     head -n 1 trec/type.csv
 "$program" eval --run trec/text_to_image.run --qrels trec/text_to_image.qrels \

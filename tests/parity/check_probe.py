@@ -10,7 +10,7 @@ LogisticRegression. Needs $DIPTYCH_BUILD/tests/parity/metrics.
 Peer: scikit-learn 1.9.1.
 
 Scores here are fp32 and the peer's fp64. Shares of votes are held to 1e-4, the
-objective to 1e-6 above the peer's, probabilities to 1e-3 and, where C is 10 or
+objective to 1e-6 above the peer's, probabilities to 2e-3 and, where C is 10 or
 more and the minimum is so flat that rounding moves it, to 3e-2; predictions are
 the peer's unless its two best classes are nearer than twice that. With two
 classes scikit-learn fits one vector where a softmax has two: its C is twice
@@ -173,7 +173,7 @@ def by_logistic(case, got):
     ours /= ours.sum(1, keepdims=True)
     got = {"probabilities": ours, "predicted": ours.argmax(1)}
     return compare(got, shares[:, used],
-                   1e-3 if case["c"] < 10 else 3e-2)
+                   2e-3 if case["c"] < 10 else 3e-2)
 
 
 def show(name, faults, count, words):

@@ -385,6 +385,9 @@ static void test_report_malformed_names_the_key(void **state)
          "null"},
         {"\"retrieval\": {\"t\": {\"alone\": {\"f\": {\"gain\": 3}}}}",
          "'retrieval': 't': 'alone': 'f': key 'gain' is not an object"},
+        {"\"retrieval\": {\"t\": {\"permuted\": {\"f\": {\"mrr\": []}}}}",
+         "'retrieval': 't': 'permuted': 'f': key 'mrr' is not a number or "
+         "null"},
         {"\"classification\": {\"l\": {\"per_class\": {}}}",
          "'classification': 'l': key 'per_class' is not an array"},
         {"\"zero_shot\": {\"l\": {\"per_class\": [{}, 1]}}",
