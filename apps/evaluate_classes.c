@@ -9,6 +9,7 @@
 #include "apps/evaluate_trec.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "eval/areas.h"
 #include "eval/class_intervals.h"
 #include "eval/class_scores.h"
 #include "eval/classification.h"
@@ -45,9 +46,64 @@ static dip_status put_slices(json_t *report, const dip_class_set *set,
     return st;
 }
 
+/* Of accuracy@k, which is a mean over the labelled rows. */
+static dip_status put_top_k(json_t *out, const dip_class_scores *scores,
+                            const dip_class_probabilities *p,
+                            const int64_t *groups, int64_t k,
+                            const dip_stats_options *options, dip_err *err)
+{
+    char key[48];
+    int64_t n = 0;
+    dip_interval interval;
+    double *right = dip_calloc((size_t)p->n, sizeof *right);
+    int64_t *kept = dip_calloc((size_t)p->n, sizeof *kept);
+    dip_status st = right != NULL && kept != NULL ? DIP_OK : dip_no_memory(err);
+    for (int64_t i = 0; i < p->n && st == DIP_OK; i++) {
+        if (p->labels[i] < 0)
+            continue;
+        kept[n] = groups[i];
+        right[n++] = scores->rank[i] >= 1 && scores->rank[i] <= k;
+    }
+    if (st == DIP_OK)
+        st = dip_bootstrap_mean(&interval, right, kept, n, options, err);
+    (void)snprintf(key, sizeof key, "accuracy@%lld", (long long)k);
+    if (st == DIP_OK &&
+        json_object_set_new(out, key, dip_report_interval(&interval)) != 0)
+        st = dip_no_memory(err);
+    free(kept);
+    free(right);
+    return st;
+}
+
+/* Of what needs the probabilities of all classes. */
+static dip_status
+put_score_intervals(json_t *out, const dip_class_scores *scores,
+                    const dip_class_probabilities *p, const int64_t *groups,
+                    const dip_evaluation *ev, const dip_stats_options *options,
+                    dip_err *err)
+{
+    static const char *const names[2] = {"roc_auc_macro",
+                                         "average_precision_macro"};
+    const dip_ranking_options *k = &ev->job.settings->eval.ranking;
+    dip_interval areas[2];
+    dip_status st = dip_class_area_intervals(areas, p, groups, options, err);
+    for (int i = 0; i < 2 && st == DIP_OK; i++) {
+        if (!isnan(areas[i].mean) &&
+            json_object_set_new(out, names[i],
+                                dip_report_interval(&areas[i])) != 0)
+            st = dip_no_memory(err);
+    }
+    for (int i = 0; i < k->n_cutoffs && st == DIP_OK; i++) {
+        if (k->cutoffs[i] > 1 && k->cutoffs[i] < p->classes)
+            st = put_top_k(out, scores, p, groups, k->cutoffs[i], options, err);
+    }
+    return st;
+}
+
 static dip_status put_intervals(json_t *report, const dip_class_set *set,
                                 const int32_t *predicted,
                                 const dip_class_scores *scores,
+                                const dip_class_probabilities *p,
                                 const int64_t *groups, const dip_evaluation *ev,
                                 const dip_embedded *e, dip_err *err)
 {
@@ -63,6 +119,8 @@ static dip_status put_intervals(json_t *report, const dip_class_set *set,
     options.seed = ev->job.settings->seed;
     dip_status st = dip_class_intervals(intervals, &rows, &options, err);
     json_t *out = json_object();
+    if (st == DIP_OK && p != NULL)
+        st = put_score_intervals(out, scores, p, groups, ev, &options, err);
     for (int i = 0; i < DIP_CLASS_INTERVALS && st == DIP_OK; i++) {
         if (!isnan(intervals[i].mean) &&
             json_object_set_new(out, dip_class_interval_name(i),
@@ -108,9 +166,9 @@ static dip_status put_details(json_t *report, const dip_classification *c,
     if (groups == NULL && st == DIP_OK)
         st = dip_no_memory(err);
     if (st == DIP_OK && c->rows > 0)
-        st = put_intervals(report, set, predicted,
-                           probabilities != NULL ? &scores : NULL, groups, ev,
-                           e, err);
+        st = put_intervals(
+            report, set, predicted, probabilities != NULL ? &scores : NULL,
+            probabilities != NULL ? &p : NULL, groups, ev, e, err);
     if (st == DIP_OK && ev->job.settings->eval.slice_count > 0)
         st = put_slices(report, set, predicted, groups, ev, e, err);
     free(groups);

@@ -90,6 +90,25 @@ static int category_column(const dip_evaluation *ev)
     return column;
 }
 
+static dip_status put_intervals(json_t *part, const dip_evaluation *ev,
+                                const dip_matching_split *test,
+                                double threshold, dip_err *err)
+{
+    dip_interval intervals[DIP_MATCHING_INTERVALS];
+    dip_stats_options options = dip_stats_defaults();
+    options.resamples = ev->job.settings->resamples;
+    options.seed = ev->job.settings->seed;
+    dip_status st =
+        dip_matching_intervals(intervals, test, threshold, &options, err);
+    json_t *out = json_object();
+    int faults = out == NULL;
+    for (int i = 0; i < DIP_MATCHING_INTERVALS && st == DIP_OK; i++)
+        faults |= json_object_set_new(out, dip_matching_interval_name(i),
+                                      dip_report_interval(&intervals[i]));
+    faults |= json_object_set_new(part, "interval", out);
+    return st == DIP_OK && faults ? dip_no_memory(err) : st;
+}
+
 dip_status dip_evaluate_match(json_t **out, const dip_evaluation *ev,
                               const dip_embedded *validation,
                               const dip_embedded *test, dip_err *err)
@@ -111,6 +130,8 @@ dip_status dip_evaluate_match(json_t **out, const dip_evaluation *ev,
                                 json_string(s->tasks[s->matching_task].name)))
             st = dip_no_memory(err);
     }
+    if (st == DIP_OK)
+        st = put_intervals(*out, ev, &sides[1].split, matching.threshold, err);
     if (st == DIP_OK && ev->pictured &&
         (json_object_set_new(*out, "curve",
                              dip_report_pr_curve(&matching.curve)) != 0 ||

@@ -12,6 +12,7 @@
 #include "apps/rerank.h"
 #include "base/mem.h"
 #include "data/interner.h"
+#include "eval/areas.h"
 #include "eval/ranking.h"
 #include "eval/stats.h"
 #include "eval/topk.h"
@@ -337,6 +338,22 @@ static void take_values(double *values, int64_t *groups, const dip_ranking *r,
     }
 }
 
+/* The interval of the median rank; `ranks` is scratch. */
+static dip_status put_median(json_t *out, const dip_ranking *r, double *ranks,
+                             const int64_t *groups,
+                             const dip_stats_options *options, dip_err *err)
+{
+    dip_interval interval;
+    for (int64_t i = 0; i < r->evaluated; i++)
+        ranks[i] = r->per_query[i].rank;
+    dip_status st = dip_bootstrap_median(&interval, ranks, groups, r->evaluated,
+                                         options, err);
+    if (st == DIP_OK &&
+        json_object_set_new(out, "median_rank", dip_report_interval(&interval)))
+        st = dip_no_memory(err);
+    return st;
+}
+
 /* Intervals of all metrics: of the mean, or of `ranking` - `other`. */
 static dip_status intervals(json_t **out, const dip_ranking *ranking,
                             const dip_ranking *other, const task_data *d,
@@ -370,6 +387,8 @@ static dip_status intervals(json_t **out, const dip_ranking *ranking,
             json_object_set_new(*out, name, dip_report_interval(&interval)))
             st = dip_no_memory(err);
     }
+    if (st == DIP_OK && other == NULL && n > 0)
+        st = put_median(*out, ranking, a, groups, &options, err);
     free(groups);
     free(b);
     free(a);

@@ -6,7 +6,9 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "eval/areas.h"
 #include "eval/classification.h"
+#include "eval/resample.h"
 
 enum { STREAM_NEGATIVES = 0x6e656761 }; /* purpose of a random stream */
 
@@ -289,5 +291,78 @@ dip_status dip_matching_evaluate(dip_matching *out,
 out_free:
     scored_pairs_free(&measured_on);
     scored_pairs_free(&chosen_on);
+    return st;
+}
+
+/* ---- intervals ---- */
+
+typedef struct {
+    const scored_pairs *pairs;
+    double threshold;
+    dip_score_order order;
+} resampled_pairs;
+
+static double part_of(double part, double whole)
+{
+    return whole > 0 ? part / whole : 0;
+}
+
+static void measure_sample(double *out, const int32_t *weights, int worker,
+                           void *context)
+{
+    const resampled_pairs *r = context;
+    const scored_pairs *s = r->pairs;
+    double all = 0, positives = 0, taken = 0, right = 0, same = 0, ap;
+    (void)worker;
+    for (int64_t i = 0; i < s->pairs.count; i++) {
+        bool match = s->match[i] == 1, positive = s->scores[i] >= r->threshold;
+        double weight = weights[i];
+        all += weight;
+        positives += match ? weight : 0;
+        taken += positive ? weight : 0;
+        right += positive && match ? weight : 0;
+        same += positive == match ? weight : 0;
+    }
+    out[0] = part_of(same, all);
+    out[1] = part_of(right, taken);
+    out[2] = part_of(right, positives);
+    out[3] = part_of(2 * right, taken + positives);
+    dip_score_order_areas(&out[4], &ap, &r->order, s->match, 1, weights);
+}
+
+const char *dip_matching_interval_name(int i)
+{
+    static const char *const names[DIP_MATCHING_INTERVALS] = {
+        "accuracy", "precision", "recall", "f1", "auc"};
+    return names[i];
+}
+
+dip_status dip_matching_intervals(dip_interval out[DIP_MATCHING_INTERVALS],
+                                  const dip_matching_split *test,
+                                  double threshold,
+                                  const dip_stats_options *options,
+                                  dip_err *err)
+{
+    scored_pairs scored = {0};
+    resampled_pairs r = {.pairs = &scored, .threshold = threshold};
+    dip_binary measured;
+    int64_t *groups = NULL;
+    dip_status st = score_split(&scored, &measured, test, options->seed, err);
+    int64_t count = scored.pairs.count;
+    if (st == DIP_OK)
+        st = dip_score_order_make(&r.order, scored.scores, count, err);
+    if (st == DIP_OK) {
+        groups = dip_calloc((size_t)count, sizeof *groups);
+        st = groups != NULL ? DIP_OK : dip_no_memory(err);
+    }
+    for (int64_t i = 0; i < count && st == DIP_OK; i++)
+        groups[i] = test->query_group[scored.pairs.items[i].query];
+    if (st == DIP_OK)
+        st = dip_bootstrap_statistics(out, DIP_MATCHING_INTERVALS,
+                                      measure_sample, &r, groups, count,
+                                      options, err);
+    free(groups);
+    dip_score_order_free(&r.order);
+    scored_pairs_free(&scored);
     return st;
 }

@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "eval/curves.h"
 #include "eval/scores.h"
+#include "eval/stats.h"
 
 /* One split. Group and category are per row; negative is missing. Rows
  * without a group are in no positive pair and are in nobody's group. */
@@ -67,5 +68,18 @@ dip_status dip_matching_evaluate(dip_matching *out,
                                  const dip_matching_split *validation,
                                  const dip_matching_split *test, uint64_t seed,
                                  dip_err *err) DIP_MUST_CHECK;
+
+#define DIP_MATCHING_INTERVALS 5
+
+/* Intervals of what dip_matching_evaluate() measured on `test` at `threshold`
+ * with options->seed: accuracy, precision, recall, f1 and auc, by the names of
+ * dip_matching_interval_name(). Pairs of queries of one group are drawn
+ * together; the threshold stands as it is. */
+dip_status dip_matching_intervals(dip_interval out[DIP_MATCHING_INTERVALS],
+                                  const dip_matching_split *test,
+                                  double threshold,
+                                  const dip_stats_options *options,
+                                  dip_err *err) DIP_MUST_CHECK;
+const char *dip_matching_interval_name(int i);
 
 #endif

@@ -415,7 +415,11 @@ static dip_status check_matching(const json_t *matching, dip_err *err)
         {"threshold", REAL},  {"validation_f1", REAL}, {"accuracy", REAL},
         {"precision", REAL},  {"recall", REAL},        {"f1", REAL},
         {"auc", REAL}};
-    return check_members(matching, members, DIP_ARRAY_LEN(members), err);
+    dip_status st =
+        check_members(matching, members, DIP_ARRAY_LEN(members), err);
+    return st == DIP_OK
+               ? check_object(matching, "interval", check_intervals, err)
+               : st;
 }
 
 /* ---- fields -------------------------------------------------------------- */

@@ -335,6 +335,12 @@ static const dip_report_column class_intervals[] = {
     {"macro F1", "interval/f1_macro/mean", DIP_REPORT_REAL},
     {"low", "interval/f1_macro/low", DIP_REPORT_REAL},
     {"high", "interval/f1_macro/high", DIP_REPORT_REAL},
+    {"top 5", "interval/accuracy@5/mean", DIP_REPORT_REAL},
+    {"low", "interval/accuracy@5/low", DIP_REPORT_REAL},
+    {"high", "interval/accuracy@5/high", DIP_REPORT_REAL},
+    {"ROC AUC", "interval/roc_auc_macro/mean", DIP_REPORT_REAL},
+    {"low", "interval/roc_auc_macro/low", DIP_REPORT_REAL},
+    {"high", "interval/roc_auc_macro/high", DIP_REPORT_REAL},
 };
 
 static const dip_report_column classes[] = {
@@ -483,6 +489,18 @@ static const dip_report_column matching[] = {
     {"AUC", "auc", DIP_REPORT_REAL},
 };
 
+static const dip_report_column match_intervals[] = {
+    {"accuracy", "interval/accuracy/mean", DIP_REPORT_REAL},
+    {"low", "interval/accuracy/low", DIP_REPORT_REAL},
+    {"high", "interval/accuracy/high", DIP_REPORT_REAL},
+    {"F1", "interval/f1/mean", DIP_REPORT_REAL},
+    {"low", "interval/f1/low", DIP_REPORT_REAL},
+    {"high", "interval/f1/high", DIP_REPORT_REAL},
+    {"AUC", "interval/auc/mean", DIP_REPORT_REAL},
+    {"low", "interval/auc/low", DIP_REPORT_REAL},
+    {"high", "interval/auc/high", DIP_REPORT_REAL},
+};
+
 static void add_matching(dip_str *out, const json_t *report)
 {
     const json_t *part = json_object_get(report, "matching");
@@ -500,6 +518,11 @@ static void add_matching(dip_str *out, const json_t *report)
     dip_report_row row = {task != NULL ? task : "–", part};
     dip_report_rows rows = {&row, 1};
     add_table(out, "task", matching, DIP_ARRAY_LEN(matching), &rows, 1);
+    if (json_object_size(json_object_get(part, "interval")) > 0) {
+        dip_str_add(out, "### 95 % intervals\n\n");
+        add_table(out, "task", match_intervals, DIP_ARRAY_LEN(match_intervals),
+                  &rows, 1);
+    }
 }
 
 /* ---- fields -------------------------------------------------------------- */

@@ -299,6 +299,8 @@ static dip_status add_labels(dip_str *out, const json_t *report,
 
 static const dip_report_column matching[] = {
     {"F1", "f1", DIP_REPORT_REAL},
+    {"low", "interval/f1/low", DIP_REPORT_REAL},
+    {"high", "interval/f1/high", DIP_REPORT_REAL},
     {"AUC", "auc", DIP_REPORT_REAL},
     {"accuracy", "accuracy", DIP_REPORT_REAL},
     {"precision", "precision", DIP_REPORT_REAL},

@@ -96,6 +96,18 @@ assert knn["rows"] + knn["missing"] == rows + r["classification"]["type"]["missi
 assert linear["rows"] == rows and linear["train_rows"] > rows
 assert linear["interval"]["accuracy"]["mean"] == linear["accuracy"] > .25
 print("ok")'
+check "an interval of each figure" 0 "ok" python3 -c '
+import json
+r = json.load(open("probes.json"))
+def whole(part, names):
+    for name in names:
+        low, high = (part["interval"][name][k] for k in ("low", "high"))
+        assert part["interval"][name]["mean"] == part[name], name
+        assert low <= part[name] <= high and low < high, (name, low, high)
+whole(r["retrieval"]["text_to_image"], ["median_rank", "mrr", "recall@5"])
+whole(r["knn"]["type"], ["accuracy@5", "roc_auc_macro", "average_precision_macro"])
+whole(r["matching"], ["accuracy", "precision", "f1", "auc"])
+print("ok")'
 check "their predictions" 0 "id,label,predicted,confidence,correct" \
     head -n 1 trec/type.linear_probe.csv
 evaluate --split val --json eval.knn.type.k=5 \
