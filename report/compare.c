@@ -2,6 +2,7 @@
  * comparison. */
 #include "report/compare.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,21 +91,34 @@ static dip_status add_to_side(dip_side *side, const dip_compared_run *run,
     return st;
 }
 
-/* What the names of the runs have in common, without a number at its end:
- * "myntra" of "myntra-0" and "myntra-1"; the one name of a single run. */
+/* Bytes that two names begin with, no character or number cut in two. */
+static size_t common_length(const char *a, const char *b)
+{
+    size_t n = 0;
+    while (a[n] != '\0' && a[n] == b[n])
+        n++;
+    if (isdigit((unsigned char)a[n]) || isdigit((unsigned char)b[n])) {
+        while (n > 0 && isdigit((unsigned char)a[n - 1]))
+            n--;
+    }
+    while (n > 0 && ((unsigned char)a[n] & 0xc0) == 0x80)
+        n--;
+    return n;
+}
+
+/* What the names of the runs have in common, up to the number that tells them
+ * apart: "vit-b32" of "vit-b32-0" and "vit-b32-1"; the one name of a single
+ * run. */
 static char *name_side(const dip_side *side)
 {
     const char *first = text_of(side->runs[0], "run", "name");
     size_t length = strlen(first);
     for (size_t i = 1; i < side->count; i++) {
-        const char *name = text_of(side->runs[i], "run", "name");
-        size_t same = 0;
-        while (same < length && name[same] == first[same])
-            same++;
-        length = same;
+        size_t same =
+            common_length(first, text_of(side->runs[i], "run", "name"));
+        length = same < length ? same : length;
     }
-    while (side->count > 1 && length > 0 &&
-           strchr("-_. 0123456789", first[length - 1]) != NULL)
+    while (side->count > 1 && length > 0 && strchr("-_. ", first[length - 1]))
         length--;
     return length > 0 ? dip_strndup(first, length)
                       : dip_strdup(side->runs[0]->path);
@@ -228,6 +242,16 @@ static dip_status check_runs(const dip_compared_run *runs, size_t count,
     return DIP_OK;
 }
 
+static dip_status lacks_task(const dip_compared_run *without,
+                             const dip_compared_run *with, const char *task,
+                             dip_err *err)
+{
+    return dip_fail(err, DIP_EDATA,
+                    "'%s' has no task '%s', which '%s' has (--metric TASK.NAME "
+                    "chooses)",
+                    without->path, task, with->path);
+}
+
 static const char *digest_of(const dip_compared_run *run, const char *task,
                              const char *key)
 {
@@ -235,6 +259,17 @@ static const char *digest_of(const dip_compared_run *run, const char *task,
         json_object_get(json_object_get(run->report, "retrieval"), task);
     const char *digest = json_string_value(json_object_get(part, key));
     return digest != NULL ? digest : "";
+}
+
+/* Equal digests are believed only of as many queries: rows are then paired by
+ * their numbers. */
+static bool agree(const dip_compared_run *a, const dip_compared_run *b,
+                  const char *task, const char *digest)
+{
+    return strcmp(digest_of(a, task, digest), digest_of(b, task, digest)) ==
+               0 &&
+           dip_outcome_set_find(&a->outcomes, task)->count ==
+               dip_outcome_set_find(&b->outcomes, task)->count;
 }
 
 /* Sets *same unless queries or galleries differ, which is refused without the
@@ -245,18 +280,14 @@ static dip_status check_task(bool *same, const char *task,
 {
     static const struct {
         const char *key, *words;
-    } digests[] = {{"gallery_sha256", "galleries"},
-                   {"queries_sha256", "queries, or what is relevant to them,"}};
+    } digests[] = {{"queries_sha256", "queries, or what is relevant to them,"},
+                   {"gallery_sha256", "galleries"}};
     *same = true;
     for (size_t r = 1; r < count; r++) {
         if (dip_outcome_set_find(&runs[r].outcomes, task) == NULL)
-            return dip_fail(err, DIP_EDATA,
-                            "'%s' has no task '%s', which '%s' has (--metric "
-                            "TASK.NAME chooses)",
-                            runs[r].path, task, runs[0].path);
+            return lacks_task(&runs[r], &runs[0], task, err);
         for (size_t d = 0; d < DIP_ARRAY_LEN(digests); d++) {
-            if (strcmp(digest_of(&runs[0], task, digests[d].key),
-                       digest_of(&runs[r], task, digests[d].key)) == 0)
+            if (agree(&runs[0], &runs[r], task, digests[d].key))
                 continue;
             if (!options->different_galleries)
                 return dip_fail(err, DIP_EDATA,
@@ -415,6 +446,28 @@ static dip_status compare_one(json_t *out, const dip_outcomes *o,
     return st;
 }
 
+/* Whether the first run lacks a task of which something is to be compared. */
+static dip_status check_first(const dip_compared_run *runs, size_t count,
+                              const dip_compare_options *options, dip_err *err)
+{
+    for (size_t r = 1; r < count; r++) {
+        for (int t = 0; t < runs[r].outcomes.count; t++) {
+            const dip_outcomes *o = &runs[r].outcomes.items[t];
+            choice c;
+            if (o->count == 0 ||
+                dip_outcome_set_find(&runs[0].outcomes, o->task) != NULL)
+                continue;
+            dip_status st = choose(&c, o, options, err);
+            free(c.names);
+            if (st == DIP_OK && c.count > 0)
+                st = lacks_task(&runs[0], &runs[r], o->task, err);
+            if (st != DIP_OK)
+                return st;
+        }
+    }
+    return DIP_OK;
+}
+
 static dip_status compare_tasks(json_t *out, const dip_compared_run *runs,
                                 size_t count, const dip_sides *sides,
                                 const dip_compare_options *options,
@@ -422,6 +475,8 @@ static dip_status compare_tasks(json_t *out, const dip_compared_run *runs,
 {
     const dip_outcome_set *tasks = &runs[0].outcomes;
     dip_status st = check_metrics(tasks, options, err);
+    if (st == DIP_OK)
+        st = check_first(runs, count, options, err);
     for (int t = 0; t < tasks->count && st == DIP_OK; t++) {
         if (tasks->items[t].count > 0)
             st = compare_one(out, &tasks->items[t], runs, count, sides, options,

@@ -1,8 +1,8 @@
 /* Comparison of evaluated runs, query by query: JSON of the schema
  * "diptych-compare/1" (docs/report.md), and tables made from that JSON alone.
  *
- * Runs whose configs differ in nothing but name, seed and where the data lie
- * are one side: several seeds of one config. */
+ * Runs whose configs differ in nothing but name, seed and where the data lie,
+ * evaluated on equal data, are one side: several seeds of one config. */
 #ifndef DIP_REPORT_COMPARE_H
 #define DIP_REPORT_COMPARE_H
 

@@ -102,21 +102,24 @@ static dip_status check_means(const dip_compared_run *run,
                     run->path);
 }
 
-/* An option of `eval`, not of the config, that makes another system of a run:
- * told as a key of the config. */
-static dip_status note_dim(dip_compared_run *run, dip_err *err)
+/* What makes another system of a run without being in its config is told as a
+ * key of it: an option of `eval`, and the data. */
+static dip_status note_others(dip_compared_run *run, dip_err *err)
 {
     json_t *part = json_object_get(run->report, "run");
     json_t *config = json_object_get(part, "config");
-    const json_t *dim = json_object_get(part, "dim");
-    if (config == NULL || dim == NULL ||
-        json_equal(dim, json_object_get(part, "embed_dim")))
-        return DIP_OK;
-    json_t *value =
-        json_sprintf("%" JSON_INTEGER_FORMAT, json_integer_value(dim));
-    return json_object_set_new(config, "eval --dim", value) == 0
-               ? DIP_OK
-               : dip_no_memory(err);
+    json_t *dim = json_object_get(part, "dim");
+    json_t *digest =
+        json_object_get(json_object_get(run->report, "data"), "digest");
+    int faults = 0;
+    if (config != NULL && dim != NULL &&
+        !json_equal(dim, json_object_get(part, "embed_dim")))
+        faults |= json_object_set_new(
+            config, "eval --dim",
+            json_sprintf("%" JSON_INTEGER_FORMAT, json_integer_value(dim)));
+    if (config != NULL && digest != NULL)
+        faults |= json_object_set(config, "digest of the data", digest);
+    return faults == 0 ? DIP_OK : dip_no_memory(err);
 }
 
 dip_status dip_compared_run_load(dip_compared_run *out, const char *path,
@@ -132,7 +135,7 @@ dip_status dip_compared_run_load(dip_compared_run *out, const char *path,
     if (st == DIP_OK)
         st = read_outcomes(out, report, err);
     if (st == DIP_OK)
-        st = note_dim(out, err);
+        st = note_others(out, err);
     for (int i = 0; i < out->outcomes.count && st == DIP_OK; i++)
         st = check_means(out, &out->outcomes.items[i], err);
     free(report);

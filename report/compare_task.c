@@ -232,7 +232,7 @@ static dip_status run_tests(tests *out, const dip_runs *side,
     /* One group alone has no t; that is no reason to give nothing. */
     if (st == DIP_OK &&
         dip_paired_t_test(&out->t, d, zeros, p->groups, p->n, NULL) != DIP_OK)
-        out->t.t = out->t.p = NAN;
+        out->t = (dip_t_test){.t = NAN, .p = NAN};
     if (st == DIP_OK && out->has_runs)
         st = dip_runs_compare(&out->runs, side, base, p->groups, p->n, o, err);
     free(zeros);

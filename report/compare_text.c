@@ -9,8 +9,7 @@
 #include "report/escape.h"
 #include "report/sheet.h"
 
-#define HUGE_NUMBER   1e12
-#define LONGEST_VALUE 40 /* bytes of a config's value in a table */
+#define HUGE_NUMBER 1e12
 
 static const char *text_of(const json_t *object, const char *key)
 {
@@ -91,7 +90,7 @@ static void fill_differences(dip_sheet *sheet, const json_t *comparison,
 {
     static const char *const titles[] = {"metric", "base",         "here",
                                          "gain",   "low",          "high",
-                                         "p",      "win/tie/loss", "verdict"};
+                                         "Holm p", "win/tie/loss", "verdict"};
     size_t i, baseline = baseline_of(comparison);
     const json_t *row;
     dip_str_addf(&sheet->heading, "%s: %s against %s", task,
@@ -122,8 +121,8 @@ static void fill_tests(dip_sheet *sheet, const json_t *comparison,
                        const char *task, size_t side)
 {
     static const char *const titles[] = {
-        "metric",    "queries",    "sign flip",         "t",   "df", "t test",
-        "query low", "query high", "seeds and queries", "Holm"};
+        "metric",    "queries",    "sign flip",         "t",     "df", "t test",
+        "query low", "query high", "seeds and queries", "Holm p"};
     size_t i;
     const json_t *row;
     dip_str_addf(&sheet->heading,
@@ -210,18 +209,6 @@ static void fill_cost(dip_sheet *sheet, const json_t *comparison)
     }
 }
 
-/* A list of names may be long; its end is cut. */
-static void cell_value(dip_sheet *sheet, const json_t *value)
-{
-    const char *text = json_string_value(value);
-    if (text == NULL)
-        dip_sheet_cell(sheet, "absent");
-    else if (strlen(text) <= LONGEST_VALUE)
-        dip_sheet_cell(sheet, text);
-    else
-        dip_sheet_cellf(sheet, "%.*s…", LONGEST_VALUE, text);
-}
-
 static void fill_config(dip_sheet *sheet, const json_t *comparison)
 {
     size_t i, s;
@@ -236,16 +223,18 @@ static void fill_config(dip_sheet *sheet, const json_t *comparison)
     json_array_foreach (json_object_get(comparison, "config"), i, key) {
         const json_t *values = json_object_get(key, "values");
         dip_sheet_cell(sheet, text_of(key, "key"));
-        for (s = 0; s < shown; s++)
-            cell_value(sheet, json_array_get(values, s));
+        for (s = 0; s < shown; s++) {
+            const char *value = json_string_value(json_array_get(values, s));
+            dip_sheet_cell(sheet, value != NULL ? value : "absent");
+        }
     }
 }
 
 static void fill_changed(dip_sheet *sheet, const json_t *comparison,
                          const json_t *changed, const char *kind)
 {
-    static const char *const titles[] = {"query", "id",  "baseline",  "here",
-                                         "rank",  "now", "right ones"};
+    static const char *const titles[] = {
+        "query", "id", "baseline", "here", "rank before", "rank now", "right"};
     size_t i;
     const json_t *query;
     dip_str_addf(&sheet->heading, "What %s most in %s.%s of %s", kind,

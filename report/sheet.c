@@ -1,5 +1,6 @@
 #include "report/sheet.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,6 +110,14 @@ dip_status dip_sheet_markdown(dip_str *out, const dip_sheet *sheet,
 
 /* ---- LaTeX --------------------------------------------------------------- */
 
+/* A negative number has a minus; a hyphen is what LaTeX would make of it. */
+static void add_latex_cell(dip_str *out, const char *text)
+{
+    bool negative = text[0] == '-' && isdigit((unsigned char)text[1]);
+    dip_str_add(out, negative ? "$-$" : "");
+    dip_escape_latex(out, text + negative);
+}
+
 dip_status dip_sheet_latex(dip_str *out, const dip_sheet *sheet, dip_err *err)
 {
     dip_status st = check(sheet, err);
@@ -126,7 +135,7 @@ dip_status dip_sheet_latex(dip_str *out, const dip_sheet *sheet, dip_err *err)
         dip_str_add(out, c + 1 < columns ? " & " : " \\\\\n\\midrule\n");
     }
     for (size_t i = 0; i < sheet->cell_count; i++) {
-        dip_escape_latex(out, sheet->cells[i]);
+        add_latex_cell(out, sheet->cells[i]);
         dip_str_add(out, (i + 1) % columns != 0 ? " & " : " \\\\\n");
     }
     dip_str_add(out, "\\bottomrule\n\\end{tabular}\n\n");

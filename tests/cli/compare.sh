@@ -53,6 +53,13 @@ check "one side" 0 "text_to_image: each side, over its runs" \
     compare runs/shop-0 runs/shop-1
 check "each" 0 "text_to_image: shop-1 against shop-0" \
     compare --each runs/shop-0 runs/shop-1
+# Data are no seed: the same config on another catalog is another side.
+sed 's/"digest": "..../"digest": "beef/' runs/shop-1/report.json >moved.json
+cp runs/shop-1/report.queries.h5 moved.queries.h5
+expect "another catalog" 0 "$program" compare runs/shop-0 moved.json \
+    --resamples 200 --out c.json
+check "another catalog is another side" 0 "['digest of the data']" value \
+    "[k['key'] for k in c['config']]"
 check "one run a side is said" 0 \
     "note: One run a side: p tells these two models apart, not their configs. Another seed may turn it round; give several runs of each config." \
     compare runs/shop-0 runs/slow-0

@@ -186,6 +186,43 @@ static void test_compare_several_seeds_are_one_side(void **state)
     free_runs(runs, RUNS);
 }
 
+/* What the names of two seeds have in common, to their number. */
+static void test_compare_names_a_side_by_its_runs(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *a, *b, *side;
+    } names[] = {
+        {"vit-b32-0", "vit-b32-1", "vit-b32"},
+        {"vit-2", "vit-10", "vit"},
+        {"vit-10", "vit-11", "vit"},
+        {"vit-1", "vit-12", "vit"},
+        {"\u00e9-0", "\u00e8-0", "\u00e9-0.json"}, /* one byte in common */
+        {"same", "same", "same"},
+    };
+    for (size_t i = 0; i < DIP_ARRAY_LEN(names); i++) {
+        dip_compared_run runs[2];
+        json_t *c;
+        dip_compare_options o = options();
+        const char *const name[2] = {names[i].a, names[i].b};
+        for (int r = 0; r < 2; r++) {
+            char path[32];
+            (void)snprintf(path, sizeof path, "%s%s.json", name[r],
+                           r > 0 ? "'" : "");
+            make_run(&runs[r], path, r, ".1", base);
+            (void)json_object_set_new(json_object_get(runs[r].report, "run"),
+                                      "name", json_string(name[r]));
+        }
+        assert_int_equal(dip_compare(&c, runs, 2, &o, NULL), DIP_OK);
+        const json_t *sides = json_object_get(c, "sides");
+        assert_int_equal(json_array_size(sides), 1);
+        assert_string_equal(word(json_array_get(sides, 0), "name"),
+                            names[i].side);
+        json_decref(c);
+        free_runs(runs, 2);
+    }
+}
+
 /* ---- refusals ---- */
 
 static void set_digest(dip_compared_run *run, const char *key)
@@ -211,9 +248,25 @@ static void other_split(dip_compared_run *run)
                               json_string("val"));
 }
 
-static void other_task(dip_compared_run *run)
+/* Digests may be of another file than the queries. */
+static void fewer_queries(dip_compared_run *run)
 {
-    run->outcomes.items[0].task[0] = 'u';
+    run->outcomes.items[0].count = 3;
+}
+
+static void no_task(dip_compared_run *run)
+{
+    dip_outcome_set_free(&run->outcomes);
+}
+
+static void one_more_task(dip_compared_run *run)
+{
+    dip_outcomes *items = dip_calloc(2, sizeof *items);
+    items[0] = run->outcomes.items[0];
+    free(run->outcomes.items);
+    run->outcomes = (dip_outcome_set){items, 2};
+    assert_int_equal(dip_outcomes_alloc(&items[1], "u", 1, 1, 0, NULL), DIP_OK);
+    (void)snprintf(items[1].names[0], sizeof items[1].names[0], "mrr");
 }
 
 static void other_metric(dip_compared_run *run)
@@ -254,9 +307,14 @@ static const struct {
     {other_queries, "task 't': queries, or what is relevant to them, of 'base' "
                     "and 'better' differ (--different-galleries compares the "
                     "queries that all have)"},
+    {fewer_queries, "task 't': queries, or what is relevant to them, of 'base' "
+                    "and 'better' differ (--different-galleries compares the "
+                    "queries that all have)"},
+    {one_more_task, "'base' has no task 'u', which 'better' has (--metric "
+                    "TASK.NAME chooses)"},
     {other_split, "'base' was evaluated on split test, 'better' on val"},
-    {other_task, "'better' has no task 't', which 'base' has (--metric "
-                 "TASK.NAME chooses)"},
+    {no_task, "'better' has no task 't', which 'base' has (--metric "
+              "TASK.NAME chooses)"},
     {other_protocol,
      "'base' and 'better' were evaluated with different eval.ties"},
     {other_metric, "'better' has no metric 'hit@1' of task 't'"},
@@ -352,7 +410,7 @@ static void test_compare_is_written_in_each_language(void **state)
     assert_int_equal(dip_compare_csv(&csv, c, NULL), DIP_OK);
     assert_int_equal(dip_compare_latex(&latex, c, NULL), DIP_OK);
     assert_non_null(strstr(
-        text.data, "metric    base    here     gain      low     high       p  "
+        text.data, "metric    base    here     gain      low     high  Holm p  "
                    "win/tie/loss  verdict\n"));
     assert_non_null(strstr(markdown.data,
                            "| mrr | 0.4383 | 0.5783 | +0.1400 | +0.0367 | "));
@@ -361,6 +419,12 @@ static void test_compare_is_written_in_each_language(void **state)
     assert_non_null(strstr(csv.data, ",0.03125,0.0625,unclear\n"));
     assert_non_null(strstr(latex.data, "% t: x,\\textbar{}y against a\\_b\n"));
     assert_non_null(strstr(latex.data, "mrr & 0.4383 & 0.5783 & +0.1400"));
+    json_decref(c);
+    o.baseline = "x,|y"; /* losses have a minus, not a hyphen */
+    assert_int_equal(dip_compare(&c, runs, 2, &o, NULL), DIP_OK);
+    dip_str_clear(&latex);
+    assert_int_equal(dip_compare_latex(&latex, c, NULL), DIP_OK);
+    assert_non_null(strstr(latex.data, "0.5783 & 0.4383 & $-$0.1400 & $-$0."));
     dip_str_free(&latex);
     dip_str_free(&csv);
     dip_str_free(&markdown);
@@ -375,6 +439,7 @@ int main(void)
         cmocka_unit_test(test_compare_one_run_a_side),
         cmocka_unit_test(test_compare_shows_what_changed_most),
         cmocka_unit_test(test_compare_several_seeds_are_one_side),
+        cmocka_unit_test(test_compare_names_a_side_by_its_runs),
         cmocka_unit_test(test_compare_refuses_what_is_not_alike),
         cmocka_unit_test(test_compare_pairs_queries_by_their_ids),
         cmocka_unit_test(test_compare_metrics_are_chosen_by_name),
