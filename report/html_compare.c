@@ -8,6 +8,8 @@
 #include "report/html_parts.h"
 #include "report/html_text.h"
 
+#define DRAWN "<span class=\"unseen\">drawn</span>"
+
 static const char *text_of(const json_t *object, const char *key)
 {
     const char *text = json_string_value(json_object_get(object, key));
@@ -39,6 +41,13 @@ static void add_cell(dip_str *out, double value, int decimals)
     dip_str_add(out, "</td>");
 }
 
+static void add_name(dip_str *out, const char *name)
+{
+    dip_str_add(out, "<td>");
+    dip_html_name(out, name);
+    dip_str_add(out, "</td>");
+}
+
 /* ---- what differs -------------------------------------------------------- */
 
 /* Words and a sign: no colour is needed to tell them apart. */
@@ -53,6 +62,17 @@ static void add_verdict(dip_str *out, const char *verdict)
     dip_str_add(out, "</td>");
 }
 
+static void add_p(dip_str *out, double p)
+{
+    dip_str_add(out, "<td>");
+    if (p < .001)
+        dip_str_add(out, "&lt; 0.001");
+    else
+        dip_html_number(out, p, 3);
+    dip_str_add(out, "</td>");
+}
+
+/* What decides stands first: on a phone the rest is scrolled to. */
 static void add_difference(dip_html_page *page, const json_t *row, size_t side,
                            size_t baseline, double reach)
 {
@@ -64,23 +84,17 @@ static void add_difference(dip_html_page *page, const json_t *row, size_t side,
                             dip_html_value(d, "high")};
     dip_str_add(out, "<tr><th scope=\"row\">");
     dip_html_text(out, text_of(row, "metric"));
-    dip_str_add(out, "</th><td>");
-    dip_html_name(out, side_name(page, side));
-    dip_str_add(out, "</td>");
+    dip_str_add(out, "</th>");
+    if (json_array_size(sides_of(page)) > 2)
+        add_name(out, side_name(page, side));
+    add_verdict(out, text_of(d, "verdict"));
+    dip_html_span_cells(out, span, -reach, reach, true);
+    add_p(out, dip_html_value(d, "p_holm"));
     add_cell(out, dip_html_value(json_array_get(sides, baseline), "mean"), 3);
     add_cell(out, dip_html_value(json_array_get(sides, side), "mean"), 3);
-    dip_html_span_cells(out, span, -reach, reach, true);
-    dip_str_addf(out, "<td>%.0f / %.0f / %.0f</td>", dip_html_value(d, "win"),
-                 dip_html_value(d, "tie"), dip_html_value(d, "loss"));
-    dip_str_add(out, "<td>");
-    double p = dip_html_value(d, "p_holm");
-    if (p < .001)
-        dip_str_add(out, "&lt; 0.001");
-    else
-        dip_html_number(out, p, 3);
-    dip_str_add(out, "</td>");
-    add_verdict(out, text_of(d, "verdict"));
-    dip_str_add(out, "</tr>\n");
+    dip_str_addf(out, "<td>%.0f / %.0f / %.0f</td></tr>\n",
+                 dip_html_value(d, "win"), dip_html_value(d, "tie"),
+                 dip_html_value(d, "loss"));
 }
 
 static size_t find_baseline(const dip_html_page *page)
@@ -109,47 +123,101 @@ static double find_reach(const json_t *rows)
     return reach;
 }
 
-static void open_task(dip_str *out, const json_t *row)
+static void open_task(dip_html_page *page, const json_t *row)
 {
     static const char *const names[] = {
-        "metric",           "side",
-        "baseline",         "this",
-        "difference",       "<span class=\"unseen\">drawn</span>",
-        "win / tie / loss", "p (Holm)",
-        "verdict"};
+        "metric",   "side",     "verdict", "difference",      DRAWN,
+        "p (Holm)", "baseline", "this",    "win / tie / loss"};
+    static const char *const of_two[] = {
+        "metric",   "verdict",  "difference", DRAWN,
+        "p (Holm)", "baseline", "this",       "win / tie / loss"};
+    dip_str *out = page->out;
     dip_str_add(out, "<figure class=\"wide\"><figcaption><b>");
     dip_html_name(out, text_of(row, "task"));
     dip_str_addf(out, "</b> <span>%.0f queries</span></figcaption>",
                  dip_html_value(row, "queries"));
     dip_html_scroll(out, text_of(row, "task"));
-    add_names(out, names, DIP_ARRAY_LEN(names));
+    if (json_array_size(sides_of(page)) > 2)
+        add_names(out, names, DIP_ARRAY_LEN(names));
+    else
+        add_names(out, of_two, DIP_ARRAY_LEN(of_two));
+}
+
+/* Whether row `r` is the first of its task. */
+static bool begins_task(const json_t *rows, size_t r)
+{
+    return r == 0 || strcmp(text_of(json_array_get(rows, r), "task"),
+                            text_of(json_array_get(rows, r - 1), "task")) != 0;
 }
 
 static dip_status add_differences(dip_html_page *page, dip_err *err)
 {
     (void)err;
+    static const char end[] = "</tbody></table></div></figure>\n";
     const json_t *rows = json_object_get(page->report, "rows");
-    size_t baseline = find_baseline(page);
+    size_t baseline = find_baseline(page),
+           sides = json_array_size(sides_of(page));
     double reach = find_reach(rows);
-    const char *task = NULL;
-    if (json_array_size(sides_of(page)) < 2)
+    if (sides < 2 || json_array_size(rows) == 0)
         return DIP_OK;
     for (size_t r = 0; r < json_array_size(rows); r++) {
         const json_t *row = json_array_get(rows, r);
-        const char *here = text_of(row, "task");
-        if (task == NULL || strcmp(task, here) != 0) {
-            if (task != NULL)
-                dip_str_add(page->out, "</tbody></table></div></figure>\n");
-            open_task(page->out, row);
-            task = here;
+        if (begins_task(rows, r)) {
+            dip_str_add(page->out, r > 0 ? end : "");
+            open_task(page, row);
         }
-        for (size_t s = 0; s < json_array_size(sides_of(page)); s++) {
+        for (size_t s = 0; s < sides; s++) {
             if (s != baseline)
                 add_difference(page, row, s, baseline, reach);
         }
     }
-    if (task != NULL)
-        dip_str_add(page->out, "</tbody></table></div></figure>\n");
+    dip_str_add(page->out, end);
+    return DIP_OK;
+}
+
+/* ---- each side by itself ------------------------------------------------- */
+
+static void add_mean(dip_html_page *page, const json_t *row, size_t side)
+{
+    dip_str *out = page->out;
+    const json_t *of = json_array_get(json_object_get(row, "sides"), side);
+    const json_t *runs = json_object_get(of, "runs");
+    dip_str_add(out, "<tr><th scope=\"row\">");
+    dip_html_text(out, text_of(row, "metric"));
+    dip_str_add(out, "</th>");
+    add_name(out, side_name(page, side));
+    dip_html_interval_cells(out, of, 0, 1, false);
+    add_cell(out, dip_html_value(of, "deviation"), 4);
+    dip_str_add(out, "<td>");
+    for (size_t r = 0; r < json_array_size(runs); r++) {
+        dip_str_add(out, r > 0 ? " " : "");
+        dip_html_number(out, json_number_value(json_array_get(runs, r)), 3);
+    }
+    dip_str_add(out, "</td></tr>\n");
+}
+
+static dip_status add_means(dip_html_page *page, dip_err *err)
+{
+    (void)err;
+    static const char *const names[] = {"metric", "side",      "mean",
+                                        DRAWN,    "deviation", "of each run"};
+    static const char end[] = "</tbody></table></div></details>\n";
+    const json_t *rows = json_object_get(page->report, "rows");
+    size_t sides = json_array_size(sides_of(page));
+    for (size_t r = 0; r < json_array_size(rows); r++) {
+        const json_t *row = json_array_get(rows, r);
+        if (begins_task(rows, r)) {
+            dip_str_addf(page->out, "%s<details class=\"panel\"%s><summary>",
+                         r > 0 ? end : "", sides == 1 ? " open" : "");
+            dip_html_name(page->out, text_of(row, "task"));
+            dip_str_add(page->out, "</summary>");
+            dip_html_scroll(page->out, text_of(row, "task"));
+            add_names(page->out, names, DIP_ARRAY_LEN(names));
+        }
+        for (size_t s = 0; s < sides; s++)
+            add_mean(page, row, s);
+    }
+    dip_str_add(page->out, json_array_size(rows) > 0 ? end : "");
     return DIP_OK;
 }
 
@@ -159,22 +227,25 @@ static void add_side(dip_str *out, const json_t *side)
 {
     static const struct {
         const char *key, *title;
-    } costs[] = {{"parameters", "parameters"},
-                 {"step", "updates"},
-                 {"seconds", "seconds"},
-                 {"cpu_seconds", "processor seconds"},
-                 {"samples_per_second", "samples a second"},
-                 {"peak_bytes", "bytes at the peak"}};
+        double unit;
+    } costs[] = {{"parameters", "parameters", 1},
+                 {"step", "updates", 1},
+                 {"seconds", "seconds", 1},
+                 {"cpu_seconds", "processor seconds", 1},
+                 {"samples_per_second", "samples a second", 1},
+                 {"peak_bytes", "MB at the peak", 1e6}};
     const json_t *runs = json_object_get(side, "runs");
     dip_str_addf(out, "<article class=\"card\"><p class=\"over\">%s</p><h3>",
                  json_is_true(json_object_get(side, "baseline")) ? "baseline"
                                                                  : "side");
     dip_html_name(out, text_of(side, "name"));
     dip_str_addf(out, "</h3><p class=\"counts\">%zu run%s</p><dl>",
-                 json_array_size(runs), json_array_size(runs) == 1 ? "" : "s");
+                 json_array_size(runs),
+                 json_array_size(runs) == 1 ? "" : "s; means over them");
     for (size_t i = 0; i < DIP_ARRAY_LEN(costs); i++) {
         double value =
-            dip_html_value(json_object_get(side, "cost"), costs[i].key);
+            dip_html_value(json_object_get(side, "cost"), costs[i].key) /
+            costs[i].unit;
         if (!isfinite(value) || fabs(value) > 1e15)
             continue;
         dip_str_addf(out, "<div><dt>%s</dt><dd>", costs[i].title);
@@ -298,28 +369,51 @@ static dip_status add_config(dip_html_page *page, dip_err *err)
 static const dip_html_section sections[] = {
     {"sides", "Sides", add_sides},
     {"differences", "Differences", add_differences},
+    {"means", "Means", add_means},
     {"queries", "Queries that changed", add_changed},
     {"configs", "Configs", add_config},
 };
+
+/* "new against old": as in the tables, the baseline stands last. */
+static void add_title(dip_str *out, const dip_html_page *page)
+{
+    size_t baseline = find_baseline(page), added = 0;
+    for (size_t s = 0; s < json_array_size(sides_of(page)); s++) {
+        if (s != baseline)
+            dip_str_addf(out, "%s%s", added++ > 0 ? ", " : "",
+                         side_name(page, s));
+    }
+    if (baseline < json_array_size(sides_of(page)))
+        dip_str_addf(out, "%s%s", added > 0 ? " against " : "",
+                     side_name(page, baseline));
+}
+
+static void add_lead(dip_str *out, const json_t *comparison)
+{
+    const char *data = text_of(comparison, "data");
+    const char *slash = strrchr(data, '/');
+    dip_str_add(out, "On the ");
+    dip_html_name(out, text_of(comparison, "split"));
+    dip_str_add(out, " split of ");
+    dip_html_name(out, slash != NULL ? slash + 1 : data);
+    dip_str_add(out, ", query by query");
+}
 
 dip_status dip_compare_html(dip_str *out, const json_t *comparison,
                             dip_err *err)
 {
     dip_html_page page = {.out = out, .report = comparison};
     dip_str name = {0}, lead = {0};
-    for (size_t s = 0; s < json_array_size(sides_of(&page)); s++)
-        dip_str_addf(&name, "%s%s", s > 0 ? " against " : "",
-                     side_name(&page, s));
-    dip_str_add(&lead, "On the ");
-    dip_html_name(&lead, text_of(comparison, "split"));
-    dip_str_add(&lead, " split, query by query");
+    add_title(&name, &page);
+    add_lead(&lead, comparison);
     const dip_html_heading heading = {
         .kind = "Diptych comparison",
         .name = dip_str_text(&name),
         .lead = dip_str_text(&lead),
-        .foot = "Intervals are 95 % bootstrap intervals of the paired "
-                "difference; p is adjusted for all comparisons of the page "
-                "(Holm)."};
+        .foot = "Intervals are 95 % intervals over queries, and over seeds as "
+                "well where a side has several runs; p is adjusted for all "
+                "comparisons of the page (Holm). Ranks are harmonic means over "
+                "runs. All numbers stand in the JSON (--out FILE.json)."};
     dip_status st = dip_str_status(&name, err);
     if (st == DIP_OK)
         st = dip_str_status(&lead, err);

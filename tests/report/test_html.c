@@ -220,13 +220,29 @@ static void test_html_of_a_comparison_is_well_formed(void **state)
     assert_int_equal(dip_compare_html(&page, value, NULL), DIP_OK);
     assert_balanced(page.data);
     assert_self_contained(page.data);
-    static const char *const parts[] = {"▲ better",  "&lt; 0.001",  "+0.100",
-                                        "1,234,567", "Gained most", "2 runs",
-                                        "5 / 3 / 1", "baseline"};
+    static const char *const parts[] = {
+        "▲ better", "&lt; 0.001", "+0.100",   "1,234,567",       "Gained most",
+        "2 runs",   "5 / 3 / 1",  "baseline", "<bdi>b against ", "0.600"};
     for (size_t i = 0; i < DIP_ARRAY_LEN(parts); i++) {
         if (strstr(page.data, parts[i]) == NULL)
             fail_msg("no '%s' in the page", parts[i]);
     }
+    dip_str_free(&page);
+    json_decref(value);
+}
+
+/* One side has no difference, but a mean. */
+static void test_html_of_one_side_shows_its_means(void **state)
+{
+    (void)state;
+    json_t *value = comparison();
+    dip_str page = {0};
+    (void)json_array_remove(json_object_get(value, "sides"), 1);
+    (void)json_object_set_new(value, "changed", json_array());
+    assert_int_equal(dip_compare_html(&page, value, NULL), DIP_OK);
+    assert_balanced(page.data);
+    assert_non_null(strstr(page.data, "0.500"));
+    assert_null(strstr(page.data, " against "));
     dip_str_free(&page);
     json_decref(value);
 }
@@ -449,6 +465,7 @@ int main(void)
         cmocka_unit_test(test_html_of_the_same_report_is_the_same),
         cmocka_unit_test(test_html_of_nothing_is_a_page),
         cmocka_unit_test(test_html_of_a_comparison_is_well_formed),
+        cmocka_unit_test(test_html_of_one_side_shows_its_means),
         cmocka_unit_test(test_html_of_an_empty_comparison_is_a_page),
         cmocka_unit_test(test_html_refuses_what_is_no_report),
         cmocka_unit_test(test_html_photos_stay_within_their_limit),
