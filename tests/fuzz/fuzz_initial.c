@@ -1,7 +1,8 @@
 #include "base/mem.h"
 #include "models/initial.h"
-#include "models/model.h"
+#include "models/weights.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/models/initial_config.h"
 
 const char *const fuzz_seeds[] = {
     "tests/golden/initial/hf_bert.weights.safetensors",
@@ -26,31 +27,13 @@ const char *const fuzz_words[] = {
     NULL,
 };
 
-/* The sizes of gen_initial.py of tests/parity. */
-static const dip_model_config config = {
-    .image = {.kind = "vit",
-              .image_size = 16,
-              .patch = 8,
-              .width = 8,
-              .depth = 1,
-              .heads = 2,
-              .activation = "gelu"},
-    .text = {.kind = "transformer",
-             .vocabulary = 20,
-             .context = 6,
-             .width = 8,
-             .depth = 1,
-             .heads = 2,
-             .activation = "gelu"},
-    .embed_dim = 6,
-    .seed = 5,
-};
-
-/* Weights of any origin into a small model, which is made once. */
+/* Weights of any origin into a small model, which is made once; then as weights
+ * of the model itself. */
 void fuzz_one(const char *path, const char *bytes, size_t n)
 {
     (void)bytes, (void)n;
     static dip_model *model;
+    const dip_model_config config = initial_config("gelu");
     dip_err err = {0};
     if (model == NULL && dip_model_create(&model, &config, &err) != DIP_OK)
         return;
@@ -64,4 +47,6 @@ void fuzz_one(const char *path, const char *bytes, size_t n)
         (void)!dip_tensor_status(&err);
         dip_initial_report_free(&report);
     }
+    (void)!dip_weights_load(dip_model_params(model), "", path, &err);
+    (void)!dip_tensor_status(&err);
 }

@@ -10,31 +10,9 @@
 #include "base/file.h"
 #include "models/initial.h"
 #include "tests/models/helper.h"
+#include "tests/models/initial_config.h"
 
 #define GOLDEN "tests/golden/initial/"
-
-/* The sizes of gen_initial.py. */
-static dip_model_config config_of(const char *activation)
-{
-    return (dip_model_config){
-        .image = {.kind = "vit",
-                  .image_size = 16,
-                  .patch = 8,
-                  .width = 8,
-                  .depth = 1,
-                  .heads = 2,
-                  .activation = activation},
-        .text = {.kind = "transformer",
-                 .vocabulary = 20,
-                 .context = 6,
-                 .width = 8,
-                 .depth = 1,
-                 .heads = 2,
-                 .activation = activation},
-        .embed_dim = 6,
-        .seed = 5,
-    };
-}
 
 static dip_model *make_model(const dip_model_config *config)
 {
@@ -74,7 +52,7 @@ static void check_whole(const char *weights, const char *cases,
     dip_err err = {0};
     dip_initial_report report;
     dip_safetensors *golden = golden_open(cases);
-    dip_model_config config = config_of(activation);
+    dip_model_config config = initial_config(activation);
     dip_model *model = make_model(&config);
     assert_ok(load(&report, model, DIP_INITIAL_MODEL, weights, &err), &err);
     assert_int_equal(report.matched.count,
@@ -111,7 +89,7 @@ static void test_initial_hugging_face_bert(void **state)
     dip_err err = {0};
     dip_initial_report report;
     dip_safetensors *golden = golden_open(GOLDEN "hf_bert.safetensors");
-    dip_model_config config = config_of(NULL);
+    dip_model_config config = initial_config(NULL);
     config.text = (dip_text_options){.kind = "bert",
                                      .vocabulary = 20,
                                      .context = 6,
@@ -145,7 +123,7 @@ static void test_initial_one_part_of_a_whole_file(void **state)
     (void)state;
     dip_err err = {0};
     dip_initial_report report;
-    dip_model_config config = config_of(NULL);
+    dip_model_config config = initial_config(NULL);
     config.embed_dim = 4;
     dip_model *before = make_model(&config), *model = make_model(&config);
     assert_ok(load(&report, model, DIP_INITIAL_IMAGE,
@@ -188,19 +166,19 @@ static void assert_fails(const dip_model_config *config, dip_initial_part part,
 static void test_initial_what_does_not_fit_changes_nothing(void **state)
 {
     (void)state;
-    dip_model_config config = config_of(NULL);
+    dip_model_config config = initial_config(NULL);
     config.text.vocabulary = 21;
     assert_fails(&config, DIP_INITIAL_MODEL,
                  GOLDEN "open_clip.weights.safetensors", DIP_EDATA,
                  "wrong shape for 'text.token_embedding.weight' in '" GOLDEN
                  "open_clip.weights.safetensors': the file has [20, 8], the "
                  "model has [21, 8]");
-    config = config_of(NULL);
+    config = initial_config(NULL);
     config.text.context = 7; /* more places than the file has */
     assert_fails(&config, DIP_INITIAL_TEXT,
                  GOLDEN "open_clip.weights.safetensors", DIP_EDATA,
                  "the file has [6, 8], the model has [7, 8]");
-    config = config_of(NULL);
+    config = initial_config(NULL);
     assert_fails(&config, DIP_INITIAL_IMAGE,
                  GOLDEN "hf_bert.weights.safetensors", DIP_EDATA, "nothing in");
     assert_fails(&config, DIP_INITIAL_IMAGE, "/nonexistent/x", DIP_ENOTFOUND,
@@ -213,7 +191,7 @@ static void test_initial_fewer_places_of_text(void **state)
     (void)state;
     dip_err err = {0};
     dip_initial_report report;
-    dip_model_config config = config_of(NULL);
+    dip_model_config config = initial_config(NULL);
     config.text.context = 3;
     dip_model *model = make_model(&config);
     assert_ok(load(&report, model, DIP_INITIAL_TEXT,
@@ -271,7 +249,7 @@ static void test_initial_folders_and_indices(void **state)
     (void)state;
     folder f;
     begin(&f);
-    dip_model_config config = config_of(NULL);
+    dip_model_config config = initial_config(NULL);
     assert_fails(&config, DIP_INITIAL_MODEL, f.dir, DIP_ENOTFOUND,
                  "no model.safetensors in the folder");
     put(&f, "model.safetensors.index.json", "{\"weight_map\": 3}");
@@ -320,7 +298,7 @@ static char *put_changed(const folder *f, const char *name, dip_tensor *other)
 static void assert_changed_fails(const folder *f, const char *name,
                                  dip_tensor *other, const char *words)
 {
-    dip_model_config config = config_of(NULL);
+    dip_model_config config = initial_config(NULL);
     char *path = put_changed(f, name, other);
     char expected[256];
     (void)snprintf(expected, sizeof expected, words, path);
