@@ -74,17 +74,21 @@ def write_pieces(name, pieces):
     (OUT / name).write_bytes(b"\x1e".join(pieces))
 
 
-def idx(items, pixels):
-    """As Fashion-MNIST has photos (all black) or, of one pixel, classes."""
-    head = struct.pack(">IIII", 0x803, items, 28, 28) if pixels > 1 else \
-        struct.pack(">II", 0x801, items)
-    return head + bytes(items * pixels)
+def idx(photos, pixels=1):
+    """Black photos as Fashion-MNIST has them, with so many of their pixels."""
+    return struct.pack(">IIII", 0x803, photos, 28, 28) + bytes(photos * pixels)
+
+
+def classes(*values):
+    return struct.pack(">II", 0x801, len(values)) + bytes(values)
 
 
 def write_folders():
-    photos = [idx(2, 784), idx(2, 1), idx(1, 784), idx(1, 1)]
-    write_pieces("idx.pieces", photos)
-    write_pieces("idx_packed.pieces", [gzip.compress(photo, 1, mtime=0) for photo in photos])
+    labels = [classes(9, 0), classes(1)]
+    write_pieces("idx.pieces", [idx(2), labels[0], idx(1), labels[1]])
+    write_pieces("idx_packed.pieces", [
+        gzip.compress(file, 1, mtime=0)
+        for file in (idx(2, 784), labels[0], idx(1, 784), labels[1])])
     write_pieces("captions.pieces", [
         b"[[4, 1, 2, 5, 0], [4, 2, 5, 0, 0], [4, 3, 3, 1, 5], [4, 5, 0, 0, 0]]",
         '{"red": 1, "bag": 2, "\u72d7": 3, "<start>": 4, "<end>": 5, "<pad>": 0}'.encode(),
