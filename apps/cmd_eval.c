@@ -18,20 +18,23 @@
 #include "report/report.h"
 #include "train/checkpoint.h"
 
+/* Those up to OPT_PREDICTIONS mean something with a run directory only. */
 enum {
     OPT_DATA = 0x100,
     OPT_SPLIT,
     OPT_CHECKPOINT,
     OPT_DIM,
-    OPT_JSON,
     OPT_NO_HTML,
     OPT_TREC,
     OPT_TREC_DEPTH,
     OPT_PREDICTIONS,
+    OPT_JSON,
     OPT_RUN,
     OPT_QRELS,
     OPT_QUIET
 };
+
+enum { TREC_DEPTH = 1000 };
 
 static const struct argp_option options[] = {
     {"data", OPT_DATA, "FILE", 0, "catalog (default: that of the training)", 0},
@@ -67,6 +70,7 @@ typedef struct {
     int64_t dim, trec_depth;
     dip_split split;
     bool json, no_html, quiet;
+    bool of_directory; /* an option that needs one was given */
 } arguments;
 
 /* What is read and written beside the report. */
@@ -108,9 +112,12 @@ static void check_arguments(arguments *a, const struct argp_state *state)
 {
     if ((a->run == NULL) != (a->qrels == NULL))
         argp_error(state, "--run and --qrels go together");
-    if (a->run != NULL &&
-        (a->data != NULL || a->trec != NULL || a->predictions != NULL))
+    if (a->run != NULL && a->of_directory)
         argp_error(state, "--run goes with --qrels, --out and --json only");
+    if (a->trec_depth > 0 && a->trec == NULL)
+        argp_error(state, "--trec-depth goes with --trec");
+    if (a->trec_depth == 0)
+        a->trec_depth = TREC_DEPTH;
     if (a->run == NULL && a->dir == NULL)
         argp_error(state, "a run directory is missing");
     if (a->run == NULL || a->dir == NULL)
@@ -123,6 +130,7 @@ static void check_arguments(arguments *a, const struct argp_state *state)
 static error_t parse_option(int key, char *value, struct argp_state *state)
 {
     arguments *a = state->input;
+    a->of_directory |= key >= OPT_DATA && key <= OPT_PREDICTIONS;
     switch (key) {
     case OPT_SPLIT:
         if (!dip_split_parse(&a->split, value))
@@ -392,7 +400,6 @@ int dip_cmd_eval(int argc, char **argv)
     dip_trained *run = NULL;
     arguments a = {.checkpoint = "best",
                    .split = DIP_SPLIT_TEST,
-                   .trec_depth = 1000,
                    .overrides = dip_calloc((size_t)argc, sizeof(char *))};
     if (a.overrides == NULL)
         return dip_status_exit_code(dip_no_memory(&err));

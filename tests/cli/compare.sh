@@ -65,6 +65,9 @@ check "one run a side is said" 0 \
     compare runs/shop-0 runs/slow-0
 
 # What is refused.
+check "a full disk" 3 \
+    "diptych compare: cannot write to standard output: No space left on device" \
+    sh -c "'$program' compare --resamples 200 runs/shop-0 runs/slow-0 >/dev/full"
 check "no run" 4 "diptych compare: no run directory 'runs/none'" \
     compare runs/shop-0 runs/none
 check "no run directory" 4 \

@@ -126,6 +126,13 @@ check "a product that holds the label" 2 \
     'tasks.text_to_image.product_fields=[image, kind]'
 check "a run without judgements" 2 \
     "diptych eval: --run and --qrels go together" "$program" eval --run x
+for option in --split=val --checkpoint=best --dim=8 --no-html --trec=x; do
+    check "$option with --run" 2 \
+        "diptych eval: --run goes with --qrels, --out and --json only" \
+        "$program" eval --run x --qrels x $option
+done
+check "a depth of no file" 2 "diptych eval: --trec-depth goes with --trec" \
+    "$program" eval runs/x --trec-depth 5
 check "a run that is not there" 3 \
     "diptych eval: cannot open 'none': No such file or directory" \
     lists none trec/text_to_image.qrels
