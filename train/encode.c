@@ -104,8 +104,6 @@ static dip_encoded encode_group(const wanted_texts *all,
     int64_t begin = g > 0 ? groups->ends[g - 1] : 0;
     int64_t size = groups->ends[g] - begin, context = all->of[0]->context;
     int64_t width = groups->widths[g];
-    if (width < options->text_tokens)
-        width = options->text_tokens;
     dip_tensor *rows = dip_tensor_from(groups->rows + begin, DIP_I64, 1, &size);
     dip_tensor *ids = dip_t_index_select(all->ids, 0, rows);
     ids = dip_t_narrow(ids, 1, 0, width < context ? width : context);
@@ -159,7 +157,8 @@ static void encode_texts(dip_encoded_batch *out, const dip_model *model,
         return;
     dip_text_groups groups;
     int most = dip_model_fuses_tokens(model) ? 1 : DIP_TEXT_GROUPS_MAX;
-    if (!dip_text_groups_make(&groups, all.of, all.count, batch->size, most)) {
+    if (!dip_text_groups_make(&groups, all.of, all.count, batch->size, most,
+                              options->text_tokens)) {
         dip_tensor_fail(DIP_ENOMEM, "out of memory");
         dip_text_groups_free(&groups);
         return;

@@ -31,9 +31,10 @@ static bool same(const text *a, const text *b)
            memcmp(a->ids, b->ids, (size_t)a->length * sizeof *a->ids) == 0;
 }
 
-static int64_t width_of(const text *last)
+/* Of texts that end with `last`. */
+static int64_t width_of(const text *last, int64_t least)
 {
-    return last->length > 0 ? last->length : 1;
+    return last->length > least ? last->length : least;
 }
 
 /* Leaves the first of each kind, in place. */
@@ -52,12 +53,12 @@ static int64_t keep_distinct(dip_text_groups *out, text *texts, int64_t count)
 
 /* Where to divide texts[begin, end): the tokens saved go to *saved. */
 static int64_t best_cut(const text *texts, int64_t begin, int64_t end,
-                        int64_t *saved)
+                        int64_t least, int64_t *saved)
 {
-    int64_t cut = begin, width = width_of(&texts[end - 1]);
+    int64_t cut = begin, width = width_of(&texts[end - 1], least);
     *saved = 0;
     for (int64_t i = begin + 1; i < end; i++) {
-        int64_t less = (i - begin) * (width - width_of(&texts[i - 1]));
+        int64_t less = (i - begin) * (width - width_of(&texts[i - 1], least));
         if (less > *saved) {
             *saved = less;
             cut = i;
@@ -72,14 +73,15 @@ static int64_t begin_of(const dip_text_groups *groups, int g)
 }
 
 /* Divides the group that saves most by it; false: none is worth it. */
-static bool divide(dip_text_groups *out, const text *texts)
+static bool divide(dip_text_groups *out, const text *texts, int64_t least)
 {
     int64_t most = 0, where = 0, tokens = 0;
     int group = 0;
     for (int g = 0; g < out->count; g++) {
         int64_t begin = begin_of(out, g), saved;
-        int64_t cut = best_cut(texts, begin, out->ends[g], &saved);
-        tokens += (out->ends[g] - begin) * width_of(&texts[out->ends[g] - 1]);
+        int64_t cut = best_cut(texts, begin, out->ends[g], least, &saved);
+        tokens +=
+            (out->ends[g] - begin) * width_of(&texts[out->ends[g] - 1], least);
         if (saved > most) {
             most = saved;
             where = cut;
@@ -94,19 +96,26 @@ static bool divide(dip_text_groups *out, const text *texts)
     return true;
 }
 
-static void make_groups(dip_text_groups *out, const text *texts, int most)
+static void make_groups(dip_text_groups *out, const text *texts, int most,
+                        int64_t least)
 {
     out->count = 1;
     out->ends[0] = out->distinct;
-    while (out->count < most && divide(out, texts))
+    while (out->count < most && divide(out, texts, least))
         ;
     for (int g = 0; g < out->count; g++)
-        out->widths[g] = width_of(&texts[out->ends[g] - 1]);
+        out->widths[g] = width_of(&texts[out->ends[g] - 1], least);
+}
+
+static void keep_order(dip_text_groups *out)
+{
+    for (int64_t i = 0; i < out->distinct; i++)
+        out->rows[i] = out->place[i] = i;
 }
 
 bool dip_text_groups_make(dip_text_groups *out,
                           const dip_batch_text *const *texts, int count,
-                          int64_t size, int most)
+                          int64_t size, int most, int64_t least)
 {
     size_t all = (size_t)count * (size_t)size;
     text *sorted = dip_calloc(all, sizeof *sorted);
@@ -122,7 +131,9 @@ bool dip_text_groups_make(dip_text_groups *out,
     if (ok) {
         qsort(sorted, all, sizeof *sorted, by_length);
         out->distinct = keep_distinct(out, sorted, (int64_t)all);
-        make_groups(out, sorted, most);
+        make_groups(out, sorted, most, least > 1 ? least : 1);
+        if (out->count == 1 && out->distinct == (int64_t)all)
+            keep_order(out);
     }
     free(sorted);
     return ok;

@@ -13,7 +13,7 @@
 
 typedef struct {
     /* Of N texts: all of the first source, all of the second, and so on. */
-    int64_t *rows;  /* [distinct] one text for each of its kind, by length */
+    int64_t *rows;  /* [distinct] one text of each kind */
     int64_t *place; /* [N] where a text stands in `rows` */
     int64_t distinct;
     /* Group g is rows[ends[g - 1]] up to rows[ends[g]]; the first begins with
@@ -22,13 +22,14 @@ typedef struct {
     int64_t ends[DIP_TEXT_GROUPS_MAX], widths[DIP_TEXT_GROUPS_MAX];
 } dip_text_groups;
 
-/* Of `size` > 0 rows of each of `count` sources, in at most `most` groups;
- * fewer where another would save too little. Two are the same when ids and
- * lengths are. False when memory is out; end with dip_text_groups_free() in any
- * case. */
+/* Of `size` > 0 rows of each of `count` sources, in at most `most` groups of
+ * at least `least` tokens; fewer groups where another would save too little.
+ * Texts that all differ and stay together keep their order. Two are the same
+ * when ids and lengths are. False when memory is out; end with
+ * dip_text_groups_free() in any case. */
 bool dip_text_groups_make(dip_text_groups *out,
                           const dip_batch_text *const *texts, int count,
-                          int64_t size, int most);
+                          int64_t size, int most, int64_t least);
 void dip_text_groups_free(dip_text_groups *groups);
 
 #endif

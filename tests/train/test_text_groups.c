@@ -42,7 +42,8 @@ static bool equal_texts(const fixture *f, int64_t left, int64_t right)
 }
 
 /* What the header promises; gives the tokens that the tower will see. */
-static int64_t check(const fixture *f, const dip_text_groups *g, int most)
+static int64_t check(const fixture *f, const dip_text_groups *g, int most,
+                     int64_t least)
 {
     int64_t tokens = 0, begin = 0, length;
     assert_in_range(g->count, 1, most);
@@ -56,7 +57,7 @@ static int64_t check(const fixture *f, const dip_text_groups *g, int most)
             assert_false(equal_texts(f, g->rows[i], g->rows[j]));
     }
     for (int i = 0; i < g->count; i++) {
-        int64_t longest = 1;
+        int64_t longest = least;
         assert_true(g->ends[i] > begin);
         for (int64_t j = begin; j < g->ends[i]; j++) {
             (void)text_of(f, g->rows[j], &length);
@@ -69,11 +70,12 @@ static int64_t check(const fixture *f, const dip_text_groups *g, int most)
     return tokens;
 }
 
-static int64_t checked(const fixture *f, int most, int *count)
+static int64_t checked(const fixture *f, int most, int64_t least, int *count)
 {
     dip_text_groups groups;
-    assert_true(dip_text_groups_make(&groups, f->list, SOURCES, ROWS, most));
-    int64_t tokens = check(f, &groups, most);
+    assert_true(
+        dip_text_groups_make(&groups, f->list, SOURCES, ROWS, most, least));
+    int64_t tokens = check(f, &groups, most, least);
     *count = groups.count;
     dip_text_groups_free(&groups);
     return tokens;
@@ -96,9 +98,10 @@ static void test_text_groups_random(void **state)
                 f.ids[i / ROWS][i % ROWS * CONTEXT + t] =
                     3 + (int64_t)dip_rng_below(&random, words);
         }
+        int64_t least = 1 + (int64_t)dip_rng_below(&random, 8);
         int one, several;
-        int64_t together = checked(&f, 1, &one);
-        int64_t divided = checked(&f, DIP_TEXT_GROUPS_MAX, &several);
+        int64_t together = checked(&f, 1, least, &one);
+        int64_t divided = checked(&f, DIP_TEXT_GROUPS_MAX, least, &several);
         assert_int_equal(one, 1);
         if (several == 1)
             assert_int_equal(divided, together);
@@ -119,10 +122,32 @@ static void test_text_groups_short_beside_long(void **state)
         ids[3] = i;
     }
     int count;
-    assert_int_equal(checked(&f, DIP_TEXT_GROUPS_MAX, &count),
+    assert_int_equal(checked(&f, DIP_TEXT_GROUPS_MAX, 1, &count),
                      ROWS * 15 + ROWS * 4);
     assert_int_equal(count, 2);
-    assert_int_equal(checked(&f, 1, &count), ALL * 15);
+    assert_int_equal(checked(&f, 1, 1, &count), ALL * 15);
+    assert_int_equal(checked(&f, DIP_TEXT_GROUPS_MAX, 15, &count), ALL * 15);
+    assert_int_equal(count, 1);
+}
+
+/* Nothing is to be saved: dropout falls on the rows as they come. */
+static void test_text_groups_keep_the_order(void **state)
+{
+    (void)state;
+    static fixture f;
+    dip_text_groups groups;
+    begin(&f);
+    for (int64_t i = 0; i < ALL; i++) {
+        f.lengths[i / ROWS][i % ROWS] = 12 + i % 2;
+        f.ids[i / ROWS][i % ROWS * CONTEXT] = ALL - i;
+    }
+    assert_true(dip_text_groups_make(&groups, f.list, SOURCES, ROWS,
+                                     DIP_TEXT_GROUPS_MAX, 1));
+    for (int64_t i = 0; i < ALL; i++) {
+        assert_int_equal(groups.rows[i], i);
+        assert_int_equal(groups.place[i], i);
+    }
+    dip_text_groups_free(&groups);
 }
 
 static void test_text_groups_nothing_but_one_text(void **state)
@@ -131,7 +156,7 @@ static void test_text_groups_nothing_but_one_text(void **state)
     static fixture f;
     begin(&f);
     int count;
-    assert_int_equal(checked(&f, DIP_TEXT_GROUPS_MAX, &count), 1);
+    assert_int_equal(checked(&f, DIP_TEXT_GROUPS_MAX, 1, &count), 1);
     assert_int_equal(count, 1);
 }
 
@@ -140,6 +165,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text_groups_random),
         cmocka_unit_test(test_text_groups_short_beside_long),
+        cmocka_unit_test(test_text_groups_keep_the_order),
         cmocka_unit_test(test_text_groups_nothing_but_one_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
