@@ -198,7 +198,7 @@ static dip_status check_numbers(const dip_outcomes *o, const dip_h5_file *file,
                                 dip_err *err)
 {
     for (int64_t i = 0; i < o->count; i++) {
-        if (!(o->rank[i] >= 0))
+        if (!(o->rank[i] >= 1))
             return bad_query(o, i, "no rank", file, err);
         if (o->row[i] < 0 || o->relevant[i] < 0)
             return bad_query(o, i, "a number below 0", file, err);

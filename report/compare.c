@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "report/compare_parts.h"
+#include "report/put.h"
 
 static const char *text_of(const dip_compared_run *run, const char *part,
                            const char *key)
@@ -549,7 +550,8 @@ static json_t *describe_runs(const dip_side *side)
         const dip_compared_run *run = side->runs[r];
         (void)json_array_append_new(
             runs,
-            json_pack("{s:s, s:s, s:s, s:I}", "path", run->path, "name",
+            json_pack("{s:o, s:s, s:s, s:I}", "path",
+                      dip_report_name(run->path), "name",
                       text_of(run, "run", "name"), "checkpoint",
                       text_of(run, "run", "checkpoint"), "seed", seed_of(run)));
     }
@@ -582,8 +584,9 @@ static json_t *describe_sides(const dip_sides *sides)
     for (size_t s = 0; s < sides->count; s++) {
         const dip_side *side = &sides->items[s];
         (void)json_array_append_new(
-            out, json_pack("{s:s, s:b, s:o, s:o}", "name", side->name,
-                           "baseline", (int)(s == sides->baseline), "runs",
+            out, json_pack("{s:o, s:b, s:o, s:o}", "name",
+                           dip_report_name(side->name), "baseline",
+                           (int)(s == sides->baseline), "runs",
                            describe_runs(side), "cost", describe_cost(side)));
     }
     return out;

@@ -111,7 +111,8 @@ static void test_outcomes_come_back_from_the_file(void **state)
 
 static const int64_t two[] = {1, 2}, negative[] = {0, -1, 1};
 static const int64_t hits[] = {0, 1, 2, 3, 4}, low[] = {0, 1, -2, 3, 4, 5};
-static const double no_rank[] = {1, NAN, 2}, no_value[] = {1, 0, INFINITY};
+static const double no_rank[] = {1, NAN, 2}, rank_0[] = {1, 2, 0};
+static const double no_value[] = {1, 0, INFINITY};
 static const uint8_t odd[] = {0, 1, 0, 1, 2, 0};
 static const int64_t offsets[] = {0, 1, 1, 99};
 
@@ -129,6 +130,7 @@ static const struct {
     {"t/row", DIP_H5_I64, 3, negative,
      "a number below 0 of query 1 of 't' in '%s'"},
     {"t/rank", DIP_H5_F64, 3, no_rank, "no rank of query 1 of 't' in '%s'"},
+    {"t/rank", DIP_H5_F64, 3, rank_0, "no rank of query 2 of 't' in '%s'"},
     {"t/value/mrr", DIP_H5_F64, 3, no_value,
      "no value of a metric of query 2 of 't' in '%s'"},
     {"t/top/row", DIP_H5_I64, 5, hits,

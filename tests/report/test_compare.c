@@ -223,6 +223,27 @@ static void test_compare_names_a_side_by_its_runs(void **state)
     }
 }
 
+/* A folder's name is any bytes; the JSON holds text. */
+static void test_compare_takes_paths_that_are_no_text(void **state)
+{
+    (void)state;
+    dip_compared_run runs[2];
+    json_t *c;
+    dip_compare_options o = options();
+    make_two(runs);
+    free(runs[1].path);
+    runs[1].path = dip_strdup("b\xff");
+    (void)json_object_set_new(json_object_get(runs[1].report, "run"), "name",
+                              json_string(""));
+    assert_int_equal(dip_compare(&c, runs, 2, &o, NULL), DIP_OK);
+    const json_t *side = json_array_get(json_object_get(c, "sides"), 1);
+    const json_t *run = json_array_get(json_object_get(side, "runs"), 0);
+    assert_string_equal(word(side, "name"), "b\xef\xbf\xbd");
+    assert_string_equal(word(run, "path"), "b\xef\xbf\xbd");
+    json_decref(c);
+    free_runs(runs, 2);
+}
+
 /* ---- refusals ---- */
 
 static void set_digest(dip_compared_run *run, const char *key)
@@ -440,6 +461,7 @@ int main(void)
         cmocka_unit_test(test_compare_shows_what_changed_most),
         cmocka_unit_test(test_compare_several_seeds_are_one_side),
         cmocka_unit_test(test_compare_names_a_side_by_its_runs),
+        cmocka_unit_test(test_compare_takes_paths_that_are_no_text),
         cmocka_unit_test(test_compare_refuses_what_is_not_alike),
         cmocka_unit_test(test_compare_pairs_queries_by_their_ids),
         cmocka_unit_test(test_compare_metrics_are_chosen_by_name),
