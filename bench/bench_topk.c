@@ -18,6 +18,7 @@
 #include "bench/serve.h"
 #include "eval/ranking.h"
 #include "eval/scan.h"
+#include "tensor/tile_bf16.h"
 
 enum { BEST = 10 };
 
@@ -108,7 +109,7 @@ static dip_status open_job(bench_job *j, char **argv, dip_err *err)
 static dip_status run(bench_job *j, char **argv, dip_err *err)
 {
     double ignored;
-    char about[64];
+    char about[96];
     bool searches = strcmp(argv[1], "metrics") != 0;
     j->plain = strcmp(argv[1], "plain") == 0;
     struct rusage usage;
@@ -120,8 +121,9 @@ static dip_status run(bench_job *j, char **argv, dip_err *err)
         st = search(j, &ignored, err);
     if (st == DIP_OK && searches)
         st = write_hits(j, argv[6], err);
-    (void)snprintf(about, sizeof about, "{\"megabytes\": %.1f}",
-                   (double)usage.ru_maxrss / 1024);
+    bool rough = !j->plain && dip_tile_bf16_choose() != NULL;
+    (void)snprintf(about, sizeof about, "{\"megabytes\": %.1f, \"bf16\": %s}",
+                   (double)usage.ru_maxrss / 1024, rough ? "true" : "false");
     if (st == DIP_OK)
         st = dip_bench_serve(about, searches ? search : rank, j, err);
     return st;

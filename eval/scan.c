@@ -22,10 +22,9 @@ typedef struct {
     float *scores;     /* [CHUNK, LANES] */
     uint16_t *rounded; /* [group, couples, LANES, 2] */
     uint16_t *chunk;   /* [CHUNK, 2 couples] of the gallery */
-    dip_bf16_norms (*norms)[LANES]; /* [group] of the queries */
-    dip_hit *hits;                  /* [group, LANES, k] */
-    float *lows;                    /* the same */
-    dip_candidate *maybe;           /* [group, LANES, room] */
+    dip_hit *hits;     /* [group, LANES, k] */
+    float *lows;       /* the same */
+    dip_candidate *maybe; /* [group, LANES, room] */
 } desk;
 
 /* How a job is cut: into `groups` of panels times `parts` of the gallery. */
@@ -127,8 +126,12 @@ void dip_scan_close(dip_scan *scan)
     free(scan);
 }
 
-void dip_scan_pairs(const dip_scan *scan, float *scores, int64_t query,
-                    const int64_t *rows, int64_t n)
+typedef void (*sum_pairs)(float out[DIP_TILE_PAIRS], const float *one,
+                          const float *const others[DIP_TILE_PAIRS],
+                          int64_t length);
+
+static void score_pairs(const dip_scan *scan, sum_pairs sum, float *scores,
+                        int64_t query, const int64_t *rows, int64_t n)
 {
     int64_t dim = scan->gallery->dim;
     const float *one = scan->queries->data + query * dim;
@@ -139,9 +142,21 @@ void dip_scan_pairs(const dip_scan *scan, float *scores, int64_t query,
         for (int64_t j = 0; j < DIP_TILE_PAIRS; j++)
             others[j] =
                 j < here ? scan->gallery->data + rows[i + j] * dim : one;
-        scan->tile.pairs(found, one, others, dim);
+        sum(found, one, others, dim);
         memcpy(scores + i, found, (size_t)here * sizeof *found);
     }
+}
+
+void dip_scan_pairs(const dip_scan *scan, float *scores, int64_t query,
+                    const int64_t *rows, int64_t n)
+{
+    score_pairs(scan, scan->tile.pairs, scores, query, rows, n);
+}
+
+void dip_scan_pairs_loose(const dip_scan *scan, float *scores, int64_t query,
+                          const int64_t *rows, int64_t n)
+{
+    score_pairs(scan, scan->tile.loose, scores, query, rows, n);
 }
 
 /* ---- a chunk of the gallery and a panel of queries ---- */
@@ -175,14 +190,15 @@ static void scan_chunk(const plan *p, const desk *d, int64_t g, int64_t chunk)
     if (rows > CHUNK)
         rows = CHUNK;
     float error[LANES];
-    for (int64_t l = 0; l < LANES && !panel->exact; l++)
-        error[l] = dip_tile_bf16_error(d->norms[g][l], s->most[chunk],
+    bool rough = dip_panel_is_rough(panel);
+    for (int64_t l = 0; l < LANES && rough; l++)
+        error[l] = dip_tile_bf16_error(panel->norms[l], s->most[chunk],
                                        s->gallery->dim);
     for (int64_t m = 0; m < rows; m += ROWS) {
         int64_t here = rows - m < ROWS ? rows - m : ROWS;
         float *scores = d->scores + m * LANES;
         bool taken = false;
-        if (!panel->exact) {
+        if (rough) {
             const dip_tile_bf16_input in = {d->chunk + m * width, width,
                                             d->rounded + g * LANES * width,
                                             s->couples};
@@ -209,17 +225,17 @@ static void round_chunk(const dip_scan *s, uint16_t *out, int64_t chunk)
 /* ---- a task: a group of panels, a part of the gallery ---- */
 
 /* Queries [first, first + count) of the job as a panel of rounded lanes. */
-static void round_panel(const dip_scan *s, const dip_panel *panel,
-                        uint16_t *out, uint16_t *row, dip_bf16_norms *norms)
+static void round_panel(const dip_scan *s, dip_panel *panel, uint16_t *out,
+                        uint16_t *row)
 {
     int64_t dim = s->queries->dim;
     memset(out, 0, (size_t)(LANES * 2 * s->couples) * sizeof *out);
-    memset(norms, 0, LANES * sizeof *norms);
+    memset(panel->norms, 0, sizeof panel->norms);
     for (int64_t l = 0; l < panel->count; l++) {
         const float *x =
             s->queries->data + (panel->job->first + panel->first + l) * dim;
         dip_bf16_round(row, x, dim);
-        norms[l] = dip_bf16_measure(x, row, dim);
+        panel->norms[l] = dip_bf16_measure(x, row, dim);
         for (int64_t k = 0; k < dim; k++)
             out[(k / 2 * LANES + l) * 2 + k % 2] = row[k];
     }
@@ -240,9 +256,9 @@ static int64_t start_group(const plan *p, const desk *d, int64_t group)
         float *rows = d->rows + g * LANES * dim;
         memset(rows, 0, (size_t)(LANES * dim) * sizeof *rows);
         dip_tile_pack(rows, s->tile.lanes, queries, panel->count, dim);
-        if (!panel->exact)
+        if (dip_panel_is_rough(panel))
             round_panel(s, panel, d->rounded + g * LANES * 2 * s->couples,
-                        d->chunk, d->norms[g]);
+                        d->chunk);
     }
     return n;
 }
@@ -253,7 +269,10 @@ static void run_task(const plan *p, const desk *d, int64_t task)
     int64_t n = start_group(p, d, task % p->groups);
     int64_t end = p->chunks * (part + 1) / p->parts;
     for (int64_t c = p->chunks * part / p->parts; c < end; c++) {
-        if (p->scan->rough != NULL)
+        bool rough = false;
+        for (int64_t g = 0; g < n; g++)
+            rough |= dip_panel_is_rough(d->panels + g);
+        if (rough)
             round_chunk(p->scan, d->chunk, c);
         for (int64_t g = 0; g < n; g++) {
             if (!d->panels[g].idle)
@@ -319,7 +338,6 @@ static void desk_close(desk *d)
     dip_lines_free(d->scores);
     dip_lines_free(d->rounded);
     dip_lines_free(d->chunk);
-    dip_lines_free(d->norms);
     dip_lines_free(d->hits);
     dip_lines_free(d->lows);
     dip_lines_free(d->maybe);
@@ -337,14 +355,13 @@ static bool desk_open(desk *d, const plan *p)
                 .scores = dip_lines_alloc(CHUNK, LANES * sizeof(float)),
                 .rounded = dip_lines_alloc(lanes, width),
                 .chunk = dip_lines_alloc(CHUNK, width),
-                .norms = dip_lines_alloc((size_t)p->group, sizeof *d->norms),
                 .hits = dip_lines_alloc(lanes, (size_t)k * sizeof *d->hits),
                 .lows = dip_lines_alloc(lanes, (size_t)k * sizeof *d->lows),
                 .maybe =
                     dip_lines_alloc(lanes, (size_t)room * sizeof *d->maybe)};
     if (d->panels == NULL || d->rows == NULL || d->scores == NULL ||
-        d->rounded == NULL || d->chunk == NULL || d->norms == NULL ||
-        d->hits == NULL || d->lows == NULL || d->maybe == NULL)
+        d->rounded == NULL || d->chunk == NULL || d->hits == NULL ||
+        d->lows == NULL || d->maybe == NULL)
         return false;
     memset(d->chunk, 0, CHUNK * width);
     for (int64_t l = 0; l < p->group * LANES; l++)

@@ -6,8 +6,16 @@
 
 enum { LANES = DIP_TILE_LANES, ROWS = DIP_TILE_ROWS };
 
-/* A pair in doubt is made again at some 16 times the cost of one in a tile. */
-#define MOST_DOUBTS (ROWS * LANES / 16)
+/* What things cost, in eighths of a tile of rough scores: a tile of exact ones
+ * is twice as much, a pair in doubt 1. Tiles with more doubts are made again.
+ */
+enum {
+    ROUGH = 8,
+    EXACT = 2 * ROUGH,
+    MOST_DOUBTS = 48,
+    SETBACK = 4,
+    MOST_SETBACK = 16
+};
 
 /* Scores from `low` on, up to `high`, are in doubt or, if both are the level,
  * equal to it; those from `floor` on may be among the best. */
@@ -29,7 +37,7 @@ static void start_lane(dip_panel *p, int64_t lane)
 {
     int64_t n = levels_of(p, lane);
     if (n > DIP_SCAN_FEW) {
-        p->exact = true;
+        p->many = true;
         n = 0;
     }
     if (n > p->levels)
@@ -58,17 +66,16 @@ void dip_panel_start(dip_panel *panel, const dip_scan *scan,
     panel->first = first;
     panel->count = left < LANES ? left : LANES;
     panel->levels = 0;
-    panel->exact = scan->rough == NULL;
+    panel->many = false;
+    panel->cost = panel->wait = 0;
+    panel->setback = SETBACK;
     memset(panel->rise, 0, sizeof panel->rise);
     memset(panel->above, 0, sizeof panel->above);
     memset(panel->equal, 0, sizeof panel->equal);
     memset(panel->n_doubts, 0, sizeof panel->n_doubts);
-    bool many = false;
-    for (int64_t lane = 0; lane < LANES; lane++) {
+    for (int64_t lane = 0; lane < LANES; lane++)
         start_lane(panel, lane);
-        many |= levels_of(panel, lane) > DIP_SCAN_FEW;
-    }
-    panel->idle = job->best == NULL && panel->levels == 0 && !many;
+    panel->idle = job->best == NULL && panel->levels == 0 && !panel->many;
 }
 
 /* ---- tiles ---- */
@@ -86,24 +93,25 @@ DISPATCHED static void set_bounds(bounds *b, const dip_panel *p,
     }
 }
 
-/* Sets found[m] to the number of scores of row m that want a closer look;
- * returns their sum. */
-DISPATCHED static int32_t look_over(int32_t found[ROWS], const float *scores,
-                                    int64_t rows, const bounds *b,
-                                    int64_t levels)
+/* Marks the scores that want a closer look; returns how many. */
+DISPATCHED static int32_t look_over(uint8_t found[ROWS][LANES],
+                                    const float *scores, int64_t rows,
+                                    const bounds *b, int64_t levels)
 {
     int32_t sum = 0;
     for (int64_t m = 0; m < rows; m++) {
         const float *row = scores + m * LANES;
-        int32_t here = 0;
+        int32_t here[LANES];
         for (int64_t l = 0; l < LANES; l++)
-            here += row[l] >= b->floor[l];
+            here[l] = row[l] >= b->floor[l];
         for (int64_t i = 0; i < levels; i++) {
             for (int64_t l = 0; l < LANES; l++)
-                here += (row[l] >= b->low[i][l]) & (row[l] <= b->high[i][l]);
+                here[l] |= (row[l] >= b->low[i][l]) & (row[l] <= b->high[i][l]);
         }
-        found[m] = here;
-        sum += here;
+        for (int64_t l = 0; l < LANES; l++) {
+            found[m][l] = (uint8_t)here[l];
+            sum += here[l];
+        }
     }
     return sum;
 }
@@ -122,20 +130,50 @@ DISPATCHED static void count_above(dip_panel *p, const float *scores,
     }
 }
 
+/* Counts a score, known within `error`, into the levels that it was in doubt
+ * of; returns those for which it still is. */
+static unsigned count_in(dip_panel *p, int64_t lane, unsigned levels,
+                         float score, float error)
+{
+    unsigned left = 0;
+    for (int64_t i = 0; i < p->levels; i++) {
+        float level = p->level[i][lane];
+        if ((levels >> i & 1) == 0)
+            continue;
+        if (score > level + error)
+            p->above[i][lane]++;
+        else if (score >= level - error)
+            left |= 1U << i;
+    }
+    return left;
+}
+
+/* First by sums that are almost exact, which decide nearly all; then by those
+ * that are. */
 static void settle_doubts(dip_panel *p, int64_t lane)
 {
-    int64_t rows[DIP_TILE_PAIRS] = {0}, n = p->n_doubts[lane];
+    int64_t rows[DIP_TILE_PAIRS] = {0}, query = p->job->first + p->first + lane;
     float scores[DIP_TILE_PAIRS];
+    dip_doubt *doubts = p->doubts[lane];
+    int64_t n = p->n_doubts[lane], left = 0;
     for (int64_t i = 0; i < n; i++)
-        rows[i] = p->doubts[lane][i].row;
-    dip_scan_pairs(p->scan, scores, p->job->first + p->first + lane, rows, n);
+        rows[i] = doubts[i].row;
+    if (n > 0)
+        dip_scan_pairs_loose(p->scan, scores, query, rows, n);
     for (int64_t i = 0; i < n; i++) {
-        for (int64_t j = 0; j < p->levels; j++) {
-            if ((p->doubts[lane][i].levels >> j & 1) == 0)
-                continue;
-            p->above[j][lane] += scores[i] > p->level[j][lane];
-            p->equal[j][lane] += scores[i] == p->level[j][lane];
-        }
+        float error = dip_tile_loose_error(
+            p->norms[lane].norm, p->scan->most[rows[i] / DIP_SCAN_CHUNK].norm,
+            p->scan->gallery->dim);
+        unsigned levels = count_in(p, lane, doubts[i].levels, scores[i], error);
+        rows[left] = rows[i];
+        doubts[left] = (dip_doubt){rows[i], levels};
+        left += levels != 0;
+    }
+    dip_scan_pairs(p->scan, scores, query, rows, left);
+    for (int64_t i = 0; i < left; i++) {
+        unsigned equal = count_in(p, lane, doubts[i].levels, scores[i], 0);
+        for (int64_t j = 0; j < p->levels; j++)
+            p->equal[j][lane] += equal >> j & 1;
     }
     p->n_doubts[lane] = 0;
 }
@@ -167,9 +205,24 @@ static void look_at(dip_panel *p, const bounds *b, int64_t lane, float score,
         p->equal[i][lane] += within >> i & 1;
     if (error == 0 || within == 0)
         return;
+    p->cost++;
     p->doubts[lane][p->n_doubts[lane]++] = (dip_doubt){row, within};
     if (p->n_doubts[lane] == DIP_TILE_PAIRS)
         settle_doubts(p, lane);
+}
+
+static void look_at_row(dip_panel *p, const bounds *b, const uint8_t *found,
+                        const float *scores, int64_t row, const float *error)
+{
+    enum { STEP = sizeof(uint64_t) };
+    for (int64_t l = 0; l < p->count; l += STEP) {
+        uint64_t any;
+        memcpy(&any, found + l, sizeof any);
+        for (int64_t at = l; any != 0 && at < l + STEP; at++) {
+            if (found[at] != 0)
+                look_at(p, b, at, scores[at], row, error[at]);
+        }
+    }
 }
 
 bool dip_panel_take(dip_panel *panel, const float *scores, int64_t row,
@@ -177,17 +230,20 @@ bool dip_panel_take(dip_panel *panel, const float *scores, int64_t row,
 {
     static const float none[LANES];
     bounds b;
-    int32_t found[ROWS];
-    set_bounds(&b, panel, error != NULL ? error : none);
+    uint8_t found[ROWS][LANES];
+    bool exact = error == NULL;
+    if (exact)
+        error = none;
+    set_bounds(&b, panel, error);
     int32_t sum = look_over(found, scores, rows, &b, panel->levels);
-    if (error != NULL && sum > MOST_DOUBTS)
+    panel->cost += exact ? 0 : ROUGH;
+    if (!exact && sum > MOST_DOUBTS) {
+        panel->cost += EXACT;
         return false;
-    count_above(panel, scores, rows, &b);
-    for (int64_t m = 0; m < rows && sum > 0; m++) {
-        for (int64_t l = 0; l < panel->count && found[m] > 0; l++)
-            look_at(panel, &b, l, scores[m * LANES + l], row + m,
-                    error != NULL ? error[l] : 0);
     }
+    count_above(panel, scores, rows, &b);
+    for (int64_t m = 0; m < rows && sum > 0; m++)
+        look_at_row(panel, &b, found[m], scores + m * LANES, row + m, error);
     return true;
 }
 
@@ -234,8 +290,29 @@ static void sum_up_many(const dip_scan_levels *levels)
 
 /* ---- ends ---- */
 
+bool dip_panel_is_rough(const dip_panel *panel)
+{
+    return panel->scan->rough != NULL && !panel->many && panel->wait == 0;
+}
+
+/* Does without rough scores for a while, and longer each time, when the last
+ * ones cost more than they saved. */
+static void weigh(dip_panel *p, int64_t rows)
+{
+    if (p->wait > 0) {
+        p->wait--;
+    } else if (p->cost > (rows + ROWS - 1) / ROWS * EXACT) {
+        p->wait = p->setback;
+        p->setback = p->setback < MOST_SETBACK ? 2 * p->setback : MOST_SETBACK;
+    } else {
+        p->setback = SETBACK;
+    }
+    p->cost = 0;
+}
+
 void dip_panel_end_chunk(dip_panel *panel, const float *scores, int64_t rows)
 {
+    weigh(panel, rows);
     for (int64_t i = 0; i < panel->levels; i++) {
         for (int64_t l = 0; l < LANES; l++)
             panel->above[i][l] += panel->rise[i][l];

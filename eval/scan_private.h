@@ -24,6 +24,11 @@ struct dip_scan {
     int64_t last_row; /* where it begins */
 };
 
+/* As dip_scan_pairs(), within dip_tile_loose_error(); in a scan with rough
+ * scores only. */
+void dip_scan_pairs_loose(const dip_scan *scan, float *scores, int64_t query,
+                          const int64_t *rows, int64_t n);
+
 /* ---- the best ---- */
 
 /* A row whose score is known to be in [low, high]. */
@@ -79,8 +84,10 @@ typedef struct {
     int64_t first; /* query of the job */
     int64_t count;
     int64_t levels; /* most of a query that has few */
-    bool exact;     /* takes exact scores only: a query has many levels */
+    bool many;      /* a query has many levels: exact scores only */
     bool idle;      /* nothing is asked for */
+    dip_bf16_norms
+        norms[DIP_TILE_LANES];   /* for rough scores; the caller's to set */
     float floor[DIP_TILE_LANES]; /* lower scores are not among the best */
     float level[DIP_SCAN_FEW][DIP_TILE_LANES];  /* infinite: none */
     int32_t rise[DIP_SCAN_FEW][DIP_TILE_LANES]; /* of `above`, in this chunk */
@@ -89,11 +96,17 @@ typedef struct {
     dip_best best[DIP_TILE_LANES];
     dip_doubt doubts[DIP_TILE_LANES][DIP_TILE_PAIRS];
     int64_t n_doubts[DIP_TILE_LANES];
+    int64_t cost;    /* of rough scores in this chunk, see MOST_DOUBTS */
+    int64_t wait;    /* chunks left to do without */
+    int64_t setback; /* chunks to do without when they cost too much again */
 } dip_panel;
 
-/* Sets everything but the arrays of `best`, which stay as they are. */
+/* Sets everything but `norms` and the arrays of `best`. */
 void dip_panel_start(dip_panel *panel, const dip_scan *scan,
                      const dip_scan_job *job, int64_t first);
+
+/* Whether rough scores are worth while for the coming chunk. */
+bool dip_panel_is_rough(const dip_panel *panel);
 
 /* Takes the scores [rows, DIP_TILE_LANES] of gallery rows from `row` on, each
  * off by at most `error` of its lane; NULL: exact. False, and nothing is taken,

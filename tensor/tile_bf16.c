@@ -75,23 +75,15 @@ DISPATCHED dip_bf16_norms dip_bf16_measure(const float *x,
     return (dip_bf16_norms){sqrt(square), sqrt(lost)};
 }
 
-/* With r = x - d, and s for the longer row's scale:
+/* With ra = a - da, rb = b - db for the rounded rows:
  *
  * - |a . b - ra . rb| = |da . b + ra . db| <= |da| |b| + |ra| |db| by Cauchy
  * and Schwarz, where |ra| <= (1 + 2^-8) |a|;
- * - a sum of n products in fp32 is off by at most n 2^-24 |a| |b| times a hair
- *   more than 1 (Higham, "Accuracy and stability of numerical algorithms",
- *   section 3.1), and there are two such sums; a unit that chops instead of
- *   rounding doubles one of them. All of it is doubled here, which pays for
- *   this double arithmetic as well;
- * - whatever underflows is below 2^-126 each time;
- * - score + error and score - error are off by 2^-24 of a number that is not
- *   much above |a| |b|: the 8 beside n. (Where it is much above, its sign alone
- *   decides a comparison with a score of these rows.) */
+ * - the sums are off as those of dip_tile_loose_error() are, or twice as much
+ *   by a unit that chops instead of rounding. */
 float dip_tile_bf16_error(dip_bf16_norms a, dip_bf16_norms b, int64_t n)
 {
     double rounding = a.lost * b.norm + a.norm * b.lost * (1 + 0x1p-8);
-    double sums = (double)(n + 8) * 0x1p-22 * a.norm * b.norm;
-    double underflow = (double)(n + 8) * 0x1p-122;
-    return (float)((rounding + sums) * (1 + 0x1p-20) + underflow);
+    return (float)(rounding * (1 + 0x1p-20)) +
+           2 * dip_tile_loose_error(a.norm, b.norm, n);
 }
