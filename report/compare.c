@@ -351,6 +351,14 @@ static const char *metric_of(const char *wanted, const char *task)
     return strchr(wanted, '.') == NULL ? wanted : NULL;
 }
 
+static bool is_chosen(const choice *c, const char *name)
+{
+    size_t i = 0;
+    while (i < c->count && strcmp(c->names[i], name) != 0)
+        i++;
+    return i < c->count;
+}
+
 static dip_status choose(choice *c, const dip_outcomes *o,
                          const dip_compare_options *options, dip_err *err)
 {
@@ -362,7 +370,8 @@ static dip_status choose(choice *c, const dip_outcomes *o,
         choose_headline(c, o);
     for (size_t i = 0; i < options->metric_count; i++) {
         const char *name = metric_of(options->metrics[i], o->task);
-        if (name != NULL && dip_outcomes_values(o, name) != NULL)
+        if (name != NULL && dip_outcomes_values(o, name) != NULL &&
+            !is_chosen(c, name))
             c->names[c->count++] = name;
     }
     return DIP_OK;

@@ -399,15 +399,15 @@ static void test_compare_metrics_are_chosen_by_name(void **state)
     json_t *c;
     dip_err err = {0};
     dip_compare_options o = options();
-    const char *const metrics[] = {"t.hit@1", "wrong"};
+    const char *const metrics[] = {"t.hit@1", "hit@1", "wrong"};
     make_two(runs);
     o.metrics = metrics;
-    o.metric_count = 1;
+    o.metric_count = 2; /* named twice, it is compared once */
     assert_int_equal(dip_compare(&c, runs, 2, &o, NULL), DIP_OK);
     assert_int_equal(json_array_size(json_object_get(c, "rows")), 1);
     assert_string_equal(word(row_of(c, 0), "metric"), "hit@1");
     json_decref(c);
-    o.metric_count = 2;
+    o.metric_count = 3;
     assert_int_equal(dip_compare(&c, runs, 2, &o, &err), DIP_ENOTFOUND);
     assert_string_equal(err.msg,
                         "unknown metric 'wrong'; there are: mrr hit@1");
