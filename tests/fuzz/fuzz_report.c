@@ -3,7 +3,8 @@
 #include "report/report.h"
 #include "tests/fuzz/fuzz.h"
 
-const char *const fuzz_seeds[] = {"tests/golden/report.json", NULL};
+const char *const fuzz_seeds[] = {"tests/golden/report.json",
+                                  "tests/fuzz/seeds/report.json", NULL};
 
 const char *const fuzz_words[] = {
     "null",         "1e308",
