@@ -31,6 +31,7 @@ enum {
     OPT_JSON,
     OPT_RUN,
     OPT_QRELS,
+    OPT_SEEN,
     OPT_QUIET
 };
 
@@ -58,13 +59,17 @@ static const struct argp_option options[] = {
     {"run", OPT_RUN, "FILE", 0,
      "instead of a run directory: a TREC file of rankings of any system", 0},
     {"qrels", OPT_QRELS, "FILE", 0, "judgements that it is measured by", 0},
+    {"seen", OPT_SEEN, "FILE", 0,
+     "what its users had before, as judgements: the rankings are "
+     "recommendations of other products",
+     0},
     {"json", OPT_JSON, 0, 0, "print the report as JSON", 0},
     {"quiet", OPT_QUIET, 0, 0, "no progress bar", 0},
     {0}};
 
 typedef struct {
     const char *dir, *data, *checkpoint, *out;
-    const char *trec, *predictions, *run, *qrels;
+    const char *trec, *predictions, *run, *qrels, *seen;
     const char **overrides;
     size_t override_count;
     int64_t dim, trec_depth;
@@ -101,6 +106,9 @@ static error_t parse_files(int key, char *value, struct argp_state *state)
     case OPT_QRELS:
         a->qrels = value;
         return 0;
+    case OPT_SEEN:
+        a->seen = value;
+        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -113,7 +121,10 @@ static void check_arguments(arguments *a, const struct argp_state *state)
     if ((a->run == NULL) != (a->qrels == NULL))
         argp_error(state, "--run and --qrels go together");
     if (a->run != NULL && a->of_directory)
-        argp_error(state, "--run goes with --qrels, --out and --json only");
+        argp_error(state,
+                   "--run goes with --qrels, --seen, --out and --json only");
+    if (a->seen != NULL && a->run == NULL)
+        argp_error(state, "--seen goes with --run");
     if (a->trec_depth > 0 && a->trec == NULL)
         argp_error(state, "--trec-depth goes with --trec");
     if (a->trec_depth == 0)
@@ -359,8 +370,8 @@ static dip_status evaluate(const dip_trained *run, const arguments *a,
 static dip_status evaluate_lists(const arguments *a, dip_err *err)
 {
     json_t *report = NULL;
-    dip_status st = dip_evaluate_lists(&report, a->run, a->qrels, a->overrides,
-                                       a->override_count, err);
+    dip_status st = dip_evaluate_lists(&report, a->run, a->qrels, a->seen,
+                                       a->overrides, a->override_count, err);
     if (st == DIP_OK && a->out != NULL)
         st = dip_json_write(a->out, report, DIP_JSON_AS_BUILT, err);
     if (st == DIP_OK && a->out != NULL)
@@ -390,7 +401,7 @@ int dip_cmd_eval(int argc, char **argv)
         options,
         parse_option,
         "RUN [key.path=value...]\n"
-        "--run=FILE --qrels=FILE [key.path=value...]",
+        "--run=FILE --qrels=FILE [--seen=FILE] [key.path=value...]",
         "Evaluate the run in the directory RUN, and write a report; or measure "
         "rankings of any system.",
         NULL,

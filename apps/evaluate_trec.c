@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "eval/recommendation.h"
 #include "eval/stats.h"
 #include "eval/trec.h"
 #include "report/report.h"
@@ -206,7 +207,68 @@ static dip_status put_intervals(json_t *task, const dip_ranking *r,
     return st;
 }
 
+/* Adds "recommendation": of each cutoff what dip_recommendation has. */
+static dip_status put_recommendation(json_t *task,
+                                     const dip_recommendations *given,
+                                     const dip_ranking_options *options,
+                                     dip_err *err)
+{
+    json_t *out = json_object();
+    dip_status st = DIP_OK;
+    int faults = out == NULL;
+    for (int i = 0; i < options->n_cutoffs && st == DIP_OK; i++) {
+        dip_recommendation r;
+        char key[64];
+        st = dip_recommendation_measure(&r, given, options->cutoffs[i], err);
+        if (st != DIP_OK)
+            break;
+        const struct {
+            const char *name;
+            double value;
+        } parts[] = {{"coverage", r.coverage},
+                     {"gini", r.gini},
+                     {"popularity", r.popularity},
+                     {"popularity_lift", r.lift}};
+        for (size_t p = 0; p < DIP_ARRAY_LEN(parts); p++) {
+            (void)snprintf(key, sizeof key, "%s@%lld", parts[p].name,
+                           (long long)options->cutoffs[i]);
+            faults |=
+                json_object_set_new(out, key, dip_json_real(parts[p].value));
+        }
+        faults |= json_object_set_new(out, "users",
+                                      json_integer((json_int_t)r.users));
+    }
+    faults |= json_object_set_new(out, "items",
+                                  json_integer((json_int_t)given->items));
+    faults |= json_object_set_new(task, "recommendation", out);
+    return st == DIP_OK && faults ? dip_no_memory(err) : st;
+}
+
+/* The lists of `trec` without what their users have seen; `seen` may be NULL,
+ * then *given is empty. */
+static dip_status read_recommendations(dip_recommendations *given,
+                                       dip_run *unseen, dip_relevance *had,
+                                       dip_trec *trec, const char *seen,
+                                       dip_err *err)
+{
+    *given = (dip_recommendations){0};
+    if (seen == NULL)
+        return DIP_OK;
+    dip_status st = dip_trec_read_seen(had, trec, seen, err);
+    if (st != DIP_OK)
+        return st;
+    *given =
+        (dip_recommendations){.run = &trec->run,
+                              .relevance = &trec->relevance,
+                              .seen = had,
+                              .items = dip_interner_count(trec->documents)};
+    st = dip_recommendation_unseen(unseen, given, err);
+    given->run = unseen;
+    return st;
+}
+
 static dip_status report_lists(json_t **out, const dip_trec *trec,
+                               const dip_recommendations *given,
                                const char *run, const char *qrels,
                                dip_config *config, dip_err *err)
 {
@@ -219,13 +281,16 @@ static dip_status report_lists(json_t **out, const dip_trec *trec,
     options.graded = trec->graded;
     dip_status st = dip_config_status(config, err);
     if (st == DIP_OK)
-        st = dip_ranking_evaluate_run(&ranking, &trec->run, &trec->relevance,
-                                      &options, err);
+        st = dip_ranking_evaluate_run(
+            &ranking, given->run != NULL ? given->run : &trec->run,
+            &trec->relevance, &options, err);
     if (st != DIP_OK)
         return st;
     json_t *task = dip_report_ranking(&ranking);
     st = task != NULL ? put_intervals(task, &ranking, &stats, err)
                       : dip_no_memory(err);
+    if (st == DIP_OK && given->run != NULL)
+        st = put_recommendation(task, given, &options, err);
     *out = json_pack(
         "{s:s, s:{s:s, s:s}, s:{s:s}, s:{s:s, s:s, s:b, s:o, s:I}, s:{s:o}}",
         "schema", DIP_REPORT_SCHEMA, "run", "name", trec->tag, "dir", run,
@@ -243,10 +308,13 @@ static dip_status report_lists(json_t **out, const dip_trec *trec,
 }
 
 dip_status dip_evaluate_lists(json_t **out, const char *run, const char *qrels,
-                              const char *const *overrides, size_t count,
-                              dip_err *err)
+                              const char *seen, const char *const *overrides,
+                              size_t count, dip_err *err)
 {
     dip_trec trec = {0};
+    dip_run unseen = {0};
+    dip_relevance had = {0};
+    dip_recommendations given = {0};
     dip_config *config = NULL;
     size_t rows;
     dip_option *table = ranking_table(&rows);
@@ -257,7 +325,11 @@ dip_status dip_evaluate_lists(json_t **out, const char *run, const char *qrels,
     if (st == DIP_OK)
         st = dip_trec_read(&trec, run, qrels, err);
     if (st == DIP_OK)
-        st = report_lists(out, &trec, run, qrels, config, err);
+        st = read_recommendations(&given, &unseen, &had, &trec, seen, err);
+    if (st == DIP_OK)
+        st = report_lists(out, &trec, &given, run, qrels, config, err);
+    dip_recommendation_free(&unseen);
+    dip_relevance_free(&had);
     dip_trec_free(&trec);
     dip_config_free(config);
     free(table);

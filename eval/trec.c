@@ -207,10 +207,9 @@ static dip_status take_run(dip_trec *trec, const table *t, int64_t queries,
     return DIP_OK;
 }
 
-static dip_status take_judgements(dip_trec *trec, const table *t,
+static dip_status take_judgements(dip_relevance *r, const table *t,
                                   int64_t queries, dip_err *err)
 {
-    dip_relevance *r = &trec->relevance;
     *r = (dip_relevance){.queries = queries,
                          .lists = queries,
                          .offsets = index_queries(t, queries),
@@ -220,12 +219,18 @@ static dip_status take_judgements(dip_trec *trec, const table *t,
     if (r->offsets == NULL || r->rows == NULL || r->grades == NULL)
         return dip_no_memory(err);
     for (int64_t i = 0; i < t->count; i++) {
-        double grade = t->records[i].value;
         r->rows[i] = t->records[i].document;
-        r->grades[i] = (float)grade;
-        trec->graded |= grade != 0 && grade != 1;
+        r->grades[i] = (float)t->records[i].value;
     }
     return DIP_OK;
+}
+
+static bool has_grades(const table *t)
+{
+    bool graded = false;
+    for (int64_t i = 0; i < t->count; i++)
+        graded |= t->records[i].value != 0 && t->records[i].value != 1;
+    return graded;
 }
 
 static dip_status check_missing(const dip_trec *trec, const char *run,
@@ -260,7 +265,8 @@ dip_status dip_trec_read(dip_trec *out, const char *run, const char *qrels,
         int64_t queries = dip_interner_count(out->queries);
         st = take_run(out, &lists, queries, err);
         if (st == DIP_OK)
-            st = take_judgements(out, &judgements, queries, err);
+            st = take_judgements(&out->relevance, &judgements, queries, err);
+        out->graded = has_grades(&judgements);
     }
     if (st == DIP_OK)
         st = check_missing(out, run, qrels, err);
@@ -268,6 +274,21 @@ dip_status dip_trec_read(dip_trec *out, const char *run, const char *qrels,
     free(judgements.records);
     if (st != DIP_OK)
         dip_trec_free(out);
+    return st;
+}
+
+dip_status dip_trec_read_seen(dip_relevance *out, dip_trec *trec,
+                              const char *path, dip_err *err)
+{
+    table seen = {.path = path, .layout = &qrels_layout};
+    *out = (dip_relevance){0};
+    dip_status st = read_table(&seen, trec, err);
+    if (st == DIP_OK)
+        st =
+            take_judgements(out, &seen, dip_interner_count(trec->queries), err);
+    free(seen.records);
+    if (st != DIP_OK)
+        dip_relevance_free(out);
     return st;
 }
 

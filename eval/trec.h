@@ -37,6 +37,13 @@ dip_status dip_trec_read(dip_trec *out, const char *run, const char *qrels,
                          dip_err *err) DIP_MUST_CHECK;
 void dip_trec_free(dip_trec *trec);
 
+/* What the queries, then users, had before: judgements of more documents and
+ * users, which get numbers behind those of `trec`. The caller ends *out with
+ * dip_relevance_free(), and *trec in any case. Errors: those of
+ * dip_trec_read(). */
+dip_status dip_trec_read_seen(dip_relevance *out, dip_trec *trec,
+                              const char *path, dip_err *err) DIP_MUST_CHECK;
+
 /* ---- writing ---- */
 
 /* Who is who. White space, control characters and '%' become "%20" and the

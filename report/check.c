@@ -252,6 +252,13 @@ static dip_status check_sampled(const json_t *sampled, dip_err *err)
                : st;
 }
 
+static dip_status check_recommendation(const json_t *part, dip_err *err)
+{
+    static const member members[] = {{"users", COUNT}, {"items", COUNT}};
+    dip_status st = check_members(part, members, DIP_ARRAY_LEN(members), err);
+    return st == DIP_OK ? check_cutoffs(part, err) : st;
+}
+
 static dip_status check_task(const json_t *task, dip_err *err)
 {
     dip_status st = check_ranking(task, err);
@@ -263,6 +270,8 @@ static dip_status check_task(const json_t *task, dip_err *err)
         st = check_object(task, "without", check_fields, err);
     if (st == DIP_OK)
         st = check_object(task, "permuted", check_fields, err);
+    if (st == DIP_OK)
+        st = check_object(task, "recommendation", check_recommendation, err);
     if (st == DIP_OK)
         st = check_object(task, "rerank", check_reranked, err);
     if (st == DIP_OK)

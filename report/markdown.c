@@ -1,4 +1,5 @@
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -252,6 +253,14 @@ static const dip_report_column sampled[] = {
     {"MRR", "sampled/mrr", DIP_REPORT_REAL},
 };
 
+static void add_value(dip_str *out, const json_t *value)
+{
+    if (json_is_number(value))
+        dip_str_addf(out, " | %.3f", json_number_value(value));
+    else
+        dip_str_add(out, " | –");
+}
+
 static void add_sampled(dip_str *out, const dip_report_rows *tasks)
 {
     if (!has_member(tasks, "sampled"))
@@ -260,6 +269,51 @@ static void add_sampled(dip_str *out, const dip_report_rows *tasks)
                      "One right product and others drawn for each query. Not "
                      "to be compared with figures of the whole gallery.\n\n");
     add_table(out, "task", sampled, DIP_ARRAY_LEN(sampled), tasks, SIZE_MAX);
+}
+
+/* A row for each cutoff of a task, which its key "coverage@…" names. */
+static void add_recommendation(dip_str *out, const char *task, json_t *part,
+                               const json_t *values)
+{
+    static const char *const names[] = {"coverage", "gini", "popularity",
+                                        "popularity_lift"};
+    for (void *i = json_object_iter(part); i != NULL;
+         i = json_object_iter_next(part, i)) {
+        const char *at = strchr(json_object_iter_key(i), '@');
+        char key[64];
+        if (at == NULL || strncmp(json_object_iter_key(i), "coverage@", 9) != 0)
+            continue;
+        dip_str_add(out, "| ");
+        dip_escape_markdown(out, task);
+        dip_str_add(out, " ");
+        dip_escape_markdown(out, at);
+        static const char *const accuracies[] = {"recall", "ndcg"};
+        for (size_t n = 0; n < DIP_ARRAY_LEN(accuracies); n++) {
+            (void)snprintf(key, sizeof key, "%s%s", accuracies[n], at);
+            add_value(out, json_object_get(values, key));
+        }
+        for (size_t n = 0; n < DIP_ARRAY_LEN(names); n++) {
+            (void)snprintf(key, sizeof key, "%s%s", names[n], at);
+            add_value(out, json_object_get(part, key));
+        }
+        dip_str_add(out, " |\n");
+    }
+}
+
+static void add_recommendations(dip_str *out, const dip_report_rows *tasks)
+{
+    if (!has_member(tasks, "recommendation"))
+        return;
+    dip_str_add(out, "### Recommendations\n\n"
+                     "Without what a user had before.\n\n"
+                     "| lists | recall | nDCG | coverage | Gini | popularity | "
+                     "lift |\n|:--|--:|--:|--:|--:|--:|--:|\n");
+    for (size_t i = 0; i < tasks->count; i++) {
+        const json_t *values = tasks->items[i].values;
+        json_t *part = json_object_get(values, "recommendation");
+        add_recommendation(out, tasks->items[i].name, part, values);
+    }
+    dip_str_add(out, "\n");
 }
 
 /* What the slices of tasks are sorted by. */
@@ -289,6 +343,7 @@ static dip_status add_retrieval(dip_str *out, const json_t *report,
                   SIZE_MAX);
     }
     add_sampled(out, &tasks);
+    add_recommendations(out, &tasks);
     st = add_ablations(out, &tasks, err);
     if (st == DIP_OK)
         st = add_slices(out, &tasks, slice_metric(report), err);

@@ -200,6 +200,27 @@ static const dip_report_column reranked[] = {
     {"first", "rerank/n", DIP_REPORT_COUNT},
 };
 
+/* At the usual cutoffs, where they were asked for. */
+static const dip_report_column recommended[] = {
+    {"recall@10", "recall@10", DIP_REPORT_REAL},
+    {"recall@20", "recall@20", DIP_REPORT_REAL},
+    {"nDCG@20", "ndcg@20", DIP_REPORT_REAL},
+    {"coverage@20", "recommendation/coverage@20", DIP_REPORT_REAL},
+    {"Gini@20", "recommendation/gini@20", DIP_REPORT_REAL},
+    {"popularity@20", "recommendation/popularity@20", DIP_REPORT_REAL},
+    {"lift@20", "recommendation/popularity_lift@20", DIP_REPORT_SIGNED},
+    {"users", "recommendation/users", DIP_REPORT_COUNT},
+};
+
+static bool recommends(const dip_report_rows *tasks)
+{
+    bool any = false;
+    for (size_t i = 0; i < tasks->count; i++)
+        any |=
+            json_object_get(tasks->items[i].values, "recommendation") != NULL;
+    return any;
+}
+
 static dip_status add_retrieval(dip_str *out, const json_t *report, int width,
                                 dip_err *err)
 {
@@ -209,6 +230,9 @@ static dip_status add_retrieval(dip_str *out, const json_t *report, int width,
     if (st == DIP_OK)
         st = add_table(out, "task", retrieval, DIP_ARRAY_LEN(retrieval), &tasks,
                        width, err);
+    if (st == DIP_OK && recommends(&tasks))
+        st = add_table(out, "recommended", recommended,
+                       DIP_ARRAY_LEN(recommended), &tasks, width, err);
     for (size_t i = 0; i < tasks.count && st == DIP_OK; i++)
         st = add_gains(out, &tasks.items[i], width, err);
     if (st == DIP_OK)

@@ -25,7 +25,7 @@ _diptych_options() {
     train) echo --check --data= --quiet --resume --run= --stop-at= --help \
         --usage ;;
     eval) echo --checkpoint= --data= --dim= --json --no-html --out= \
-        --predictions= --qrels= --quiet --run= --split= --trec-depth= \
+        --predictions= --qrels= --quiet --run= --seen= --split= --trec-depth= \
         --trec= --help --usage ;;
     compare) echo --baseline= --changed= --different-galleries --each --json \
         --metric= --out= --resamples= --seed= --help --usage ;;

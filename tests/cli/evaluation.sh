@@ -12,7 +12,9 @@ evaluate() { # evaluate WORD...: quietly, without a page
     "$program" eval runs/tiny --no-html --quiet eval.bootstrap=50 "$@"
 }
 lists() { # lists RUN QRELS WORD...
-    "$program" eval --run="$1" --qrels="$2" eval.bootstrap=50
+    run=$1 qrels=$2
+    shift 2
+    "$program" eval --run="$run" --qrels="$qrels" eval.bootstrap=50 "$@"
 }
 
 check "slices by no metric" 2 \
@@ -128,11 +130,34 @@ check "a run without judgements" 2 \
     "diptych eval: --run and --qrels go together" "$program" eval --run x
 for option in --split=val --checkpoint=best --dim=8 --no-html --trec=x; do
     check "$option with --run" 2 \
-        "diptych eval: --run goes with --qrels, --out and --json only" \
+        "diptych eval: --run goes with --qrels, --seen, --out and --json only" \
         "$program" eval --run x --qrels x $option
 done
 check "a depth of no file" 2 "diptych eval: --trec-depth goes with --trec" \
     "$program" eval runs/x --trec-depth 5
+check "recommendations without a run" 2 \
+    "diptych eval: --seen goes with --run" "$program" eval runs/tiny --seen x
+printf 'u Q0 a 1 .9 t\nu Q0 b 2 .8 t\nv Q0 b 1 .3 t\n' >few.run
+printf 'u 0 b 1\nv 0 b 1\n' >few.qrels
+printf 'u 0 a 1\nw 0 c 1\nw 0 b 1\n' >few.seen
+check "what users had is not recommended" 0 \
+    "1.0 0.333333333 0.666666667 1.0 0.0 2 3" python3 -c '
+import json, subprocess, sys
+task = json.loads(subprocess.check_output(
+    [sys.argv[1], "eval", "--run", "few.run", "--qrels", "few.qrels", "--seen",
+     "few.seen", "--json", "eval.k=[1]", "eval.bootstrap=10"]))["retrieval"]["t"]
+r = task["recommendation"]
+print(task["recall@1"], r["coverage@1"], r["gini@1"], r["popularity@1"],
+      r["popularity_lift@1"], r["users"], r["items"])' "$program"
+check "recommendations as a table" 0 \
+    "recommended  recall@20  nDCG@20  coverage@20  Gini@20  popularity@20  lift@20" \
+    lists few.run few.qrels --seen few.seen 'eval.k=[20]'
+lists few.run few.qrels --seen few.seen 'eval.k=[20]' --out few.json >/dev/null
+check "recommendations in Markdown" 0 \
+    "| t @20 | 1.000 | 1.000 | 0.333 | 0.667 | 1.000 | 0.000 |" cat few.md
+: >empty
+check "nothing seen" 4 "diptych eval: 'empty' is empty" \
+    lists few.run few.qrels --seen empty
 check "a run that is not there" 3 \
     "diptych eval: cannot open 'none': No such file or directory" \
     lists none trec/text_to_image.qrels
