@@ -180,9 +180,10 @@ def tokens(texts, vocabulary, context):
         [driver.BUILD / "tests/parity/tokenize", str(context), "wordpiece",
          f"vocab={vocabulary}", "lowercase=true"], input=data,
         capture_output=True, check=True)
-    rows = torch.tensor([[int(word) for word in line.split()]
-                         for line in done.stdout.decode().splitlines()])
-    return rows[:, 1:], rows[:, 0].clamp(max=context)
+    rows = [torch.tensor([int(word) for word in line.split()])
+            for line in done.stdout.decode().splitlines()]
+    ids = torch.nn.utils.rnn.pad_sequence([row[1:] for row in rows], True)
+    return ids, torch.stack([row[0] for row in rows]).clamp(max=context)
 
 
 def minilm(report):
