@@ -61,7 +61,7 @@ def run(folder, *words):
 def train_seeds(folder):
     """Reports of several seeds of one config."""
     os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
-    run(folder, "synth", "--quiet", "--rows", "2000", "--size", "32", "--out",
+    run(folder, "synth", "--quiet", "--rows", "6000", "--size", "16", "--out",
         "a.h5")
     for seed in range(SEEDS):
         run(folder, "train", str(ROOT / "tests/cli/tiny.yaml"), "--quiet",
