@@ -121,15 +121,14 @@ static dip_status write_manifest(const dip_bundle *b,
     dip_status st = path != NULL && files != NULL ? list_files(files, dir, err)
                                                   : dip_no_memory(err);
     if (st == DIP_OK) {
-        json_t *manifest = json_pack(
-            "{s:s, s:s, s:s, s:O, s:s, s:O, s:O, s:{s:O, s:I, s:o, s:o}}",
-            "schema", DIP_EXPORT_SCHEMA, "version", b->version, "libtorch",
-            dip_tensor_torch_version(), "run", b->run, "format",
-            b->format->name, "artefacts", result->artefacts, "files", files,
-            "verification", "data", b->data, "rows",
-            (json_int_t)b->job.samples->rows, "tolerance",
-            dip_json_real(DIP_GATE_TOLERANCE), "checks",
-            dip_gate_report_json(&result->gate));
+        json_t *manifest =
+            json_pack("{s:s, s:s, s:s, s:O, s:s, s:O, s:O, s:{s:O, s:I, s:o}}",
+                      "schema", DIP_EXPORT_SCHEMA, "version", b->version,
+                      "libtorch", dip_tensor_torch_version(), "run", b->run,
+                      "format", b->format->name, "artefacts", result->artefacts,
+                      "files", files, "verification", "data", b->data, "rows",
+                      (json_int_t)b->job.samples->rows, "checks",
+                      dip_gate_report_json(&result->gate));
         st = dip_json_write(path, manifest, DIP_JSON_AS_BUILT, err);
         json_decref(manifest);
     }

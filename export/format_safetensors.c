@@ -89,7 +89,7 @@ static dip_status verify_part(dip_export_result *result,
                    part->name);
     reader r = {part, job->blank};
     return dip_part_verify(&result->gate, part, job->model, name,
-                           &(dip_gate_side){compute, &r}, err);
+                           &(dip_gate_side){compute, &r}, DIP_GATE_FP32, err);
 }
 
 /* The file, read into the blank model, must encode as the live one does. */

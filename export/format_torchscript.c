@@ -98,7 +98,7 @@ static dip_status verify_part(dip_gate_report *report, const dip_part *part,
     dip_status st = dip_script_load(&r.script, path, DIP_CPU, err);
     if (st == DIP_OK)
         st = dip_part_verify(report, part, model, dip_path_base(path),
-                             &(dip_gate_side){run, &r}, err);
+                             &(dip_gate_side){run, &r}, DIP_GATE_FP32, err);
     dip_script_free(r.script);
     return st;
 }

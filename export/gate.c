@@ -12,14 +12,23 @@ static const int64_t BATCHES[] = {1, 7, 64};
 
 /* ---- running ------------------------------------------------------------- */
 
+/* Rows [at, at + size) of the inputs that are batched, the others whole. */
+static void take_rows(dip_tensor **inputs, const dip_gate_case *c, int64_t at,
+                      int64_t size)
+{
+    int batched = c->batched > 0 ? c->batched : c->input_count;
+    for (int i = 0; i < c->input_count; i++)
+        inputs[i] = i < batched ? dip_t_narrow(c->inputs[i], 0, at, size)
+                                : c->inputs[i];
+}
+
 /* Rows [at, at + size) through one side, read into `out` [size, width]. */
 static void run_batch(float *out, int64_t width, const dip_gate_case *c,
                       const dip_gate_side *side, int64_t at, int64_t size)
 {
     dip_tensor *inputs[DIP_GATE_TENSORS_MAX] = {0};
     dip_scope_open();
-    for (int i = 0; i < c->input_count; i++)
-        inputs[i] = dip_t_narrow(c->inputs[i], 0, at, size);
+    take_rows(inputs, c, at, size);
     dip_tensor *rows = side->encode(side->user, inputs);
     if (!dip_tensor_failed() &&
         (dip_tensor_ndim(rows) != 2 || dip_tensor_size(rows, 0) != size ||
@@ -48,8 +57,7 @@ static dip_status find_width(int64_t *width, const dip_gate_case *c,
 {
     dip_tensor *inputs[DIP_GATE_TENSORS_MAX] = {0};
     dip_scope_open();
-    for (int i = 0; i < c->input_count; i++)
-        inputs[i] = dip_t_narrow(c->inputs[i], 0, 0, 1);
+    take_rows(inputs, c, 0, 1);
     *width = dip_tensor_size(live->encode(live->user, inputs), -1);
     dip_scope_close();
     return dip_tensor_status(err);
@@ -82,14 +90,14 @@ static dip_status compare(dip_gate_line *line, const float *rows,
             worst = i;
         }
     }
-    if (line->max <= DIP_GATE_TOLERANCE)
+    if (line->max <= line->tolerance)
         return DIP_OK;
     return dip_fail(err, DIP_EVERIFY,
                     "'%s' differs from the model at batch size %lld%s%s: row "
                     "%lld is %.2e away, more than %.0e",
                     line->artefact, (long long)line->batch,
                     *line->inputs_are != '\0' ? ", " : "", line->inputs_are,
-                    (long long)worst, line->max, DIP_GATE_TOLERANCE);
+                    (long long)worst, line->max, line->tolerance);
 }
 
 static dip_status add_line(dip_gate_report *report, const dip_gate_line *line,
@@ -108,7 +116,8 @@ static dip_status check_batch(dip_gate_report *report, const dip_gate_case *c,
                               dip_err *err)
 {
     dip_gate_line line = {.batch = batch,
-                          .rows = dip_tensor_size(c->inputs[0], 0)};
+                          .rows = dip_tensor_size(c->inputs[0], 0),
+                          .tolerance = c->tolerance};
     (void)snprintf(line.artefact, sizeof line.artefact, "%s", c->artefact);
     (void)snprintf(line.inputs_are, sizeof line.inputs_are, "%s",
                    c->inputs_are);
@@ -197,9 +206,10 @@ json_t *dip_gate_report_json(const dip_gate_report *report)
     for (size_t i = 0; i < report->count; i++) {
         const dip_gate_line *line = &report->lines[i];
         json_t *json = json_pack(
-            "{s:s, s:s, s:I, s:I, s:o, s:o}", "artefact", line->artefact,
+            "{s:s, s:s, s:I, s:I, s:o, s:o, s:o}", "artefact", line->artefact,
             "inputs", line->inputs_are, "batch_size", (json_int_t)line->batch,
-            "rows", (json_int_t)line->rows, "max", dip_json_real(line->max),
+            "rows", (json_int_t)line->rows, "tolerance",
+            dip_json_real(line->tolerance), "max", dip_json_real(line->max),
             "mean", dip_json_real(line->mean));
         if (json_array_append_new(all, json) != 0) {
             json_decref(all);

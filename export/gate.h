@@ -13,7 +13,7 @@
 #include "base/str.h"
 #include "tensor/tensor.h"
 
-#define DIP_GATE_TOLERANCE   1e-5
+#define DIP_GATE_FP32        1e-5 /* the tolerance of formats in float32 */
 #define DIP_GATE_NAME_MAX    96
 #define DIP_GATE_INPUTS_MAX  32
 #define DIP_GATE_TENSORS_MAX 8 /* inputs of an artefact */
@@ -33,6 +33,9 @@ typedef struct {
     const char *inputs_are; /* "3 tokens"; "" where there is but one way */
     dip_tensor *const *inputs;
     int input_count;
+    int batched;      /* leading inputs that are cut into batches, the others
+                         stay whole; 0: all are cut */
+    double tolerance; /* the largest distance of a row that passes */
 } dip_gate_case;
 
 /* An artefact at one batch size. */
@@ -40,6 +43,7 @@ typedef struct {
     char artefact[DIP_GATE_NAME_MAX];
     char inputs_are[DIP_GATE_INPUTS_MAX];
     int64_t batch, rows;
+    double tolerance;
     double max, mean; /* distance over the rows */
 } dip_gate_line;
 
@@ -51,9 +55,9 @@ typedef struct {
 
 /* Runs `live` once and `artefact` at batch sizes 1, 7 and 64, as far as there
  * are rows for them, and appends a line for each. DIP_EVERIFY names artefact,
- * batch size and distance when a row is farther than DIP_GATE_TOLERANCE, when
- * the artefact cannot run or when its shape is another; the error of a live
- * model that fails comes as it is. Needs no open scope but that of the
+ * batch size and distance when a row is farther than the tolerance, when the
+ * artefact cannot run or when its shape is another; the error of a live model
+ * that fails comes as it is. Needs no open scope but that of the
  * inputs. */
 dip_status dip_gate_check(dip_gate_report *report, const dip_gate_case *rows,
                           const dip_gate_side *artefact,

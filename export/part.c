@@ -358,6 +358,7 @@ typedef struct {
     const dip_model *model;
     const char *artefact;
     const dip_gate_side *side;
+    double tolerance;
 } check;
 
 static dip_tensor *compute_live(void *user, dip_tensor *const *inputs)
@@ -373,7 +374,8 @@ static dip_status pass(const check *c, dip_tensor *const *inputs,
     const dip_gate_case rows = {.artefact = c->artefact,
                                 .inputs_are = inputs_are,
                                 .inputs = inputs,
-                                .input_count = dip_part_input_count(c->part)};
+                                .input_count = dip_part_input_count(c->part),
+                                .tolerance = c->tolerance};
     return dip_gate_check(c->report, &rows, c->side, &live, err);
 }
 
@@ -494,9 +496,10 @@ static dip_status verify(const check *c, dip_err *err)
 
 dip_status dip_part_verify(dip_gate_report *report, const dip_part *part,
                            const dip_model *model, const char *artefact,
-                           const dip_gate_side *side, dip_err *err)
+                           const dip_gate_side *side, double tolerance,
+                           dip_err *err)
 {
-    const check c = {report, part, model, artefact, side};
+    const check c = {report, part, model, artefact, side, tolerance};
     dip_scope_open();
     dip_status st = verify(&c, err);
     dip_scope_close();

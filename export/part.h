@@ -63,10 +63,10 @@ json_t *dip_part_describe(const dip_part *part, const dip_model *model);
 
 /* Passes the gate on all samples: texts cut to 3 tokens, to the longest text
  * and padded to the context; fields as they are and with some hidden.
- * `artefact` names the file. */
+ * `artefact` names the file; `tolerance` is that of its format. */
 dip_status dip_part_verify(dip_gate_report *report, const dip_part *part,
                            const dip_model *model, const char *artefact,
-                           const dip_gate_side *side,
+                           const dip_gate_side *side, double tolerance,
                            dip_err *err) DIP_MUST_CHECK;
 
 #endif

@@ -55,7 +55,7 @@ static dip_status check(dip_gate_report *report, int64_t rows,
                         const dip_gate_side *live, dip_err *err)
 {
     dip_tensor *inputs[] = {pattern(SIZES(rows, IN))};
-    const dip_gate_case c = {"artefact.pt", "", inputs, 1};
+    const dip_gate_case c = {"artefact.pt", "", inputs, 1, 0, DIP_GATE_FP32};
     return dip_gate_check(report, &c, artefact, live, err);
 }
 
@@ -183,7 +183,7 @@ static double measured(float *a, float *b)
     dip_status st = check(&report, 1, &artefact, &live, &err);
     assert_int_equal(report.count, 1);
     double max = report.lines[0].max;
-    assert_int_equal(st, max <= DIP_GATE_TOLERANCE ? DIP_OK : DIP_EVERIFY);
+    assert_int_equal(st, max <= DIP_GATE_FP32 ? DIP_OK : DIP_EVERIFY);
     assert_true(report.lines[0].mean == max);
     dip_gate_report_free(&report);
     return max;
@@ -223,11 +223,53 @@ static void test_gate_uses_batches_for_which_there_are_rows(void **state)
     }
 }
 
+/* Rows against a matrix that stays whole, whatever the batch. */
+static dip_tensor *against(void *user, dip_tensor *const *inputs)
+{
+    assert_int_equal(dip_tensor_size(inputs[1], 0), *(int *)user);
+    return dip_t_linear(inputs[0], inputs[1], NULL);
+}
+
+static void test_gate_keeps_inputs_whole_that_are_not_batched(void **state)
+{
+    (void)state;
+    int products = 90; /* more than rows: they could not be cut alike */
+    const dip_gate_side side = {against, &products};
+    dip_tensor *inputs[] = {pattern(SIZES(COUNT, IN)),
+                            pattern(SIZES(products, IN))};
+    const dip_gate_case c = {"scorer", "", inputs, 2, 1, DIP_GATE_FP32};
+    dip_gate_report report = {0};
+    dip_err err = {0};
+    assert_ok(dip_gate_check(&report, &c, &side, &side, &err), &err);
+    assert_int_equal(report.count, 3);
+    dip_gate_report_free(&report);
+}
+
+/* The same error passes at the tolerance of one format and not of another. */
+static void test_gate_takes_the_tolerance_of_the_case(void **state)
+{
+    (void)state;
+    net live = make_net(), other = make_net();
+    ((float *)dip_tensor_data(other.weight))[5] += 1e-3f;
+    const dip_gate_side artefact = {apply, &other}, model = {apply, &live};
+    dip_tensor *inputs[] = {pattern(SIZES(COUNT, IN))};
+    dip_gate_case c = {"half.onnx", "", inputs, 1, 0, 1e-2};
+    dip_gate_report report = {0};
+    dip_err err = {0};
+    assert_ok(dip_gate_check(&report, &c, &artefact, &model, &err), &err);
+    assert_near(report.lines[0].tolerance, 1e-2, 0);
+    c.tolerance = report.lines[0].max / 2;
+    assert_int_equal(dip_gate_check(&report, &c, &artefact, &model, &err),
+                     DIP_EVERIFY);
+    dip_gate_report_free(&report);
+}
+
 static void test_gate_reports_a_table_and_json(void **state)
 {
     (void)state;
-    dip_gate_line lines[] = {{"a.pt", "", 1, 20, 3e-7, 1e-7},
-                             {"b.pt", "12 tokens", 64, 20, INFINITY, 0.5}};
+    dip_gate_line lines[] = {
+        {"a.pt", "", 1, 20, 1e-5, 3e-7, 1e-7},
+        {"b.pt", "12 tokens", 64, 20, 1e-2, INFINITY, 0.5}};
     const dip_gate_report report = {lines, 2, 2};
     dip_str text = {0};
     dip_err err = {0};
@@ -257,6 +299,8 @@ int main(void)
         MODEL_TEST(test_gate_catches_another_shape),
         MODEL_TEST(test_gate_measures_distances_relative_to_the_model),
         MODEL_TEST(test_gate_uses_batches_for_which_there_are_rows),
+        MODEL_TEST(test_gate_keeps_inputs_whole_that_are_not_batched),
+        MODEL_TEST(test_gate_takes_the_tolerance_of_the_case),
         MODEL_TEST(test_gate_reports_a_table_and_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

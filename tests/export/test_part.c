@@ -56,7 +56,8 @@ static void assert_caught(const char *name, dip_gate_encode encode,
     dip_part part = find_part(model, &samples, name);
     ears e = {&part, model};
     assert_int_equal(dip_part_verify(&report, &part, model, "x.pt",
-                                     &(dip_gate_side){encode, &e}, &err),
+                                     &(dip_gate_side){encode, &e},
+                                     DIP_GATE_FP32, &err),
                      DIP_EVERIFY);
     if (strstr(err.msg, words) == NULL)
         fail_msg("'%s' does not hold '%s'", err.msg, words);
