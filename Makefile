@@ -18,7 +18,7 @@ endif
 MODULES := base tensor image data losses models train eval report export
 
 PACKAGES := hdf5 libfyaml jansson libjpeg spng libwebp libutf8proc libcrypto zlib \
-            sentencepiece
+            sentencepiece libprotobuf-c
 PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm
 TORCH      := $(shell tools/find-libtorch 2>/dev/null)
@@ -74,6 +74,21 @@ $(BUILD)/%.cc.o: %.cc
 	@$(CXX) $(CXXFLAGS) -c -o $@ $<
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+# The messages of ONNX files, from the schema that Debian's libonnx-dev has. What
+# protoc-c writes converts between integers as it likes.
+ONNX_PROTO ?= /usr/include/onnx/onnx.proto
+$(BUILD)/export/onnx.pb-c.c: $(ONNX_PROTO)
+	@mkdir -p $(@D)
+	@echo "gen $@"
+	@protoc-c --proto_path=$(dir $<) --c_out=$(@D) $(notdir $<)
+$(BUILD)/export/onnx.pb-c.o: $(BUILD)/export/onnx.pb-c.c
+	@echo "cc  $<"
+	@$(CC) $(filter-out -Wconversion -Wpedantic -Wshadow,$(CFLAGS)) -c -o $@ $<
+ONNX_USERS := $(patsubst %,$(BUILD)/%.o,$(SRC_export) $(wildcard tests/export/*.c))
+$(ONNX_USERS): CFLAGS += -isystem $(BUILD)/export
+$(ONNX_USERS): | $(BUILD)/export/onnx.pb-c.c
+$(call lib_of,export): $(BUILD)/export/onnx.pb-c.o
 
 # Branches on floating-point numbers become masks only if no comparison may
 # trap; NaN stays NaN.

@@ -1,5 +1,6 @@
 /* TorchScript: tracing into a module that owns its parameters, and running
  * saved modules. */
+#include "tensor/script.h"
 #include "tensor/internal.h"
 
 #include <algorithm>
@@ -8,16 +9,11 @@
 
 #include <ATen/core/stack.h>
 #include <c10/core/GradMode.h>
-#include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/frontend/tracer.h>
 #include <torch/csrc/jit/serialization/import.h>
 
 namespace jit = torch::jit;
 using c10::IValue;
-
-struct dip_script {
-    jit::Module module;
-};
 
 namespace
 {
