@@ -178,6 +178,8 @@ static dip_status read_samples(dip_samples *samples, const dip_trained *run,
         .image_size = corpus->image_column >= 0 ? s->transform.size : 0,
         .context = s->context,
         .text_count = s->text_count,
+        .query_text =
+            s->tasks[0].query >= 0 ? s->tasks[0].query : DIP_SAMPLES_IMAGE,
         .field_text = s->field_text};
     dip_loader *loader = NULL;
     dip_status st = dip_corpus_loader(&loader, corpus, a->split, false, err);
@@ -196,7 +198,8 @@ static dip_status print_checks(const dip_gate_report *report,
     dip_status st =
         dip_gate_report_table(&text, report, dip_term_width(stdout), err);
     if (st == DIP_OK)
-        (void)printf("%s\n%s: verified\n", dip_str_text(&text), a->out);
+        (void)printf("%s\n%s: verified on %lld rows\n", dip_str_text(&text),
+                     a->out, (long long)report->lines[0].rows);
     dip_str_free(&text);
     return st;
 }

@@ -130,6 +130,9 @@ static dip_status check_batch(dip_gate_report *report, const dip_gate_case *c,
         return DIP_EVERIFY;
     }
     st = compare(&line, rows, wanted, width, err);
+    if (st == DIP_OK && c->partner != NULL)
+        st = dip_recall_compare(&line.recall, c->partner, rows, wanted,
+                                line.rows, width, err);
     dip_status added = add_line(report, &line, st == DIP_OK ? err : NULL);
     return st != DIP_OK ? st : added;
 }
@@ -176,13 +179,26 @@ dip_status dip_gate_check(dip_gate_report *report, const dip_gate_case *rows,
 
 /* ---- reporting ----------------------------------------------------------- */
 
+static void add_recall(dip_table *table, const dip_recall *recall)
+{
+    if (recall->pairs == 0) {
+        for (int i = 0; i < 3; i++)
+            dip_table_cell(table, "");
+        return;
+    }
+    dip_table_cellf(table, "%.3f", recall->artefact);
+    dip_table_cellf(table, "%+.3f", recall->artefact - recall->live);
+    dip_table_cellf(table, "%.3f", recall->overlap);
+}
+
 dip_status dip_gate_report_table(dip_str *out, const dip_gate_report *report,
                                  int width, dip_err *err)
 {
     static const dip_table_column columns[] = {
         {"artefact", DIP_ALIGN_LEFT}, {"inputs", DIP_ALIGN_LEFT},
-        {"batch", DIP_ALIGN_RIGHT},   {"rows", DIP_ALIGN_RIGHT},
-        {"max", DIP_ALIGN_RIGHT},     {"mean", DIP_ALIGN_RIGHT}};
+        {"batch", DIP_ALIGN_RIGHT},   {"max", DIP_ALIGN_RIGHT},
+        {"mean", DIP_ALIGN_RIGHT},    {"R@10", DIP_ALIGN_RIGHT},
+        {"change", DIP_ALIGN_RIGHT},  {"top 10", DIP_ALIGN_RIGHT}};
     dip_table *table = NULL;
     dip_status st = dip_table_new(&table, columns, DIP_ARRAY_LEN(columns), err);
     for (size_t i = 0; i < report->count && st == DIP_OK; i++) {
@@ -190,14 +206,24 @@ dip_status dip_gate_report_table(dip_str *out, const dip_gate_report *report,
         dip_table_cell(table, line->artefact);
         dip_table_cell(table, line->inputs_are);
         dip_table_cellf(table, "%lld", (long long)line->batch);
-        dip_table_cellf(table, "%lld", (long long)line->rows);
         dip_table_cellf(table, "%.1e", line->max);
         dip_table_cellf(table, "%.1e", line->mean);
+        add_recall(table, &line->recall);
     }
     if (st == DIP_OK)
         st = dip_table_render(out, table, width, err);
     dip_table_free(table);
     return st;
+}
+
+static json_t *recall_json(const dip_recall *recall)
+{
+    if (recall->pairs == 0)
+        return json_null();
+    return json_pack(
+        "{s:I, s:i, s:o, s:o, s:o}", "pairs", (json_int_t)recall->pairs, "k",
+        DIP_RECALL_AT, "artefact", dip_json_real(recall->artefact), "live",
+        dip_json_real(recall->live), "overlap", dip_json_real(recall->overlap));
 }
 
 json_t *dip_gate_report_json(const dip_gate_report *report)
@@ -206,11 +232,12 @@ json_t *dip_gate_report_json(const dip_gate_report *report)
     for (size_t i = 0; i < report->count; i++) {
         const dip_gate_line *line = &report->lines[i];
         json_t *json = json_pack(
-            "{s:s, s:s, s:I, s:I, s:o, s:o, s:o}", "artefact", line->artefact,
-            "inputs", line->inputs_are, "batch_size", (json_int_t)line->batch,
-            "rows", (json_int_t)line->rows, "tolerance",
-            dip_json_real(line->tolerance), "max", dip_json_real(line->max),
-            "mean", dip_json_real(line->mean));
+            "{s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o}", "artefact",
+            line->artefact, "inputs", line->inputs_are, "batch_size",
+            (json_int_t)line->batch, "rows", (json_int_t)line->rows,
+            "tolerance", dip_json_real(line->tolerance), "max",
+            dip_json_real(line->max), "mean", dip_json_real(line->mean),
+            "recall", recall_json(&line->recall));
         if (json_array_append_new(all, json) != 0) {
             json_decref(all);
             return NULL;

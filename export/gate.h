@@ -11,6 +11,7 @@
 
 #include "base/status.h"
 #include "base/str.h"
+#include "export/recall.h"
 #include "tensor/tensor.h"
 
 #define DIP_GATE_FP32        1e-5 /* the tolerance of formats in float32 */
@@ -36,6 +37,8 @@ typedef struct {
     int batched;      /* leading inputs that are cut into batches, the others
                          stay whole; 0: all are cut */
     double tolerance; /* the largest distance of a row that passes */
+    const dip_recall_partner *partner; /* of rows that are embeddings; NULL:
+                                          nothing is searched with them */
 } dip_gate_case;
 
 /* An artefact at one batch size. */
@@ -44,7 +47,8 @@ typedef struct {
     char inputs_are[DIP_GATE_INPUTS_MAX];
     int64_t batch, rows;
     double tolerance;
-    double max, mean; /* distance over the rows */
+    double max, mean;  /* distance over the rows */
+    dip_recall recall; /* without pairs where nothing was searched */
 } dip_gate_line;
 
 /* Start it as {0}; end it with dip_gate_report_free(). */
@@ -64,7 +68,8 @@ dip_status dip_gate_check(dip_gate_report *report, const dip_gate_case *rows,
                           const dip_gate_side *live,
                           dip_err *err) DIP_MUST_CHECK;
 
-/* Appends a table of all lines for people. */
+/* Appends a table of all lines for people: distances, the artefact's recall,
+ * how far that is from the live model's, and the overlap. */
 dip_status dip_gate_report_table(dip_str *out, const dip_gate_report *report,
                                  int width, dip_err *err) DIP_MUST_CHECK;
 /* An array of objects; NULL when memory is out. The caller ends it with

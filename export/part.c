@@ -367,15 +367,38 @@ static dip_tensor *compute_live(void *user, dip_tensor *const *inputs)
     return dip_part_compute(c->part, c->model, inputs);
 }
 
+/* What embeddings of the part are searched with, or for. */
+static dip_recall_partner find_partner(const dip_part *part,
+                                       const dip_model *model)
+{
+    const dip_samples *s = part->samples;
+    dip_recall_partner p = {.similarity = dip_model_similarity(model)};
+    if (part->head >= 0)
+        return p;
+    if (part->input == DIP_PART_IMAGES)
+        p.rows = s->text_rows;
+    else if (part->input == DIP_PART_TEXTS)
+        p.rows = s->images != NULL ? s->image_rows : s->product_rows;
+    else if (part->input == DIP_PART_FIELDS || part->input == DIP_PART_PRODUCT)
+        p.rows = s->query_rows != NULL ? s->query_rows : s->image_rows;
+    p.answers = part->input == DIP_PART_TEXTS;
+    if (part->input == DIP_PART_IMAGES || p.rows == s->image_rows)
+        p.paired = s->has_image;
+    return p;
+}
+
 static dip_status pass(const check *c, dip_tensor *const *inputs,
                        const char *inputs_are, dip_err *err)
 {
+    const dip_recall_partner partner = find_partner(c->part, c->model);
     const dip_gate_side live = {compute_live, (void *)c};
     const dip_gate_case rows = {.artefact = c->artefact,
                                 .inputs_are = inputs_are,
                                 .inputs = inputs,
                                 .input_count = dip_part_input_count(c->part),
-                                .tolerance = c->tolerance};
+                                .tolerance = c->tolerance,
+                                .partner =
+                                    partner.rows != NULL ? &partner : NULL};
     return dip_gate_check(c->report, &rows, c->side, &live, err);
 }
 

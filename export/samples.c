@@ -70,6 +70,8 @@ static bool make_fields(dip_samples *s)
     s->field_rows = room(&ok, s->rows, s->field_count, s->dim, sizeof(float));
     s->field_present = room(&ok, s->rows, s->field_count, 1, 1);
     s->product_rows = room(&ok, s->rows, s->dim, 1, sizeof(float));
+    if (s->query_text >= 0 && s->query_text < s->text_count)
+        s->query_rows = room(&ok, s->rows, s->dim, 1, sizeof(float));
     return ok;
 }
 
@@ -81,6 +83,7 @@ dip_status dip_samples_make(dip_samples *s, const dip_samples_options *options,
                        .context = options->context,
                        .dim = dip_model_embed_dim(model),
                        .text_count = options->text_count,
+                       .query_text = options->query_text,
                        .field_count = dip_model_field_count(model),
                        .fuses_tokens = dip_model_fuses_tokens(model)};
     if (s->field_count > 0)
@@ -109,6 +112,7 @@ void dip_samples_free(dip_samples *s)
     free(s->image_rows);
     free(s->text_rows);
     free(s->product_rows);
+    free(s->query_rows);
     free(s->field_rows);
     free(s->field_present);
     *s = (dip_samples){0};
@@ -268,6 +272,12 @@ static void encode_block(dip_samples *s, const dip_model *model, int64_t at,
     if (s->text_count > 0)
         scatter(s->text_rows + at * s->dim, 1,
                 encode_texts(s, model, s->text_ids, s->text_lengths, at, size)
+                    .embedding,
+                size, s->dim);
+    if (s->query_rows != NULL)
+        scatter(s->query_rows + at * s->dim, 1,
+                encode_texts(s, model, s->ids[s->query_text],
+                             s->lengths[s->query_text], at, size)
                     .embedding,
                 size, s->dim);
     if (s->field_count > 0)

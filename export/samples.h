@@ -22,6 +22,8 @@ typedef struct {
     int64_t image_size;    /* S; 0: no photos */
     int64_t context;       /* most tokens of a text */
     int text_count;        /* sources; 0: no texts */
+    int query_text;        /* source of the queries for products, or
+                              DIP_SAMPLES_IMAGE */
     const int *field_text; /* [fields of the model] source of each field,
                               DIP_SAMPLES_IMAGE or DIP_SAMPLES_ATTRIBUTE();
                               copied */
@@ -31,6 +33,7 @@ typedef struct {
 typedef struct {
     int64_t rows, image_size, context, dim;
     int text_count, field_count;
+    int query_text;    /* source of the queries for products */
     bool fuses_tokens; /* the model's fusion reads tokens of the towers */
     int field_text[DIP_FUSION_FIELDS_MAX];
     float *images;      /* [N, 3, S, S], zeros where absent; NULL: no photos */
@@ -47,8 +50,9 @@ typedef struct {
     int64_t *text_lengths; /* [N] */
     /* What the model makes of them; set by dip_samples_encode(). */
     float *image_rows, *text_rows, *product_rows; /* [N, D] */
-    float *field_rows;                            /* [N, F, D] */
-    uint8_t *field_present;                       /* [N, F] */
+    float *query_rows; /* [N, D] for products; NULL: the photos are queries */
+    float *field_rows; /* [N, F, D] */
+    uint8_t *field_present; /* [N, F] */
 } dip_samples;
 
 /* Zeroed room for the rows of a model. In any case the caller ends *samples

@@ -55,7 +55,8 @@ static dip_status check(dip_gate_report *report, int64_t rows,
                         const dip_gate_side *live, dip_err *err)
 {
     dip_tensor *inputs[] = {pattern(SIZES(rows, IN))};
-    const dip_gate_case c = {"artefact.pt", "", inputs, 1, 0, DIP_GATE_FP32};
+    const dip_gate_case c = {"artefact.pt", "",  inputs, 1, 0,
+                             DIP_GATE_FP32, NULL};
     return dip_gate_check(report, &c, artefact, live, err);
 }
 
@@ -237,7 +238,7 @@ static void test_gate_keeps_inputs_whole_that_are_not_batched(void **state)
     const dip_gate_side side = {against, &products};
     dip_tensor *inputs[] = {pattern(SIZES(COUNT, IN)),
                             pattern(SIZES(products, IN))};
-    const dip_gate_case c = {"scorer", "", inputs, 2, 1, DIP_GATE_FP32};
+    const dip_gate_case c = {"scorer", "", inputs, 2, 1, DIP_GATE_FP32, NULL};
     dip_gate_report report = {0};
     dip_err err = {0};
     assert_ok(dip_gate_check(&report, &c, &side, &side, &err), &err);
@@ -253,7 +254,7 @@ static void test_gate_takes_the_tolerance_of_the_case(void **state)
     ((float *)dip_tensor_data(other.weight))[5] += 1e-3f;
     const dip_gate_side artefact = {apply, &other}, model = {apply, &live};
     dip_tensor *inputs[] = {pattern(SIZES(COUNT, IN))};
-    dip_gate_case c = {"half.onnx", "", inputs, 1, 0, 1e-2};
+    dip_gate_case c = {"half.onnx", "", inputs, 1, 0, 1e-2, NULL};
     dip_gate_report report = {0};
     dip_err err = {0};
     assert_ok(dip_gate_check(&report, &c, &artefact, &model, &err), &err);
@@ -268,14 +269,15 @@ static void test_gate_reports_a_table_and_json(void **state)
 {
     (void)state;
     dip_gate_line lines[] = {
-        {"a.pt", "", 1, 20, 1e-5, 3e-7, 1e-7},
-        {"b.pt", "12 tokens", 64, 20, 1e-2, INFINITY, 0.5}};
+        {"a.pt", "", 1, 20, 1e-5, 3e-7, 1e-7, {20, .9, .85, .75}},
+        {"b.pt", "12 tokens", 64, 20, 1e-2, INFINITY, 0.5, {0}}};
     const dip_gate_report report = {lines, 2, 2};
     dip_str text = {0};
     dip_err err = {0};
     assert_ok(dip_gate_report_table(&text, &report, 0, &err), &err);
     assert_non_null(strstr(text.data, "3.0e-07"));
     assert_non_null(strstr(text.data, "b.pt"));
+    assert_non_null(strstr(text.data, "0.850  -0.050   0.750"));
     dip_str_free(&text);
     json_t *json = dip_gate_report_json(&report);
     const json_t *second = json_array_get(json, 1);
@@ -285,6 +287,11 @@ static void test_gate_reports_a_table_and_json(void **state)
     assert_int_equal(json_integer_value(json_object_get(second, "batch_size")),
                      64);
     assert_true(json_is_null(json_object_get(second, "max")));
+    assert_true(json_is_null(json_object_get(second, "recall")));
+    const json_t *recall = json_object_get(json_array_get(json, 0), "recall");
+    assert_near(json_real_value(json_object_get(recall, "artefact")), .85, 0);
+    assert_near(json_real_value(json_object_get(recall, "live")), .9, 0);
+    assert_int_equal(json_integer_value(json_object_get(recall, "pairs")), 20);
     json_decref(json);
 }
 
