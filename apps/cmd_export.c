@@ -198,8 +198,9 @@ static dip_status print_checks(const dip_gate_report *report,
     dip_status st =
         dip_gate_report_table(&text, report, dip_term_width(stdout), err);
     if (st == DIP_OK)
-        (void)printf("%s\n%s: verified on %lld rows\n", dip_str_text(&text),
-                     a->out, (long long)report->lines[0].rows);
+        (void)printf(
+            "%s\n%s: verified on %lld rows\n", dip_str_text(&text), a->out,
+            (long long)(report->count > 0 ? report->lines[0].rows : 0));
     dip_str_free(&text);
     return st;
 }
