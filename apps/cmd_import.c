@@ -5,6 +5,7 @@
 
 #include "apps/apps.h"
 #include "apps/cli.h"
+#include "apps/import_graph.h"
 #include "apps/import_logs.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -239,6 +240,7 @@ static int import_table(int argc, char **argv)
         "images.\v"
         "Other sources:\n"
         "  diptych import fashion-mnist DIR --out FILE.h5\n"
+        "  diptych import graph TRAIN --out FILE.h5\n"
         "  diptych import judgements TABLE --into FILE.h5\n"
         "  diptych import interactions TABLE --into FILE.h5",
         0,
@@ -362,6 +364,7 @@ int dip_cmd_import(int argc, char **argv)
         int (*run)(int argc, char **argv);
     } sources[] = {
         {"fashion-mnist", "diptych import fashion-mnist", import_fashion_mnist},
+        {"graph", "diptych import graph", dip_import_graph_cli},
         {"judgements", "diptych import judgements", dip_import_judgements_cli},
         {"interactions", "diptych import interactions",
          dip_import_interactions_cli},

@@ -13,6 +13,8 @@ _diptych_options() {
         --out= --quiet --shard-rows= --skip-bad --help --usage ;;
     "import fashion-mnist") echo --out= --quiet --shard-rows= --title= --val= \
         --help --usage ;;
+    "import graph") echo --form= --hold-out= --out= --quiet --test= --val= \
+        --help --usage ;;
     "import judgements") echo --format= --grade= --id= --into= --query= \
         --quiet --skip-bad --split= --help --usage ;;
     "import interactions") echo --format= --id= --into= --quiet --skip-bad \
@@ -46,6 +48,7 @@ _diptych_values() {
     *" --checkpoint") echo best latest ;;
     *" --exif") echo on off ;;
     *" --store") echo encoded pixels: ;;
+    *" --form") echo lists pairs ;;
     import*" --format") echo csv tsv jsonl ;;
     "export --format") echo safetensors torchscript ;;
     esac
@@ -57,7 +60,7 @@ _diptych() {
     ((COMP_CWORD > 1)) && command=${COMP_WORDS[1]}
     if [[ $command == import && $COMP_CWORD -gt 2 ]]; then
         case ${COMP_WORDS[2]} in
-        fashion-mnist | judgements | interactions)
+        fashion-mnist | graph | judgements | interactions)
             command+=" ${COMP_WORDS[2]}" ;;
         esac
     fi
@@ -81,7 +84,7 @@ _diptych() {
         words=$_diptych_commands
     elif [[ $command == import ]] && ((COMP_CWORD == 2)); then
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
-        words="fashion-mnist judgements interactions"
+        words="fashion-mnist graph judgements interactions"
     fi
     if [[ -n $words ]]; then
         mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY \
