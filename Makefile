@@ -22,13 +22,14 @@ PACKAGES := hdf5 libfyaml jansson libjpeg spng libwebp libutf8proc libcrypto zli
 PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm
 TORCH      := $(shell tools/find-libtorch 2>/dev/null)
+ORT        := $(shell tools/find-onnxruntime 2>/dev/null)
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror
 OPTIMISE ?= -O3 -g
 SANITIZE ?=
-# Recipes that build something need the packages and libtorch first; after the
+# Recipes that build something need the packages and libraries first; after the
 # installation make must look for them anew, hence the second make.
-READY    := $(if $(and $(PKG_CFLAGS),$(TORCH),$(wildcard /usr/include/cmocka.h)),yes)
+READY    := $(if $(and $(PKG_CFLAGS),$(TORCH),$(ORT),$(wildcard /usr/include/cmocka.h)),yes)
 COMMON   := -I. -D_GNU_SOURCE -DDIP_VERSION='"$(VERSION)"' $(OPTIMISE) \
             $(SANITIZE) -fopenmp -fPIC -MMD -MP
 CFLAGS   := -std=c17 $(WARNINGS) $(COMMON) $(PKG_CFLAGS)
@@ -93,6 +94,9 @@ $(call lib_of,export): $(BUILD)/export/onnx.pb-c.o
 # Branches on floating-point numbers become masks only if no comparison may
 # trap; NaN stays NaN.
 $(BUILD)/losses/blocked_loops.c.o: CFLAGS += -fno-trapping-math
+
+# ONNX Runtime is loaded at run time, from here where nothing else is said.
+$(BUILD)/export/onnxruntime_library.c.o $(BUILD)/tests/export/test_onnxruntime.c.o: CFLAGS += -DDIP_ONNXRUNTIME='"$(ORT)"'
 
 # ---- programs ---------------------------------------------------------------
 
@@ -302,7 +306,7 @@ install: programs
 
 # ---- housekeeping -----------------------------------------------------------
 
-## deps: install the Debian packages and libtorch (as root), or say what to run
+## deps: install Debian packages (as root, or say how), libtorch, ONNX Runtime
 .PHONY: deps
 deps:
 	@tools/deps

@@ -21,7 +21,7 @@
     X(ENOTFOUND, 4, "something named does not exist")                          \
     X(ERANGE, 4, "value or size out of range")                                 \
     X(ENOMEM, 5, "out of memory")                                              \
-    X(ETENSOR, 5, "libtorch refused an operation")                             \
+    X(ETENSOR, 5, "libtorch or ONNX Runtime refused an operation")             \
     X(ENUMERIC, 6, "loss is NaN or infinite")                                  \
     X(EVERIFY, 7, "written artefact differs from what it should be")           \
     X(EINTERRUPT, 8, "stopped by a signal after a checkpoint")

@@ -44,6 +44,7 @@ typedef struct dip_tensor dip_tensor;
     X(I32, 4, "I32")                                                           \
     X(I64, 8, "I64")                                                           \
     X(U8, 1, "U8")                                                             \
+    X(I8, 1, "I8")                                                             \
     X(BOOL, 1, "BOOL")
 
 typedef enum {

@@ -30,7 +30,8 @@ struct dtype_row {
 constexpr at::ScalarType torch_F32 = at::kFloat, torch_F64 = at::kDouble,
                          torch_F16 = at::kHalf, torch_BF16 = at::kBFloat16,
                          torch_I32 = at::kInt, torch_I64 = at::kLong,
-                         torch_U8 = at::kByte, torch_BOOL = at::kBool;
+                         torch_U8 = at::kByte, torch_I8 = at::kChar,
+                         torch_BOOL = at::kBool;
 
 constexpr dtype_row dtypes[] = {
 #define DIP_DTYPE_ROW(name, size, safetensors)                                 \
