@@ -194,8 +194,7 @@ static void add_axis(dip_onnx *onnx, Onnx__TensorShapeProto *shape,
         drop(dim);
 }
 
-static Onnx__ValueInfoProto *describe(dip_onnx *onnx,
-                                      const dip_onnx_signature *s)
+static Onnx__ValueInfoProto *describe(dip_onnx *onnx, const dip_signature *s)
 {
     Onnx__ValueInfoProto *info = new_value_info_proto(onnx);
     if (info == NULL)
@@ -217,7 +216,7 @@ static Onnx__ValueInfoProto *describe(dip_onnx *onnx,
     return info;
 }
 
-const char *dip_onnx_input(dip_onnx *onnx, const dip_onnx_signature *input)
+const char *dip_onnx_input(dip_onnx *onnx, const dip_signature *input)
 {
     Onnx__ValueInfoProto *info = describe(onnx, input);
     Onnx__GraphProto *graph = onnx->model->graph;
@@ -458,7 +457,7 @@ const char *dip_onnx_cast(dip_onnx *onnx, const char *value, dip_dtype dtype)
 }
 
 void dip_onnx_output(dip_onnx *onnx, const char *value,
-                     const dip_onnx_signature *output)
+                     const dip_signature *output)
 {
     Onnx__GraphProto *graph = onnx->model->graph;
     (void)dip_onnx_node(onnx, "Identity", 1, value);

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "export/signature.h"
 #include "tensor/tensor.h"
 
 #define DIP_ONNX_OPSET 17
@@ -37,20 +38,11 @@ void dip_onnx_fail(dip_onnx *onnx, dip_status code, const char *fmt, ...)
 
 /* ---- values -------------------------------------------------------------- */
 
-/* An input or output; a size below 0 varies, and `axes` has its name. */
-typedef struct {
-    const char *name;
-    dip_dtype dtype;
-    int rank;
-    int64_t sizes[5];
-    const char *axes[5];
-} dip_onnx_signature;
-
 /* Returns the name. */
-const char *dip_onnx_input(dip_onnx *onnx, const dip_onnx_signature *input);
+const char *dip_onnx_input(dip_onnx *onnx, const dip_signature *input);
 /* Gives the value the output's name. */
 void dip_onnx_output(dip_onnx *onnx, const char *value,
-                     const dip_onnx_signature *output);
+                     const dip_signature *output);
 
 /* A constant, copied; `name` may be NULL. */
 const char *dip_onnx_constant(dip_onnx *onnx, const char *name, dip_dtype dtype,

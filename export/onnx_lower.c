@@ -172,8 +172,8 @@ static void lower_node(dip_lowering *l, const dip_graph_node *node)
         l->row->lower(l);
 }
 
-static void lower_graph(dip_lowering *l, const dip_onnx_signature *inputs,
-                        const dip_onnx_signature *output)
+static void lower_graph(dip_lowering *l, const dip_signature *inputs,
+                        const dip_signature *output)
 {
     for (int i = 0; i < dip_graph_input_count(l->graph); i++)
         l->names[dip_graph_input(l->graph, i)] =
@@ -188,8 +188,8 @@ static void lower_graph(dip_lowering *l, const dip_onnx_signature *inputs,
 }
 
 dip_status dip_onnx_lower(dip_onnx *onnx, const dip_graph *graph,
-                          const dip_onnx_signature *inputs,
-                          const dip_onnx_signature *output, dip_err *err)
+                          const dip_signature *inputs,
+                          const dip_signature *output, dip_err *err)
 {
     size_t values = (size_t)dip_graph_value_count(graph);
     dip_lowering l = {.onnx = onnx, .graph = graph};

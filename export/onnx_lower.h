@@ -35,8 +35,8 @@ const dip_lower_row *dip_lower_find(const char *op);
 /* Writes the graph: its inputs in order, its nodes, its output. Fails with
  * DIP_EVERIFY, naming the operation that ONNX is not known to have. */
 dip_status dip_onnx_lower(dip_onnx *onnx, const dip_graph *graph,
-                          const dip_onnx_signature *inputs,
-                          const dip_onnx_signature *output,
+                          const dip_signature *inputs,
+                          const dip_signature *output,
                           dip_err *err) DIP_MUST_CHECK;
 
 /* ---- arguments ----------------------------------------------------------- */

@@ -5,6 +5,8 @@
  *   field_<i>_<name> labels I64 [B] or numbers F32 [B]         -> [B, D]
  *   fusion          fields F32 [B, F, D], present BOOL [B, F]  -> [B, D]
  *   product_encoder the inputs of export/product.h             -> [B, D]
+ *   scorer          ids I64 [Q, T], lengths I64 [Q] of queries, then the inputs
+ *                   of export/product.h                        -> [Q, B]
  *   head_<i>_<name> what the head takes                        -> [B, classes]
  *
  * A product encoder stands in place of a fusion that reads tokens. A head takes
@@ -19,10 +21,12 @@
 #include "base/status.h"
 #include "export/gate.h"
 #include "export/samples.h"
+#include "export/scorer.h"
+#include "export/signature.h"
 #include "models/model.h"
 
 /* A model has a fusion or a product encoder, never both. */
-#define DIP_PARTS_MAX     (3 + DIP_FUSION_FIELDS_MAX + DIP_MODEL_HEADS_MAX)
+#define DIP_PARTS_MAX     (4 + DIP_FUSION_FIELDS_MAX + DIP_MODEL_HEADS_MAX)
 #define DIP_PART_NAME_MAX 64 /* the names of long labels are cut */
 
 typedef enum {
@@ -30,6 +34,7 @@ typedef enum {
     DIP_PART_TEXTS,
     DIP_PART_FIELDS,
     DIP_PART_PRODUCT,
+    DIP_PART_SCORER,
     DIP_PART_EMBEDDING,
     DIP_PART_LABELS,
     DIP_PART_NUMBERS,
@@ -47,16 +52,21 @@ typedef struct {
 int dip_part_list(dip_part parts[DIP_PARTS_MAX], const dip_model *model,
                   const dip_samples *samples);
 
-int dip_part_input_count(const dip_part *part);
+#define DIP_PART_INPUTS_MAX (2 + DIP_PRODUCT_INPUTS_MAX)
+/* Writes what the part takes, in order; returns how many. */
+int dip_part_inputs(dip_signature inputs[DIP_PART_INPUTS_MAX],
+                    const dip_part *part);
+void dip_part_output(dip_signature *output, const dip_part *part,
+                     const dip_model *model);
+/* The rows [N, D] of the samples that a head over an embedding takes; NULL when
+ * there are none. */
+float *dip_part_embedding_rows(const dip_part *part, const dip_model *model);
 /* The rows of `model`, in eval mode; follows tensor/tensor.h. */
 dip_tensor *dip_part_compute(const dip_part *part, const dip_model *model,
                              dip_tensor *const *inputs);
 /* Whether the part reads the parameter of this name. */
 bool dip_part_needs(const dip_part *part, const dip_model *model,
                     const char *parameter);
-/* Two rows of any content, into the open scope. */
-void dip_part_example(const dip_part *part, dip_tensor **inputs);
-
 /* {"inputs": […], "output": …}: names, types and shapes; NULL when memory is
  * out. */
 json_t *dip_part_describe(const dip_part *part, const dip_model *model);

@@ -26,23 +26,27 @@ static bool has_attribute(const dip_samples *s)
     return count_texts(s) + (has_image(s) ? 1 : 0) < s->field_count;
 }
 
-int dip_product_inputs(dip_product_input inputs[DIP_PRODUCT_INPUTS_MAX],
+int dip_product_inputs(dip_signature inputs[DIP_PRODUCT_INPUTS_MAX],
                        const dip_samples *s)
 {
     int64_t texts = count_texts(s), fields = s->field_count;
     int64_t side = s->image_size;
     int count = 0;
+    const int64_t any = DIP_VARIES;
     if (has_image(s))
-        inputs[count++] =
-            (dip_product_input){"images", DIP_F32, 3, {3, side, side}};
+        inputs[count++] = (dip_signature){
+            "images", DIP_F32, 4, {any, 3, side, side}, {"batch"}};
     if (texts > 0) {
-        inputs[count++] = (dip_product_input){"ids", DIP_I64, 2, {texts, -1}};
-        inputs[count++] = (dip_product_input){"lengths", DIP_I64, 1, {texts}};
+        inputs[count++] = (dip_signature){
+            "ids", DIP_I64, 3, {any, texts, any}, {"batch", NULL, "tokens"}};
+        inputs[count++] =
+            (dip_signature){"lengths", DIP_I64, 2, {any, texts}, {"batch"}};
     }
     if (has_attribute(s))
-        inputs[count++] =
-            (dip_product_input){"fields", DIP_F32, 2, {fields, s->dim}};
-    inputs[count++] = (dip_product_input){"present", DIP_BOOL, 1, {fields}};
+        inputs[count++] = (dip_signature){
+            "fields", DIP_F32, 3, {any, fields, s->dim}, {"batch"}};
+    inputs[count++] =
+        (dip_signature){"present", DIP_BOOL, 2, {any, fields}, {"batch"}};
     return count;
 }
 
@@ -83,11 +87,11 @@ void dip_product_rows(dip_tensor **inputs, const dip_samples *s)
                                    (int64_t[]){s->rows, s->field_count});
 }
 
-/* Longer texts are cut to the context; slicing knows no width of the batch. */
-static void cut(dip_tensor **texts, dip_tensor *const *given, int64_t context)
+void dip_text_cut(dip_tensor **texts, dip_tensor *const *given, int64_t dim,
+                  int64_t context)
 {
     const dip_arg slice[] = {{.kind = DIP_ARG_TENSOR, .as.tensor = given[0]},
-                             {.kind = DIP_ARG_INT, .as.i = 2}, /* dim */
+                             {.kind = DIP_ARG_INT, .as.i = dim},
                              {.kind = DIP_ARG_INT, .as.i = 0}, /* start */
                              {.kind = DIP_ARG_INT, .as.i = context}};
     const dip_arg clamp[] = {{.kind = DIP_ARG_TENSOR, .as.tensor = given[1]},
@@ -103,7 +107,7 @@ dip_tensor *dip_product_compute(const dip_samples *s, const dip_model *model,
     dip_tensor *present[DIP_FUSION_FIELDS_MAX], *texts[2] = {0};
     const dip_tensor *images = has_image(s) ? *inputs++ : NULL;
     if (count_texts(s) > 0) {
-        cut(texts, inputs, s->context);
+        dip_text_cut(texts, inputs, 2, s->context);
         inputs += 2;
     }
     const dip_tensor *given = has_attribute(s) ? *inputs++ : NULL;

@@ -15,19 +15,13 @@
 #define DIP_EXPORT_PRODUCT_H
 
 #include "export/samples.h"
+#include "export/signature.h"
 #include "models/model.h"
 
 #define DIP_PRODUCT_INPUTS_MAX 5
 
-typedef struct {
-    const char *name;
-    dip_dtype dtype;
-    int ndim;
-    int64_t sizes[4]; /* behind the rows; -1: the number of tokens */
-} dip_product_input;
-
 /* Writes what the product of these samples is made of; returns how many. */
-int dip_product_inputs(dip_product_input inputs[DIP_PRODUCT_INPUTS_MAX],
+int dip_product_inputs(dip_signature inputs[DIP_PRODUCT_INPUTS_MAX],
                        const dip_samples *samples);
 
 /* All rows of the samples, in the order of dip_product_inputs(). */
@@ -37,5 +31,10 @@ void dip_product_rows(dip_tensor **inputs, const dip_samples *samples);
 dip_tensor *dip_product_compute(const dip_samples *samples,
                                 const dip_model *model,
                                 dip_tensor *const *inputs);
+
+/* Cuts ids [..., T], along dimension `dim`, and their lengths to the context.
+ * Slicing, unlike dip_t_narrow(), takes texts that are shorter. */
+void dip_text_cut(dip_tensor **texts, dip_tensor *const *given, int64_t dim,
+                  int64_t context);
 
 #endif

@@ -312,7 +312,7 @@ static void put(dip_named_tensor *list, int *count, const char *name,
 static void put_products(dip_named_tensor *list, int *count,
                          const dip_samples *s, int64_t rows)
 {
-    dip_product_input given[DIP_PRODUCT_INPUTS_MAX];
+    dip_signature given[DIP_PRODUCT_INPUTS_MAX];
     dip_tensor *inputs[DIP_PRODUCT_INPUTS_MAX] = {0};
     int all = dip_product_inputs(given, s);
     dip_product_rows(inputs, s);
