@@ -17,6 +17,8 @@ typedef struct {
     dip_model *model;
     dip_model *blank; /* a second one of the same config, to read files into */
     const dip_samples *samples; /* encoded by `model` */
+    /* Of formats that another program runs: write them without it. */
+    bool unverified;
     /* Called before each part and at the end; false asks to stop. May be
      * NULL. */
     bool (*tick)(void *user, int64_t done, int64_t total);

@@ -7,7 +7,8 @@
 
 #define DIP_EXPORT_TABLE(X)                                                    \
     X(safetensors)                                                             \
-    X(torchscript)
+    X(torchscript)                                                             \
+    X(onnx)
 
 #define DIP_EXPORT_DECLARE(name)                                               \
     extern const dip_export_format dip_export_##name;

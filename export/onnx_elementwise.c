@@ -8,11 +8,11 @@ static dip_dtype result_type(const dip_lowering *l)
     return dip_lower_result(l, 0)->dtype;
 }
 
+/* In the type of the result: what is not 0 is true. */
 void dip_lower_unary(dip_lowering *l)
 {
-    dip_lower_give(
-        l, 0,
-        dip_onnx_node(l->onnx, l->row->target, 1, dip_lower_tensor(l, 0)));
+    const char *x = dip_lower_as(l, 0, result_type(l));
+    dip_lower_give(l, 0, dip_onnx_node(l->onnx, l->row->target, 1, x));
 }
 
 /* Both in the type of the result, as libtorch promotes them. */
@@ -79,6 +79,15 @@ void dip_lower_comparison(dip_lowering *l)
 void dip_lower_unequal(dip_lowering *l)
 {
     dip_lower_give(l, 0, dip_onnx_node(l->onnx, "Not", 1, compare(l, "Equal")));
+}
+
+/* No number and infinity are not less than infinity. */
+void dip_lower_isfinite(dip_lowering *l)
+{
+    dip_dtype dtype = dip_lower_value(l, 0)->dtype;
+    const char *size = dip_onnx_node(l->onnx, "Abs", 1, dip_lower_tensor(l, 0));
+    const char *limit = dip_onnx_scalar(l->onnx, dtype, INFINITY);
+    dip_lower_give(l, 0, dip_onnx_node(l->onnx, "Less", 2, size, limit));
 }
 
 void dip_lower_silu(dip_lowering *l)

@@ -11,6 +11,7 @@ void dip_lower_clamp(dip_lowering *l);
 void dip_lower_relu6(dip_lowering *l);
 void dip_lower_comparison(dip_lowering *l);
 void dip_lower_unequal(dip_lowering *l);
+void dip_lower_isfinite(dip_lowering *l);
 void dip_lower_silu(dip_lowering *l);
 void dip_lower_gelu(dip_lowering *l);
 void dip_lower_where(dip_lowering *l);

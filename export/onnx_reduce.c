@@ -28,16 +28,19 @@ static const char *reduce(dip_lowering *l, const char *operation, const char *x,
     return result;
 }
 
-/* (x, axes, keepdim, …) or, over everything, (x, dtype). */
+/* (x, axes, keepdim, …) or, over everything, (x, dtype). ONNX reduces no bools.
+ */
 void dip_lower_reduction(dip_lowering *l)
 {
     int64_t axes[RANK_MAX];
     bool whole = l->node->argument_count <= 2;
+    bool keep = !whole && dip_lower_int(l, 2, 0) != 0;
     int count = whole ? 0 : axes_of(l, 1, axes);
-    const char *x = dip_lower_as(l, 0, dip_lower_result(l, 0)->dtype);
-    dip_lower_give(l, 0,
-                   reduce(l, l->row->target, x, count, axes,
-                          !whole && dip_lower_int(l, 2, 0) != 0));
+    dip_dtype given = dip_lower_result(l, 0)->dtype;
+    dip_dtype dtype = given == DIP_BOOL ? DIP_I64 : given;
+    const char *x = dip_lower_as(l, 0, dtype);
+    x = reduce(l, l->row->target, x, count, axes, keep);
+    dip_lower_give(l, 0, dtype == given ? x : dip_onnx_cast(l->onnx, x, given));
 }
 
 void dip_lower_norm(dip_lowering *l)

@@ -31,6 +31,7 @@ static const dip_lower_row rows[] = {
     {"aten::eq", dip_lower_comparison, "Equal"},
     {"aten::gt", dip_lower_comparison, "Greater"},
     {"aten::ne", dip_lower_unequal, NULL},
+    {"aten::isfinite", dip_lower_isfinite, NULL},
     {"aten::silu", dip_lower_silu, NULL},
     {"aten::gelu", dip_lower_gelu, NULL},
     {"aten::where", dip_lower_where, NULL},

@@ -55,6 +55,36 @@ static inline int config_count(void)
     return count;
 }
 
+/* Every way to pool texts, in both directions of reading. */
+static const struct {
+    const char *kind, *pooling;
+    bool bidirectional;
+} poolings[] = {
+    {"lstm", "mean", true},        {"lstm", "max", false},
+    {"lstm", "last", true},        {"lstm", "last", false},
+    {"transformer", "mean", true}, {"transformer", "mean", false},
+    {"transformer", "cls", true},  {"transformer", "cls", false},
+    {"transformer", "last", true}, {"gru", "attention", true},
+    {"bert", "cls", false},        {"bert", "pooler", false},
+    {"cnn", NULL, false},
+};
+
+static inline int pooling_count(void)
+{
+    return (int)DIP_ARRAY_LEN(poolings);
+}
+
+static inline dip_model_config config_of_pooling(int i)
+{
+    dip_model_config c = config_of(0);
+    c.text.kind = poolings[i].kind;
+    if (strcmp(c.text.kind, "cnn") == 0)
+        c.text.depth = 0;
+    c.text.pooling = poolings[i].pooling;
+    c.text.bidirectional = poolings[i].bidirectional;
+    return c;
+}
+
 static inline dip_model *make_model(const dip_model_config *config)
 {
     dip_model *model = NULL;

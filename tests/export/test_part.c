@@ -82,17 +82,17 @@ static void test_part_texts_are_verified_beyond_three_tokens(void **state)
 static void test_part_names_fit_into_files(void **state)
 {
     (void)state;
-    static const char *const names[] = {"image_encoder",   "text_encoder",
-                                        "fusion",          "head_0_of_product",
-                                        "head_1_of_image", "head_2_of_text",
-                                        "head_3_of_photo", "head_4_of_words"};
+    static const char *const names[] = {
+        "image_encoder",  "text_encoder",      "fusion",
+        "scorer",         "head_0_of_product", "head_1_of_image",
+        "head_2_of_text", "head_3_of_photo",   "head_4_of_words"};
     dip_model_config c = config_of(0);
     dip_model *model = make_model(&c);
     dip_samples samples = {0};
     dip_part parts[DIP_PARTS_MAX];
     fill_samples(&samples, model);
-    assert_int_equal(dip_part_list(parts, model, &samples), 8);
-    for (int i = 0; i < 8; i++)
+    assert_int_equal(dip_part_list(parts, model, &samples), 9);
+    for (int i = 0; i < 9; i++)
         assert_string_equal(parts[i].name, names[i]);
     dip_samples_free(&samples);
     dip_model_free(model);
