@@ -96,7 +96,9 @@ $(call lib_of,export): $(BUILD)/export/onnx.pb-c.o
 $(BUILD)/losses/blocked_loops.c.o: CFLAGS += -fno-trapping-math
 
 # ONNX Runtime is loaded at run time, from here where nothing else is said.
-$(BUILD)/export/onnxruntime_library.c.o $(BUILD)/tests/export/test_onnxruntime.c.o: CFLAGS += -DDIP_ONNXRUNTIME='"$(ORT)"'
+ORT_USERS := $(BUILD)/export/onnxruntime_library.c.o $(BUILD)/tests/export/test_onnxruntime.c.o
+$(ORT_USERS): CFLAGS += -DDIP_ONNXRUNTIME='"$(ORT)"'
+$(ORT_USERS): $(BUILD)/onnxruntime
 
 # ---- programs ---------------------------------------------------------------
 
@@ -112,9 +114,11 @@ PROGRAMS     := $(BUILD)/diptych $(BUILD)/diptych-catalog $(BUILD)/diptych-model
 $(BUILD)/apps/version.c.o: CFLAGS += -DDIP_COMMIT='"$(COMMIT)"'
 $(BUILD)/apps/version.c.o: $(BUILD)/commit
 .PHONY: always
-$(BUILD)/commit: always
+$(BUILD)/commit: NOTED = $(COMMIT)
+$(BUILD)/onnxruntime: NOTED = $(ORT)
+$(BUILD)/commit $(BUILD)/onnxruntime: always
 	@mkdir -p $(@D)
-	@echo '$(COMMIT)' | cmp -s - $@ || echo '$(COMMIT)' >$@
+	@echo '$(NOTED)' | cmp -s - $@ || echo '$(NOTED)' >$@
 $(BUILD)/diptych: $(call app_objects,main version) $(call lib_of,base)
 	@echo "ld  $@"
 	@$(CC) $(LDFLAGS) -o $@ $^

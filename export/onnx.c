@@ -171,6 +171,7 @@ int32_t dip_onnx_type(dip_dtype dtype)
         [DIP_I32] = ONNX__TENSOR_PROTO__DATA_TYPE__INT32,
         [DIP_I64] = ONNX__TENSOR_PROTO__DATA_TYPE__INT64,
         [DIP_U8] = ONNX__TENSOR_PROTO__DATA_TYPE__UINT8,
+        [DIP_I8] = ONNX__TENSOR_PROTO__DATA_TYPE__INT8,
         [DIP_BOOL] = ONNX__TENSOR_PROTO__DATA_TYPE__BOOL,
     };
     return types[dtype];
@@ -376,6 +377,24 @@ const char *dip_onnx_node_of(dip_onnx *onnx, const char *op, int count,
     return output;
 }
 
+void dip_onnx_append(dip_onnx *onnx, Onnx__NodeProto *node)
+{
+    Onnx__GraphProto *graph = onnx->model->graph;
+    if (append(onnx, &graph->node, &graph->n_node, node))
+        onnx->last = node;
+    else
+        drop(node);
+}
+
+void dip_onnx_name_output(dip_onnx *onnx, const char *name)
+{
+    char *room = copy(onnx, name);
+    if (room == NULL)
+        return;
+    free(onnx->last->output[0]);
+    onnx->last->output[0] = room;
+}
+
 #define INPUTS_MAX 8
 
 const char *dip_onnx_node(dip_onnx *onnx, const char *op, int count, ...)
@@ -462,11 +481,8 @@ void dip_onnx_output(dip_onnx *onnx, const char *value,
     Onnx__GraphProto *graph = onnx->model->graph;
     (void)dip_onnx_node(onnx, "Identity", 1, value);
     Onnx__ValueInfoProto *info = describe(onnx, output);
-    if (!append(onnx, &graph->output, &graph->n_output, info) ||
-        dip_onnx_failed(onnx))
-        return;
-    free(onnx->last->output[0]);
-    onnx->last->output[0] = copy(onnx, output->name);
+    if (append(onnx, &graph->output, &graph->n_output, info))
+        dip_onnx_name_output(onnx, output->name);
 }
 
 /* ---- files --------------------------------------------------------------- */

@@ -65,6 +65,10 @@ const char *dip_onnx_node_of(dip_onnx *onnx, const char *op, int count,
                              const char *const *inputs);
 /* One more output of the node that was appended last. */
 const char *dip_onnx_more(dip_onnx *onnx);
+/* Gives the first output of that node another name. */
+void dip_onnx_name_output(dip_onnx *onnx, const char *name);
+/* Appends a node that a pass took out of the model, which owns it again. */
+void dip_onnx_append(dip_onnx *onnx, Onnx__NodeProto *node);
 /* Attributes of that node. */
 void dip_onnx_set_int(dip_onnx *onnx, const char *name, int64_t value);
 void dip_onnx_set_float(dip_onnx *onnx, const char *name, double value);

@@ -1,5 +1,6 @@
 """Small ONNX files for tests/export/test_onnxruntime.c, made by onnx 1.23.2, with
-inputs and the outputs that its reference evaluator gives.
+inputs and the outputs that its reference evaluator gives; and what
+onnxruntime 1.32.0 quantises for tests/export/test_onnx_int8.c.
 
     python tests/parity/gen_onnx.py tests/golden/onnx
 
@@ -11,16 +12,23 @@ bytes.onnx     pixels U8 [B, 2, 2] -> y I8 [B, 2, 2] = pixels / 2 - 100
 damaged.onnx   linear.onnx without its second half
 newer.onnx     linear.onnx of opset 99
 cases.safetensors   <model>.<input or output>
+int8.safetensors    int8.<name>: x, the weights of y = Gemm(relu(x W + b), V, c) and
+                    z = x U, and of the model by quantize_dynamic() the weights,
+                    their scales and its y and z
 """
 
+import logging
 import pathlib
 import sys
+import tempfile
 
 import numpy as np
 import onnx
+import onnxruntime
 from onnx import TensorProto as T
 from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
+from onnxruntime.quantization import QuantType, quantize_dynamic
 from safetensors.numpy import save_file
 
 rng = np.random.default_rng(6)
@@ -89,7 +97,54 @@ CASES = {
 }
 
 
+def layers(weights):
+    return model(
+        [helper.make_node("MatMul", ["x", "w"], ["h"]),
+         helper.make_node("Add", ["h", "b"], ["i"]),
+         helper.make_node("Relu", ["i"], ["j"]),
+         helper.make_node("Gemm", ["j", "v", "c"], ["y"], transB=1),
+         helper.make_node("MatMul", ["x", "u"], ["z"])],
+        [value("x", T.FLOAT, "B", 16)],
+        [value("y", T.FLOAT, "B", 5), value("z", T.FLOAT, "B", 3)], **weights)
+
+
+def quantised(weights, x):
+    """Weights and outputs of the quantised model, by our names."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/int8.onnx"
+        quantize_dynamic(layers(weights), path, per_channel=True,
+                         weight_type=QuantType.QInt8,
+                         op_types_to_quantize=["MatMul"])
+        constants = {t.name: numpy_helper.to_array(t)
+                     for t in onnx.load(path).graph.initializer}
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        y, z = onnxruntime.InferenceSession(path, options).run(None, {"x": x})
+    found = {"y": y, "z": z}
+    for name, weight in weights.items():
+        for suffix in ("quantized", "scale"):
+            for key, array in constants.items():
+                if key.startswith(name) and key.endswith(suffix):
+                    found[f"{name}_{suffix}"] = array
+    return found
+
+
+def make_int8():
+    weights = {"w": rng.standard_normal((16, 6), np.float32),
+               "b": rng.standard_normal(6, np.float32),
+               "v": rng.standard_normal((5, 6), np.float32),
+               "c": rng.standard_normal(5, np.float32),
+               "u": rng.standard_normal((16, 3), np.float32)}
+    weights["u"][:, 1] = 0
+    weights["w"][:, 2] = 1e-40  # their scale would be no normal number
+    x = rng.standard_normal((4, 16), np.float32)
+    tensors = {"x": x, **weights, **quantised(weights, x)}
+    assert len(tensors) == 14, sorted(tensors)
+    return {f"int8.{k}": np.ascontiguousarray(v) for k, v in tensors.items()}
+
+
 def main():
+    logging.disable()
     folder = pathlib.Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {}
@@ -104,6 +159,7 @@ def main():
     (folder / "damaged.onnx").write_bytes(whole[:len(whole) // 2])
     (folder / "newer.onnx").write_bytes(linear(opset=99).SerializeToString())
     save_file(tensors, folder / "cases.safetensors")
+    save_file(make_int8(), folder / "int8.safetensors")
 
 
 main()
