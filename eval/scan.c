@@ -11,7 +11,7 @@ enum { LANES = DIP_TILE_LANES, ROWS = DIP_TILE_ROWS, CHUNK = DIP_SCAN_CHUNK };
 
 /* Panels that take turns with a chunk of the gallery, so that it is read and
  * rounded once for all of them. */
-#define GROUP 16
+#define GROUP 32
 /* Bytes that the lists of a group may take, if it has more than a panel. */
 #define LISTS (INT64_C(4) << 20)
 
@@ -256,7 +256,7 @@ static int64_t start_group(const plan *p, const desk *d, int64_t group)
         float *rows = d->rows + g * LANES * dim;
         memset(rows, 0, (size_t)(LANES * dim) * sizeof *rows);
         dip_tile_pack(rows, s->tile.lanes, queries, panel->count, dim);
-        if (dip_panel_is_rough(panel))
+        if (dip_panel_may_be_rough(panel))
             round_panel(s, panel, d->rounded + g * LANES * 2 * s->couples,
                         d->chunk);
     }

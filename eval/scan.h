@@ -53,9 +53,9 @@ dip_status dip_scan_open(dip_scan **out, const dip_embeddings *queries,
 void dip_scan_pairs(const dip_scan *scan, float *scores, int64_t query,
                     const int64_t *rows, int64_t n);
 
-/* Fails only when memory is out. It needs per thread some 800 numbers for each
- * dimension, 50 bytes for each of the k best of up to 256 queries, but for few
- * queries no more than 4 MB of the latter unless k is above 2,000. */
+/* Fails only when memory is out. It needs per thread some 1,600 numbers for
+ * each dimension, 50 bytes for each of the k best of up to 1,024 queries, but
+ * no more than 4 MB of the latter unless k is above 2,000. */
 dip_status dip_scan_run(const dip_scan *scan, const dip_scan_job *job,
                         dip_err *err) DIP_MUST_CHECK;
 

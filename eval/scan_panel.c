@@ -1,3 +1,4 @@
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 
@@ -14,7 +15,8 @@ enum {
     EXACT = 2 * ROUGH,
     MOST_DOUBTS = 48,
     SETBACK = 4,
-    MOST_SETBACK = 16
+    MOST_SETBACK = 16,
+    START = 2 /* chunks before a list of the best can tell much */
 };
 
 /* Scores from `low` on, up to `high`, are in doubt or, if both are the level,
@@ -67,7 +69,8 @@ void dip_panel_start(dip_panel *panel, const dip_scan *scan,
     panel->count = left < LANES ? left : LANES;
     panel->levels = 0;
     panel->many = false;
-    panel->cost = panel->wait = 0;
+    panel->cost = 0;
+    panel->wait = job->best != NULL ? START : 0;
     panel->setback = SETBACK;
     memset(panel->rise, 0, sizeof panel->rise);
     memset(panel->above, 0, sizeof panel->above);
@@ -114,6 +117,24 @@ DISPATCHED static int32_t look_over(uint8_t found[ROWS][LANES],
         }
     }
     return sum;
+}
+
+/* Whether any score may be among the best: most tiles have none, and this is
+ * told sooner than which. */
+DISPATCHED static bool has_best(const float *scores, int64_t rows,
+                                const bounds *b)
+{
+    float most[LANES];
+    memcpy(most, scores, sizeof most);
+    for (int64_t m = 1; m < rows; m++) {
+        for (int64_t l = 0; l < LANES; l++)
+            most[l] = scores[m * LANES + l] > most[l] ? scores[m * LANES + l]
+                                                      : most[l];
+    }
+    int32_t any = 0;
+    for (int64_t l = 0; l < LANES; l++)
+        any |= most[l] >= b->floor[l];
+    return any != 0;
 }
 
 DISPATCHED static void count_above(dip_panel *p, const float *scores,
@@ -215,12 +236,14 @@ static void look_at_row(dip_panel *p, const bounds *b, const uint8_t *found,
                         const float *scores, int64_t row, const float *error)
 {
     enum { STEP = sizeof(uint64_t) };
+    _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+                   "the lowest byte is the first");
     for (int64_t l = 0; l < p->count; l += STEP) {
         uint64_t any;
         memcpy(&any, found + l, sizeof any);
-        for (int64_t at = l; any != 0 && at < l + STEP; at++) {
-            if (found[at] != 0)
-                look_at(p, b, at, scores[at], row, error[at]);
+        for (; any != 0; any &= any - 1) {
+            int64_t at = l + __builtin_ctzll(any) / CHAR_BIT;
+            look_at(p, b, at, scores[at], row, error[at]);
         }
     }
 }
@@ -235,7 +258,9 @@ bool dip_panel_take(dip_panel *panel, const float *scores, int64_t row,
     if (exact)
         error = none;
     set_bounds(&b, panel, error);
-    int32_t sum = look_over(found, scores, rows, &b, panel->levels);
+    int32_t sum = 0;
+    if (panel->levels > 0 || has_best(scores, rows, &b))
+        sum = look_over(found, scores, rows, &b, panel->levels);
     panel->cost += exact ? 0 : ROUGH;
     if (!exact && sum > MOST_DOUBTS) {
         panel->cost += EXACT;
@@ -290,9 +315,14 @@ static void sum_up_many(const dip_scan_levels *levels)
 
 /* ---- ends ---- */
 
+bool dip_panel_may_be_rough(const dip_panel *panel)
+{
+    return panel->scan->rough != NULL && !panel->many;
+}
+
 bool dip_panel_is_rough(const dip_panel *panel)
 {
-    return panel->scan->rough != NULL && !panel->many && panel->wait == 0;
+    return dip_panel_may_be_rough(panel) && panel->wait == 0;
 }
 
 /* Does without rough scores for a while, and longer each time, when the last

@@ -105,7 +105,8 @@ typedef struct {
 void dip_panel_start(dip_panel *panel, const dip_scan *scan,
                      const dip_scan_job *job, int64_t first);
 
-/* Whether rough scores are worth while for the coming chunk. */
+/* Whether rough scores are of use at all, and for the coming chunk. */
+bool dip_panel_may_be_rough(const dip_panel *panel);
 bool dip_panel_is_rough(const dip_panel *panel);
 
 /* Takes the scores [rows, DIP_TILE_LANES] of gallery rows from `row` on, each
