@@ -23,11 +23,15 @@ enum {
     OPT_SPLIT,
     OPT_CHECKPOINT,
     OPT_ROWS,
+    OPT_SAMPLES,
+    OPT_PRECISION,
+    OPT_RAW_IMAGES,
+    OPT_UNVERIFIED,
     OPT_QUIET
 };
 
 static const struct argp_option options[] = {
-    {"format", OPT_FORMAT, "NAME", 0, "safetensors or torchscript", 0},
+    {"format", OPT_FORMAT, "NAME", 0, "safetensors, torchscript or onnx", 0},
     {"out", 'o', "DIR", 0, "the bundle; must not exist, or be empty", 0},
     {"data", OPT_DATA, "FILE", 0,
      "catalog to verify on (default: that of the training)", 0},
@@ -35,6 +39,14 @@ static const struct argp_option options[] = {
     {"checkpoint", OPT_CHECKPOINT, "NAME", 0,
      "best (default), latest or step-…", 0},
     {"rows", OPT_ROWS, "N", 0, "rows to verify on (default 256)", 0},
+    {"samples", OPT_SAMPLES, "N", 0,
+     "of these, rows that go into the bundle (default 16)", 0},
+    {"precision", OPT_PRECISION, "NAME", 0,
+     "onnx: fp32 (default), fp16 or int8", 0},
+    {"raw-images", OPT_RAW_IMAGES, 0, 0,
+     "onnx: photos are uint8 [B, S, S, 3], normalised in the graph", 0},
+    {"unverified", OPT_UNVERIFIED, 0, 0,
+     "onnx: do not ask for ONNX Runtime, and verify nothing", 0},
     {"quiet", OPT_QUIET, 0, 0, "no progress bar and no table", 0},
     {0}};
 
@@ -42,7 +54,8 @@ typedef struct {
     const char *dir, *out, *data, *checkpoint;
     const dip_export_format *format;
     dip_split split;
-    int64_t rows;
+    int64_t rows, samples;
+    dip_onnx_options onnx;
     bool quiet;
 } arguments;
 
@@ -54,6 +67,12 @@ static void check_arguments(const arguments *a, struct argp_state *state)
         argp_error(state, "--format is missing");
     if (a->out == NULL)
         argp_error(state, "--out is missing");
+    if (a->format != NULL && !a->format->takes_onnx_options &&
+        (a->onnx.precision != DIP_PRECISION_FP32 || a->onnx.raw_images ||
+         a->onnx.unverified))
+        argp_error(state,
+                   "--precision, --raw-images and --unverified are options of "
+                   "the format onnx");
 }
 
 static void parse_format(arguments *a, struct argp_state *state,
@@ -92,6 +111,20 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         return 0;
     case OPT_ROWS:
         a->rows = dip_cli_int(state, "rows", value, 1, ROWS_MAX);
+        return 0;
+    case OPT_SAMPLES:
+        a->samples = dip_cli_int(state, "samples", value, 1, ROWS_MAX);
+        return 0;
+    case OPT_PRECISION:
+        if (!dip_precision_parse(&a->onnx.precision, value))
+            argp_error(state, "unknown precision '%s': fp32, fp16 or int8",
+                       value);
+        return 0;
+    case OPT_RAW_IMAGES:
+        a->onnx.raw_images = true;
+        return 0;
+    case OPT_UNVERIFIED:
+        a->onnx.unverified = true;
         return 0;
     case OPT_QUIET:
         a->quiet = true;
@@ -195,6 +228,10 @@ static dip_status print_checks(const dip_gate_report *report,
                                const arguments *a, dip_err *err)
 {
     dip_str text = {0};
+    if (a->onnx.unverified) {
+        (void)printf("%s: not verified\n", a->out);
+        return DIP_OK;
+    }
     dip_status st =
         dip_gate_report_table(&text, report, dip_term_width(stdout), err);
     if (st == DIP_OK)
@@ -251,13 +288,20 @@ static dip_status export_run(const dip_trained *run, const arguments *a,
         st = dip_run_model(&blank, run->settings, run->tokenizer, run->labels,
                            run->fields, err);
     if (st == DIP_OK) {
-        dip_bundle bundle = {
-            .format = a->format,
-            .job = {.model = run->model, .blank = blank, .samples = &samples},
-            .tokenizer = run->tokenizer,
-            .labels = run->labels,
-            .version = dip_version(),
-            .data = data};
+        dip_bundle bundle = {.format = a->format,
+                             .job = {.model = run->model,
+                                     .blank = blank,
+                                     .samples = &samples,
+                                     .onnx = a->onnx},
+                             .tokenizer = run->tokenizer,
+                             .labels = run->labels,
+                             .version = dip_version(),
+                             .sample_rows = a->samples,
+                             .data = data};
+        memcpy(bundle.job.onnx.mean, run->settings->transform.mean,
+               sizeof bundle.job.onnx.mean);
+        memcpy(bundle.job.onnx.std, run->settings->transform.std,
+               sizeof bundle.job.onnx.std);
         st = write_bundle(&bundle, run, a, err);
     }
     json_decref(data);
@@ -283,7 +327,10 @@ int dip_cmd_export(int argc, char **argv)
         NULL};
     dip_err err = {0};
     dip_trained *run = NULL;
-    arguments a = {.checkpoint = "best", .split = DIP_SPLIT_TEST, .rows = 256};
+    arguments a = {.checkpoint = "best",
+                   .split = DIP_SPLIT_TEST,
+                   .rows = 256,
+                   .samples = DIP_SAMPLES_BUNDLED};
     (void)argp_parse(&argp, argc, argv, 0, NULL, &a);
     dip_cli_catch_signals();
     dip_status st = dip_trained_load(&run, a.dir, a.checkpoint, overrides,

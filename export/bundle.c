@@ -53,7 +53,7 @@ static dip_status write_preprocessing(const dip_bundle *b, const char *path,
 static dip_status write_samples(const dip_bundle *b, const char *path,
                                 dip_err *err)
 {
-    return dip_samples_save(b->job.samples, path, err);
+    return dip_samples_save(b->job.samples, b->sample_rows, path, err);
 }
 
 static dip_status write_companions(const dip_bundle *bundle, const char *dir,

@@ -25,6 +25,7 @@ typedef struct {
     const json_t *labels;
     const json_t *preprocessing;
     const char *version; /* of the program */
+    int64_t sample_rows; /* that go into samples.safetensors */
     const json_t *run;   /* object: name, checkpoint, step */
     const json_t *data;  /* object: where the verified rows come from */
 } dip_bundle;

@@ -37,3 +37,35 @@ dip_status dip_export_tick(const dip_export_job *job, int64_t done,
         return DIP_OK;
     return dip_fail(err, DIP_EINTERRUPT, "stopped; nothing was written");
 }
+
+/* ---- precisions ---------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    double tolerance;
+} precisions[] = {
+#define DIP_PRECISION_ROW(name, word, tolerance, words) {word, tolerance},
+    DIP_PRECISION_TABLE(DIP_PRECISION_ROW)
+#undef DIP_PRECISION_ROW
+};
+
+bool dip_precision_parse(dip_precision *out, const char *name)
+{
+    for (int i = 0; i < DIP_PRECISION_COUNT; i++) {
+        if (strcmp(precisions[i].name, name) == 0) {
+            *out = (dip_precision)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *dip_precision_name(dip_precision precision)
+{
+    return precisions[precision].name;
+}
+
+double dip_precision_tolerance(dip_precision precision)
+{
+    return precisions[precision].tolerance;
+}

@@ -172,12 +172,11 @@ static void lower_node(dip_lowering *l, const dip_graph_node *node)
         l->row->lower(l);
 }
 
-static void lower_graph(dip_lowering *l, const dip_signature *inputs,
+static void lower_graph(dip_lowering *l, const char *const *inputs,
                         const dip_signature *output)
 {
     for (int i = 0; i < dip_graph_input_count(l->graph); i++)
-        l->names[dip_graph_input(l->graph, i)] =
-            dip_onnx_input(l->onnx, &inputs[i]);
+        l->names[dip_graph_input(l->graph, i)] = inputs[i];
     for (int n = 0; n < dip_graph_node_count(l->graph); n++) {
         if (!dip_onnx_failed(l->onnx))
             lower_node(l, dip_graph_node_at(l->graph, n));
@@ -188,7 +187,7 @@ static void lower_graph(dip_lowering *l, const dip_signature *inputs,
 }
 
 dip_status dip_onnx_lower(dip_onnx *onnx, const dip_graph *graph,
-                          const dip_signature *inputs,
+                          const char *const *inputs,
                           const dip_signature *output, dip_err *err)
 {
     size_t values = (size_t)dip_graph_value_count(graph);

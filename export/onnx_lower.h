@@ -32,10 +32,11 @@ struct dip_lower_row {
 /* NULL for an operation that no row lowers. */
 const dip_lower_row *dip_lower_find(const char *op);
 
-/* Writes the graph: its inputs in order, its nodes, its output. Fails with
- * DIP_EVERIFY, naming the operation that ONNX is not known to have. */
+/* Writes the nodes of the graph, over `inputs`, values of the model, and its
+ * output. Fails with DIP_EVERIFY, naming the operation that ONNX is not known
+ * to have. */
 dip_status dip_onnx_lower(dip_onnx *onnx, const dip_graph *graph,
-                          const dip_signature *inputs,
+                          const char *const *inputs,
                           const dip_signature *output,
                           dip_err *err) DIP_MUST_CHECK;
 

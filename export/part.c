@@ -71,11 +71,11 @@ int dip_part_list(dip_part parts[DIP_PARTS_MAX], const dip_model *model,
                   const dip_samples *samples)
 {
     const dip_part whole[] = {
-        {"image_encoder", DIP_PART_IMAGES, -1, -1, samples},
-        {"text_encoder", DIP_PART_TEXTS, -1, -1, samples},
-        {"fusion", DIP_PART_FIELDS, -1, -1, samples},
-        {"product_encoder", DIP_PART_PRODUCT, -1, -1, samples},
-        {"scorer", DIP_PART_SCORER, -1, -1, samples},
+        {"image_encoder", DIP_PART_IMAGES, -1, -1, false, samples},
+        {"text_encoder", DIP_PART_TEXTS, -1, -1, false, samples},
+        {"fusion", DIP_PART_FIELDS, -1, -1, false, samples},
+        {"product_encoder", DIP_PART_PRODUCT, -1, -1, false, samples},
+        {"scorer", DIP_PART_SCORER, -1, -1, false, samples},
     };
     int count = 0;
     for (size_t i = 0; i < DIP_ARRAY_LEN(whole); i++) {
@@ -205,8 +205,8 @@ bool dip_part_needs(const dip_part *part, const dip_model *model,
 
 /* ---- signatures ---------------------------------------------------------- */
 
-int dip_part_inputs(dip_signature inputs[DIP_PART_INPUTS_MAX],
-                    const dip_part *part)
+static int list_inputs(dip_signature inputs[DIP_PART_INPUTS_MAX],
+                       const dip_part *part)
 {
     const dip_samples *s = part->samples;
     const int64_t any = DIP_VARIES, side = s->image_size;
@@ -244,6 +244,22 @@ int dip_part_inputs(dip_signature inputs[DIP_PART_INPUTS_MAX],
     return 1;
 }
 
+int dip_part_inputs(dip_signature inputs[DIP_PART_INPUTS_MAX],
+                    const dip_part *part)
+{
+    int count = list_inputs(inputs, part);
+    for (int i = 0; i < count && part->raw_images; i++) {
+        const int64_t side = inputs[i].sizes[3];
+        if (strcmp(inputs[i].name, "images") == 0)
+            inputs[i] = (dip_signature){"images",
+                                        DIP_U8,
+                                        4,
+                                        {DIP_VARIES, side, side, 3},
+                                        {inputs[i].axes[0]}};
+    }
+    return count;
+}
+
 void dip_part_output(dip_signature *output, const dip_part *part,
                      const dip_model *model)
 {
@@ -271,6 +287,7 @@ static json_t *describe_signature(const dip_signature *s)
     return json_pack("{s:s, s:s, s:o}", "name", s->name, "dtype",
                      s->dtype == DIP_F32   ? "float32"
                      : s->dtype == DIP_I64 ? "int64"
+                     : s->dtype == DIP_U8  ? "uint8"
                                            : "bool",
                      "shape", shape);
 }

@@ -43,8 +43,9 @@ typedef enum {
 typedef struct {
     char name[DIP_PART_NAME_MAX];
     dip_part_input input;
-    int head;  /* of the model; -1: none */
-    int field; /* of the model, an attribute; -1: none */
+    int head;        /* of the model; -1: none */
+    int field;       /* of the model, an attribute; -1: none */
+    bool raw_images; /* photos are U8 [B, S, S, 3] in what it is said to take */
     const dip_samples *samples;
 } dip_part;
 

@@ -326,10 +326,10 @@ static void put_products(dip_named_tensor *list, int *count,
     }
 }
 
-dip_status dip_samples_save(const dip_samples *s, const char *path,
-                            dip_err *err)
+dip_status dip_samples_save(const dip_samples *s, int64_t most,
+                            const char *path, dip_err *err)
 {
-    int64_t n = s->rows < DIP_SAMPLES_BUNDLED ? s->rows : DIP_SAMPLES_BUNDLED;
+    int64_t n = s->rows < most ? s->rows : most;
     dip_named_tensor list[10] = {{0}};
     int count = 0;
     dip_scope_open();

@@ -10,7 +10,7 @@
 #include "models/model.h"
 
 #define DIP_SAMPLES_SOURCES_MAX 32
-#define DIP_SAMPLES_BUNDLED     8 /* rows that go into the bundle */
+#define DIP_SAMPLES_BUNDLED     16 /* rows that go into a bundle by default */
 
 /* Stands for the photo where a text source is expected. */
 #define DIP_SAMPLES_IMAGE (-1)
@@ -74,12 +74,12 @@ dip_status dip_samples_read(dip_samples *samples,
 dip_status dip_samples_encode(dip_samples *samples, const dip_model *model,
                               dip_err *err) DIP_MUST_CHECK;
 
-/* Writes the first DIP_SAMPLES_BUNDLED rows as safetensors: images, ids,
+/* Writes the first `most` rows as safetensors: images, ids,
  * lengths, fields, present and the embeddings image, text, product (named
  * "<name>_embeddings"), each where the model has it; and product_ids [n, F_t,
  * context], product_lengths [n, F_t] of its F_t text fields where its fusion
  * reads tokens. */
-dip_status dip_samples_save(const dip_samples *samples, const char *path,
-                            dip_err *err) DIP_MUST_CHECK;
+dip_status dip_samples_save(const dip_samples *samples, int64_t most,
+                            const char *path, dip_err *err) DIP_MUST_CHECK;
 
 #endif

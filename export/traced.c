@@ -35,7 +35,9 @@ static int keep_needed(dip_named_tensor *list, int count, const dip_part *part,
 static int make_example(dip_tensor **inputs, const dip_part *part)
 {
     dip_signature given[DIP_PART_INPUTS_MAX];
-    int count = dip_part_inputs(given, part);
+    dip_part plain = *part;
+    plain.raw_images = false;
+    int count = dip_part_inputs(given, &plain);
     for (int i = 0; i < count; i++) {
         int64_t sizes[DIP_SIGNATURE_RANK_MAX];
         for (int k = 0; k < given[i].rank; k++)
@@ -105,6 +107,7 @@ dip_status dip_export_parts(dip_export_result *result,
     dip_status st = DIP_OK;
     for (int i = 0; i < count && st == DIP_OK; i++) {
         char file[DIP_GATE_NAME_MAX];
+        parts[i].raw_images = job->onnx.raw_images;
         (void)snprintf(file, sizeof file, "%.*s%s", DIP_PART_NAME_MAX,
                        parts[i].name, suffix);
         char *path = dip_path_join(dir, file);

@@ -33,8 +33,8 @@ _diptych_options() {
         --metric= --out= --resamples= --seed= --help --usage ;;
     search) echo --checkpoint= --data= --dim= --fields= --image= --json \
         --quiet --rerank= --split= --text= --top= --help --usage ;;
-    export) echo --checkpoint= --data= --format= --out= --quiet --rows= \
-        --split= --help --usage ;;
+    export) echo --checkpoint= --data= --format= --out= --precision= --quiet \
+        --raw-images --rows= --samples= --split= --unverified --help --usage ;;
     soup) echo --checkpoint= --data= --greedy --interpolate= --out= --help \
         --usage ;;
     options) echo --help --usage ;;
@@ -50,7 +50,8 @@ _diptych_values() {
     *" --store") echo encoded pixels: ;;
     *" --form") echo lists pairs ;;
     import*" --format") echo csv tsv jsonl ;;
-    "export --format") echo safetensors torchscript ;;
+    "export --format") echo safetensors torchscript onnx ;;
+    "export --precision") echo fp32 fp16 int8 ;;
     esac
 }
 

@@ -80,6 +80,7 @@ static void set_stage(stage *s, const char *format)
         .tokenizer = s->tokenizer,
         .labels = s->labels,
         .preprocessing = s->preprocessing,
+        .sample_rows = DIP_SAMPLES_BUNDLED,
         .version = "1.2.3",
         .run = s->run,
         .data = s->data};
@@ -290,7 +291,8 @@ static dip_status write_wrong(dip_export_result *result,
 static void test_bundle_that_differs_leaves_nothing(void **state)
 {
     (void)state;
-    const dip_export_format wrong = {"wrong", "", write_wrong};
+    const dip_export_format wrong = {
+        .name = "wrong", .summary = "", .write = write_wrong};
     stage s;
     dip_err err = {0};
     set_stage(&s, "safetensors");

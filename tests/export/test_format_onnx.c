@@ -76,6 +76,43 @@ static void test_onnx_of_distances_agrees(void **state)
     check(&c, 4);
 }
 
+/* Photos as bytes, normalised in the graph. */
+static void test_onnx_of_raw_images_agrees(void **state)
+{
+    (void)state;
+    dip_model_config c = config_of(0);
+    dip_model *model = make_model(&c);
+    dip_samples samples = {0};
+    dip_part parts[DIP_PARTS_MAX];
+    fill_samples(&samples, model);
+    place p = make_place();
+    dip_onnx_options options = {
+        .raw_images = true, .mean = {0.5F, 0.4F, 0.3F}, .std = {0.2F, 1, 0.7F}};
+    dip_signature inputs[DIP_PART_INPUTS_MAX];
+    char path[96];
+    dip_err err = {0};
+    dip_gate_report report = {0};
+    assert_in_range(dip_part_list(parts, model, &samples), 1, DIP_PARTS_MAX);
+    parts[0].raw_images = true;
+    assert_int_equal(dip_part_inputs(inputs, &parts[0]), 1);
+    assert_int_equal(inputs[0].dtype, DIP_U8);
+    assert_int_equal(inputs[0].sizes[3], 3);
+    (void)snprintf(path, sizeof path, "%s/part.onnx", p.root);
+    assert_ok(dip_onnx_part_save(&parts[0], model, &options, path, &err), &err);
+    assert_ok(
+        dip_onnx_part_verify(&report, &parts[0], model, &options, path, &err),
+        &err);
+    /* another mean in the graph than in the check */
+    options.mean[1] = 0.42F;
+    assert_int_equal(
+        dip_onnx_part_verify(&report, &parts[0], model, &options, path, &err),
+        DIP_EVERIFY);
+    dip_gate_report_free(&report);
+    remove_place(&p);
+    dip_samples_free(&samples);
+    dip_model_free(model);
+}
+
 /* ---- labels and numbers -------------------------------------------------- */
 
 static const dip_attribute_options attributes[] = {
@@ -188,19 +225,22 @@ static void assert_caught(breakage change, const char *words)
     dip_part parts[DIP_PARTS_MAX];
     fill_samples(&samples, model);
     place p = make_place();
+    const dip_onnx_options options = {0};
     int count = dip_part_list(parts, model, &samples);
     for (int i = 0; i < count; i++) {
         char path[96];
         dip_err err = {0};
         dip_gate_report report = {0};
         (void)snprintf(path, sizeof path, "%s/part.onnx", p.root);
-        assert_ok(dip_onnx_part_save(&parts[i], model, path, &err), &err);
-        assert_ok(dip_onnx_part_verify(&report, &parts[i], model, path, &err),
+        assert_ok(dip_onnx_part_save(&parts[i], model, &options, path, &err),
+                  &err);
+        assert_ok(dip_onnx_part_verify(&report, &parts[i], model, &options,
+                                       path, &err),
                   &err);
         break_file(path, change);
-        assert_int_equal(
-            dip_onnx_part_verify(&report, &parts[i], model, path, &err),
-            DIP_EVERIFY);
+        assert_int_equal(dip_onnx_part_verify(&report, &parts[i], model,
+                                              &options, path, &err),
+                         DIP_EVERIFY);
         assert_non_null(strstr(err.msg, words));
         dip_gate_report_free(&report);
     }
@@ -227,6 +267,7 @@ int main(void)
         MODEL_TEST(test_onnx_of_every_kind_agrees_at_other_sizes),
         MODEL_TEST(test_onnx_of_every_pooling_agrees),
         MODEL_TEST(test_onnx_of_distances_agrees),
+        MODEL_TEST(test_onnx_of_raw_images_agrees),
         MODEL_TEST(test_onnx_of_every_attribute_agrees),
         MODEL_TEST(test_onnx_with_one_changed_weight_is_caught),
         MODEL_TEST(test_onnx_with_a_fixed_axis_is_caught),
