@@ -302,38 +302,6 @@ static dip_status print_json(const results *r, dip_err *err)
 
 /* ---- searching ---- */
 
-static dip_status no_field(const char *name, const dip_settings *s,
-                           dip_err *err)
-{
-    dip_str names = {0};
-    for (int f = 0; f < s->field_count; f++)
-        dip_str_addf(&names, "%s%s", f > 0 ? ", " : "", s->fields[f]);
-    dip_status st =
-        dip_fail(err, DIP_ENOTFOUND, "no product field '%s'; there are: %s",
-                 name, dip_str_text(&names));
-    dip_str_free(&names);
-    return st;
-}
-
-static dip_status choose_fields(dip_field_set *set, const arguments *a,
-                                const dip_settings *s, dip_err *err)
-{
-    *set = (dip_field_set){0};
-    for (int f = 0; f < s->field_count; f++)
-        set->fields[f] = a->fields.count == 0;
-    for (size_t i = 0; i < a->fields.count; i++) {
-        int found = -1;
-        for (int f = 0; f < s->field_count; f++) {
-            if (strcmp(s->fields[f], a->fields.names[i]) == 0)
-                found = f;
-        }
-        if (found < 0)
-            return no_field(a->fields.names[i], s, err);
-        set->fields[found] = true;
-    }
-    return DIP_OK;
-}
-
 /* Moves the products that exist to the front; `gallery` gets their rows. */
 static int64_t pack_gallery(dip_matrix *m, int64_t *gallery, int64_t count,
                             int64_t dim)
@@ -410,7 +378,8 @@ static dip_status encode_and_search(const dip_trained *run, const arguments *a,
                          .bf16 = run->bf16,
                          .quiet = a->quiet,
                          .dim = a->dim};
-    dip_status st = choose_fields(&fields, a, run->settings, err);
+    dip_status st = dip_embed_choose_fields(
+        &fields, a->fields.names, a->fields.count, run->settings, err);
     if (st == DIP_OK && a->rerank > 0 && !dip_model_has_match(run->model))
         st = dip_fail(err, DIP_ECONFIG,
                       "no match classifier in '%s' to re-rank with: train it "

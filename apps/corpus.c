@@ -489,26 +489,19 @@ void dip_corpus_set_tokenizer(dip_corpus *c, const dip_tokenizer *tokenizer)
 
 /* ---- loaders ---- */
 
-static dip_status make_loader(dip_loader **out, const dip_corpus *c,
-                              dip_split split, bool train, bool shuffle,
-                              dip_err *err)
+/* What loaders of training and evaluation have in common. */
+static dip_loader_options loader_options(const dip_corpus *c,
+                                         const int64_t *rows, int64_t count)
 {
-    *out = NULL;
     const dip_settings *s = c->settings;
-    int64_t *rows = NULL, count = 0;
-    dip_status st = dip_split_rows(&rows, &count, c->catalog, split, err);
-    if (st != DIP_OK)
-        return st;
     dip_loader_options o = dip_loader_defaults();
+    bool has_features =
+        c->features != NULL && c->features->image.values != NULL;
     o.catalog = c->catalog;
     o.rows = rows;
     o.row_count = count;
-    o.batch_size = train ? s->batch_size : s->eval_batch_size;
-    o.drop_last = o.train = train;
-    o.shuffle = shuffle;
+    o.batch_size = s->eval_batch_size;
     o.seed = s->seed;
-    bool has_features =
-        c->features != NULL && c->features->image.values != NULL;
     o.image_column = has_features ? -1 : c->image_column;
     o.transform = s->transform;
     o.keep_orientation = !s->exif;
@@ -520,10 +513,26 @@ static dip_status make_loader(dip_loader **out, const dip_corpus *c,
     o.attribute_count = c->attribute_count;
     o.threads = s->loader_threads;
     o.hdf5_lock = c->hdf5_lock;
+    return o;
+}
+
+static dip_status make_loader(dip_loader **out, const dip_corpus *c,
+                              dip_split split, bool train, bool shuffle,
+                              dip_err *err)
+{
+    *out = NULL;
+    int64_t *rows = NULL, count = 0;
+    dip_status st = dip_split_rows(&rows, &count, c->catalog, split, err);
+    if (st != DIP_OK)
+        return st;
+    dip_loader_options o = loader_options(c, rows, count);
     int labels[DIP_MODEL_HEADS_MAX];
+    o.shuffle = shuffle;
+    o.drop_last = o.train = train;
     if (train) {
+        o.batch_size = c->settings->batch_size;
         o.labels = memcpy(labels, c->head_columns, sizeof labels);
-        o.label_count = s->model.head_count;
+        o.label_count = c->settings->model.head_count;
     }
     if (count == 0)
         st = dip_fail(err, DIP_EDATA, "no row of the split '%s' in '%s'",
@@ -538,6 +547,16 @@ dip_status dip_corpus_loader(dip_loader **out, const dip_corpus *c,
                              dip_split split, bool train, dip_err *err)
 {
     return make_loader(out, c, split, train, train, err);
+}
+
+dip_status dip_corpus_rows_loader(dip_loader **out, const dip_corpus *c,
+                                  const int64_t *rows, int64_t count,
+                                  bool photos, dip_err *err)
+{
+    dip_loader_options o = loader_options(c, rows, count);
+    if (!photos)
+        o.image_column = -1;
+    return dip_loader_create(out, &o, err);
 }
 
 dip_status dip_corpus_dealt_loader(dip_loader **out, const dip_corpus *c,

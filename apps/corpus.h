@@ -77,6 +77,11 @@ dip_status dip_corpus_warn_cut(const dip_corpus *corpus,
 dip_status dip_corpus_loader(dip_loader **out, const dip_corpus *corpus,
                              dip_split split, bool train,
                              dip_err *err) DIP_MUST_CHECK;
+/* A loader over `rows` of the catalog in their order, as to evaluate; without
+ * their photos where nobody looks at them. */
+dip_status dip_corpus_rows_loader(dip_loader **out, const dip_corpus *corpus,
+                                  const int64_t *rows, int64_t count,
+                                  bool photos, dip_err *err) DIP_MUST_CHECK;
 /* The same rows as to evaluate, in batches of the same sizes, in an order that
  * is a function of the seed: whose values a row gets when those of all rows are
  * dealt out anew. */

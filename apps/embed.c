@@ -23,6 +23,39 @@ int dip_embed_product(dip_embedded *e, const dip_field_set *fields)
     return e->product_count++;
 }
 
+static dip_status no_field(const char *name, const dip_settings *s,
+                           dip_err *err)
+{
+    dip_str names = {0};
+    for (int f = 0; f < s->field_count; f++)
+        dip_str_addf(&names, "%s%s", f > 0 ? ", " : "", s->fields[f]);
+    dip_status st =
+        dip_fail(err, DIP_ENOTFOUND, "no product field '%s'; there are: %s",
+                 name, dip_str_text(&names));
+    dip_str_free(&names);
+    return st;
+}
+
+dip_status dip_embed_choose_fields(dip_field_set *set, char *const *names,
+                                   size_t count, const dip_settings *s,
+                                   dip_err *err)
+{
+    *set = (dip_field_set){0};
+    for (int f = 0; f < s->field_count; f++)
+        set->fields[f] = count == 0;
+    for (size_t i = 0; i < count; i++) {
+        int found = -1;
+        for (int f = 0; f < s->field_count; f++) {
+            if (strcmp(s->fields[f], names[i]) == 0)
+                found = f;
+        }
+        if (found < 0)
+            return no_field(names[i], s, err);
+        set->fields[found] = true;
+    }
+    return DIP_OK;
+}
+
 /* ---- length ---- */
 
 int64_t dip_embed_dim(const dip_embed_job *job)
@@ -173,26 +206,35 @@ static dip_encoded_batch deal(const dip_encoded_batch *encoded,
     return out;
 }
 
+dip_encoded_batch dip_embed_encode(const dip_embed_job *job,
+                                   const dip_batch *batch, bool image,
+                                   const bool *texts)
+{
+    const dip_settings *s = job->settings;
+    dip_encode_options options = {.image = image,
+                                  .features = job->corpus->features,
+                                  .image_size = s->transform.size,
+                                  .device = job->device,
+                                  .channels_last = s->loop.channels_last};
+    memcpy(options.texts, texts, (size_t)s->text_count * sizeof *texts);
+    return dip_encode_batch(job->model, batch, s->text_count, &options);
+}
+
 /* `dealt` is the batch of the dealt loader, or NULL. */
 static dip_status embed_batch(dip_embedded *e, const dip_embed_job *job,
                               const dip_batch *batch, const dip_batch *dealt,
                               int64_t at, dip_err *err)
 {
     const dip_settings *s = job->settings;
-    dip_encode_options options = {.image = true,
-                                  .features = job->corpus->features,
-                                  .image_size = s->transform.size,
-                                  .device = job->device,
-                                  .channels_last = s->loop.channels_last};
+    bool texts[DIP_SOURCES_MAX];
     for (int i = 0; i < s->text_count; i++)
-        options.texts[i] = true;
+        texts[i] = true;
     dip_scope_open();
     bool before = dip_tensor_set_autocast(job->device, job->bf16);
-    dip_encoded_batch encoded =
-        dip_encode_batch(job->model, batch, s->text_count, &options);
+    dip_encoded_batch encoded = dip_embed_encode(job, batch, true, texts);
     dip_encoded_batch others = {0};
     if (dealt != NULL)
-        others = dip_encode_batch(job->model, dealt, s->text_count, &options);
+        others = dip_embed_encode(job, dealt, true, texts);
     if (encoded.image.embedding != NULL)
         read_matrix(&e->image, job, at, batch->size, encoded.image.embedding,
                     encoded.image_present);

@@ -65,9 +65,22 @@ dip_status dip_embed_check_dim(const dip_embed_job *job, int64_t rerank,
 const dip_tensor *dip_embed_cut(const dip_embed_job *job,
                                 const dip_tensor *rows);
 
+/* A batch through the towers that are wanted, as evaluation and search do it:
+ * photos, and texts [settings->text_count]. Results in the open scope, failures
+ * stick. */
+dip_encoded_batch dip_embed_encode(const dip_embed_job *job,
+                                   const dip_batch *batch, bool image,
+                                   const bool *texts);
+
 /* Index of the product made of `fields`; adds it when it is new. -1 when there
  * is no room. Call before dip_embed_split(). */
 int dip_embed_product(dip_embedded *embedded, const dip_field_set *fields);
+
+/* The product fields of these names, or all when there is none. DIP_ENOTFOUND
+ * lists those that there are. */
+dip_status dip_embed_choose_fields(dip_field_set *set, char *const *names,
+                                   size_t count, const dip_settings *settings,
+                                   dip_err *err) DIP_MUST_CHECK;
 
 /* Encodes `split`; *embedded holds the products that were asked for. In any
  * case the caller ends it with dip_embedded_free(). */

@@ -47,11 +47,6 @@ static const char *name_of(const cache *c, int place)
 
 /* ---- what can be had ---- */
 
-static bool has_prefix(const char *text, const char *prefix)
-{
-    return strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
 static void choose(cache *c)
 {
     const dip_settings *s = c->job->settings;
@@ -78,41 +73,6 @@ static void add_block(dip_str *key, const char *dump, const char *head)
     dip_config_block(key, dump, head, skip);
 }
 
-/* Names, shapes and elements of the tower's tensors, buffers included. */
-static dip_status digest_weights(char hex[DIP_DIGEST_SIZE],
-                                 const dip_params *params, const char *prefix,
-                                 dip_err *err)
-{
-    dip_digest *digest = NULL;
-    dip_status st = dip_digest_new(&digest, err);
-    for (int i = 0; i < dip_params_count(params) && st == DIP_OK; i++) {
-        const char *name = dip_params_name(params, i);
-        if (!has_prefix(name, prefix))
-            continue;
-        dip_scope_open();
-        dip_tensor *t = dip_t_contiguous(dip_t_to_device(
-            dip_t_detach(dip_params_tensor(params, i)), DIP_CPU));
-        const void *bytes = dip_tensor_data(t);
-        size_t size =
-            (size_t)dip_tensor_numel(t) * dip_dtype_size(dip_tensor_dtype(t));
-        int64_t shape[8] = {0};
-        for (int d = 0; d < dip_tensor_ndim(t) && d < 8; d++)
-            shape[d] = dip_tensor_size(t, d);
-        st = dip_tensor_status(err);
-        if (st == DIP_OK)
-            st = dip_digest_add(digest, name, strlen(name) + 1, err);
-        if (st == DIP_OK)
-            st = dip_digest_add(digest, shape, sizeof shape, err);
-        if (st == DIP_OK)
-            st = dip_digest_add(digest, bytes, size, err);
-        dip_scope_close();
-    }
-    if (st == DIP_OK)
-        st = dip_digest_end(hex, digest, err);
-    dip_digest_free(digest);
-    return st;
-}
-
 static void add_text(dip_str *key, const cache *c, const char *dump, int place)
 {
     const dip_text_settings *t = &c->job->settings->texts[place];
@@ -133,7 +93,7 @@ static dip_status make_key(cache *c, const dip_params *params, int place,
     const dip_settings *s = c->job->settings;
     char weights[DIP_DIGEST_SIZE];
     dip_str key = {0};
-    dip_status st = digest_weights(weights, params, prefix_of(place), err);
+    dip_status st = dip_params_digest(weights, params, prefix_of(place), err);
     if (st != DIP_OK)
         return st;
     dip_str_addf(&key,

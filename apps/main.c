@@ -25,6 +25,7 @@ static const struct {
     {"eval", MODEL, "evaluate a run on a catalog, with a report"},
     {"compare", CATALOG, "compare evaluated runs, with tests"},
     {"search", MODEL, "find products by a text or a photo"},
+    {"embed", MODEL, "write the embeddings of a catalog to a file"},
     {"export", MODEL, "write verified weights for a serving team"},
     {"soup", MODEL, "average the weights of several runs into one"},
     {"options", MODEL, "print the reference of all config keys"},

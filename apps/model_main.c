@@ -9,6 +9,7 @@ int main(int argc, char **argv)
         {"train", dip_cmd_train, "diptych train"},
         {"eval", dip_cmd_eval, "diptych eval"},
         {"export", dip_cmd_export, "diptych export"},
+        {"embed", dip_cmd_embed, "diptych embed"},
         {"search", dip_cmd_search, "diptych search"},
         {"soup", dip_cmd_soup, "diptych soup"},
         {"options", dip_cmd_options, "diptych options"},

@@ -8,6 +8,8 @@
 
 #include "base/mem.h"
 
+enum { BYTES = (DIP_DIGEST_SIZE - 1) / 2 };
+
 struct dip_digest {
     EVP_MD_CTX *context;
 };
@@ -44,21 +46,30 @@ dip_status dip_digest_add(dip_digest *digest, const void *bytes, size_t n,
     return DIP_OK;
 }
 
+dip_status dip_digest_end_bytes(uint8_t *out, size_t n, dip_digest *digest,
+                                dip_err *err)
+{
+    unsigned char bytes[EVP_MAX_MD_SIZE];
+    unsigned length = 0;
+    if (EVP_DigestFinal_ex(digest->context, bytes, &length) != 1 ||
+        length != BYTES)
+        return fail_digest(err);
+    memcpy(out, bytes, n);
+    return DIP_OK;
+}
+
 dip_status dip_digest_end(char hex[DIP_DIGEST_SIZE], dip_digest *digest,
                           dip_err *err)
 {
     static const char digits[] = "0123456789abcdef";
-    unsigned char bytes[EVP_MAX_MD_SIZE];
-    unsigned n = 0;
-    if (EVP_DigestFinal_ex(digest->context, bytes, &n) != 1 ||
-        2 * (size_t)n + 1 != DIP_DIGEST_SIZE)
-        return fail_digest(err);
-    for (unsigned i = 0; i < n; i++) {
+    uint8_t bytes[BYTES];
+    dip_status st = dip_digest_end_bytes(bytes, sizeof bytes, digest, err);
+    for (size_t i = 0; i < BYTES && st == DIP_OK; i++) {
         hex[2 * i] = digits[bytes[i] >> 4];
         hex[2 * i + 1] = digits[bytes[i] & 15];
     }
-    hex[2 * n] = '\0';
-    return DIP_OK;
+    hex[2 * BYTES] = '\0';
+    return st;
 }
 
 void dip_digest_free(dip_digest *digest)

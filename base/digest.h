@@ -3,6 +3,7 @@
 #define DIP_BASE_DIGEST_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/status.h"
 
@@ -17,6 +18,9 @@ dip_status dip_digest_add(dip_digest *digest, const void *bytes, size_t n,
 /* Writes the digest of all that was added; nothing may be added after it. */
 dip_status dip_digest_end(char hex[DIP_DIGEST_SIZE], dip_digest *digest,
                           dip_err *err) DIP_MUST_CHECK;
+/* The same as the first `n` of its 32 bytes. */
+dip_status dip_digest_end_bytes(uint8_t *out, size_t n, dip_digest *digest,
+                                dip_err *err) DIP_MUST_CHECK;
 void dip_digest_free(dip_digest *digest); /* accepts NULL */
 
 dip_status dip_digest_bytes(char hex[DIP_DIGEST_SIZE], const void *bytes,

@@ -2,6 +2,8 @@
 #ifndef DIP_BASE_SIMILARITY_H
 #define DIP_BASE_SIMILARITY_H
 
+#include <stdbool.h>
+
 /* name in configs and reports, what the score of two rows is */
 #define DIP_SIMILARITY_TABLE(X)                                                \
     X(COSINE, "cosine", "dot product of unit rows")                            \
@@ -15,6 +17,8 @@ typedef enum {
 } dip_similarity;
 
 const char *dip_similarity_name(dip_similarity similarity);
+/* False when `name` is none of the table. */
+bool dip_similarity_parse(dip_similarity *out, const char *name);
 const char *dip_similarity_score(dip_similarity similarity);
 
 #endif

@@ -208,7 +208,7 @@ static dip_status copy_blocks(const dip_h5_dataset *to, FILE *spool,
         if (fread(block, item, (size_t)n, spool) != (size_t)n)
             return dip_fail(err, DIP_EIO, "cannot read a temporary file: %s",
                             ferror(spool) ? strerror(errno) : "it is short");
-        st = dip_h5_write_rows(to, at, n, block, err);
+        st = dip_h5_write_rows(to, DIP_H5_U8, at, n, block, err);
     }
     return st;
 }

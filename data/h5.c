@@ -8,6 +8,7 @@
 
 enum {
     CHUNK_ITEMS = 65536,
+    CHUNK_BYTES = 1 << 18, /* of rows that are written one after another */
     TEXT_LIMIT = 65536,
     DEFLATE_LEVEL = 4,
     /* No filter of HDF5 shrinks data further than deflate's 1 : 1032; the
@@ -27,22 +28,46 @@ static const struct {
 #undef TYPE_ROW
 };
 
-/* H5T_NATIVE_… are variables of the library, so no static table of them. */
-static hid_t native(dip_h5_type type)
+/* IEEE 754 binary16, for which the library has no name: sign 15, exponent 10 to
+ * 14, mantissa 0 to 9. */
+static hid_t open_half(void)
+{
+    hid_t type = H5Tcopy(H5T_NATIVE_FLOAT);
+    if (type >= 0 && (H5Tset_fields(type, 15, 10, 5, 0, 10) < 0 ||
+                      H5Tset_size(type, 2) < 0 || H5Tset_ebias(type, 15) < 0)) {
+        (void)H5Tclose(type);
+        return H5I_INVALID_HID;
+    }
+    return type;
+}
+
+/* The caller closes it. H5T_NATIVE_… are variables of the library, so no static
+ * table of them. */
+static hid_t open_native(dip_h5_type type)
 {
     switch (type) {
     case DIP_H5_U8:
-        return H5T_NATIVE_UINT8;
+        return H5Tcopy(H5T_NATIVE_UINT8);
+    case DIP_H5_I8:
+        return H5Tcopy(H5T_NATIVE_INT8);
     case DIP_H5_I32:
-        return H5T_NATIVE_INT32;
+        return H5Tcopy(H5T_NATIVE_INT32);
     case DIP_H5_I64:
-        return H5T_NATIVE_INT64;
+        return H5Tcopy(H5T_NATIVE_INT64);
     case DIP_H5_F64:
-        return H5T_NATIVE_DOUBLE;
+        return H5Tcopy(H5T_NATIVE_DOUBLE);
+    case DIP_H5_F16:
+        return open_half();
     case DIP_H5_F32:
         break;
     }
-    return H5T_NATIVE_FLOAT;
+    return H5Tcopy(H5T_NATIVE_FLOAT);
+}
+
+static void close_type(hid_t type)
+{
+    if (type >= 0)
+        (void)H5Tclose(type);
 }
 
 /* The error stack belongs to a thread, so every way in asks for silence. */
@@ -501,10 +526,11 @@ dip_status dip_h5_read(const dip_h5_dataset *dataset, dip_h5_type type,
                        void *out, dip_err *err)
 {
     be_quiet();
-    if (H5Dread(dataset->id, native(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, out) <
-        0)
-        return bad_dataset(dataset, "cannot be read", err);
-    return DIP_OK;
+    hid_t memory = open_native(type);
+    bool ok = memory >= 0 && H5Dread(dataset->id, memory, H5S_ALL, H5S_ALL,
+                                     H5P_DEFAULT, out) >= 0;
+    close_type(memory);
+    return ok ? DIP_OK : bad_dataset(dataset, "cannot be read", err);
 }
 
 /* The entries [first, first + count) as a selection of `dataset`'s space. */
@@ -536,11 +562,11 @@ dip_status dip_h5_read_rows(const dip_h5_dataset *dataset, dip_h5_type type,
                             dip_err *err)
 {
     be_quiet();
-    hid_t from, to;
-    bool ok =
-        select_rows(&from, &to, dataset, first, count) &&
-        H5Dread(dataset->id, native(type), to, from, H5P_DEFAULT, out) >= 0;
+    hid_t from, to, memory = open_native(type);
+    bool ok = select_rows(&from, &to, dataset, first, count) && memory >= 0 &&
+              H5Dread(dataset->id, memory, to, from, H5P_DEFAULT, out) >= 0;
     close_spaces(from, to);
+    close_type(memory);
     return ok ? DIP_OK : bad_dataset(dataset, "cannot be read", err);
 }
 
@@ -607,24 +633,24 @@ static dip_status write_with(const dip_h5_file *file, const char *name,
     be_quiet();
     hsize_t size = (hsize_t)count;
     hsize_t chunk = size < CHUNK_ITEMS ? size : CHUNK_ITEMS;
-    hid_t data = H5I_INVALID_HID;
+    hid_t data = H5I_INVALID_HID, native = open_native(type);
     hid_t space = H5Screate_simple(1, &size, NULL);
     hid_t create = H5Pcreate(H5P_DATASET_CREATE);
-    bool ok =
-        space >= 0 && create >= 0 && H5Pset_obj_track_times(create, false) >= 0;
+    bool ok = native >= 0 && space >= 0 && create >= 0 &&
+              H5Pset_obj_track_times(create, false) >= 0;
     if (ok && count > 0) /* no chunk is small enough for no rows */
         ok = H5Pset_chunk(create, 1, &chunk) >= 0 &&
              (!packed || (H5Pset_shuffle(create) >= 0 &&
                           H5Pset_deflate(create, DEFLATE_LEVEL) >= 0)) &&
              H5Pset_fletcher32(create) >= 0;
     if (ok)
-        data = H5Dcreate2(file->id, name, native(type), space, H5P_DEFAULT,
-                          create, H5P_DEFAULT);
-    ok = data >= 0 &&
-         (count == 0 || H5Dwrite(data, native(type), H5S_ALL, H5S_ALL,
-                                 H5P_DEFAULT, values) >= 0);
+        data = H5Dcreate2(file->id, name, native, space, H5P_DEFAULT, create,
+                          H5P_DEFAULT);
+    ok = data >= 0 && (count == 0 || H5Dwrite(data, native, H5S_ALL, H5S_ALL,
+                                              H5P_DEFAULT, values) >= 0);
     if (data >= 0)
         ok = H5Dclose(data) >= 0 && ok;
+    close_type(native);
     close_list(create);
     close_spaces(space, H5I_INVALID_HID);
     return ok ? DIP_OK : cannot_write(file, name, err);
@@ -675,15 +701,47 @@ dip_status dip_h5_create_bytes(dip_h5_dataset *out, const dip_h5_file *file,
     return DIP_OK;
 }
 
-dip_status dip_h5_write_rows(const dip_h5_dataset *dataset, int64_t first,
-                             int64_t count, const void *values, dip_err *err)
+dip_status dip_h5_create_rows(dip_h5_dataset *out, const dip_h5_file *file,
+                              const char *name, dip_h5_type type, int64_t rows,
+                              int64_t width, dip_err *err)
 {
     be_quiet();
-    hid_t to, from;
-    bool ok = select_rows(&to, &from, dataset, first, count) &&
-              H5Dwrite(dataset->id, H5T_NATIVE_UINT8, from, to, H5P_DEFAULT,
-                       values) >= 0;
+    *out = (dip_h5_dataset){.id = H5I_INVALID_HID,
+                            .path = file->path,
+                            .item = types[type].size,
+                            .rank = 2,
+                            .dims = {rows, width},
+                            .offset = -1};
+    (void)snprintf(out->name, sizeof out->name, "%s", name);
+    hsize_t size[2] = {(hsize_t)rows, (hsize_t)width};
+    hsize_t most = CHUNK_BYTES / (types[type].size * size[1]);
+    hsize_t lines = size[0] < most ? size[0] : most;
+    hsize_t chunk[2] = {lines > 0 ? lines : 1, size[1]};
+    hid_t native = open_native(type);
+    hid_t space = H5Screate_simple(2, size, NULL);
+    hid_t create = H5Pcreate(H5P_DATASET_CREATE);
+    if (native >= 0 && space >= 0 && create >= 0 &&
+        H5Pset_obj_track_times(create, false) >= 0 &&
+        (rows == 0 || (H5Pset_chunk(create, 2, chunk) >= 0 &&
+                       H5Pset_fletcher32(create) >= 0)))
+        out->id = H5Dcreate2(file->id, name, native, space, H5P_DEFAULT, create,
+                             H5P_DEFAULT);
+    close_list(create);
+    close_spaces(space, H5I_INVALID_HID);
+    close_type(native);
+    return out->id >= 0 ? DIP_OK : cannot_write(file, name, err);
+}
+
+dip_status dip_h5_write_rows(const dip_h5_dataset *dataset, dip_h5_type type,
+                             int64_t first, int64_t count, const void *values,
+                             dip_err *err)
+{
+    be_quiet();
+    hid_t to, from, native = open_native(type);
+    bool ok = select_rows(&to, &from, dataset, first, count) && native >= 0 &&
+              H5Dwrite(dataset->id, native, from, to, H5P_DEFAULT, values) >= 0;
     close_spaces(from, to);
+    close_type(native);
     return ok ? DIP_OK
               : dip_fail(err, DIP_EIO, "cannot write dataset '%s' of '%s'",
                          dataset->name, dataset->path);

@@ -23,7 +23,9 @@
     X(I32, "int32", 4, H5T_INTEGER, H5T_SGN_2)                                 \
     X(I64, "int64", 8, H5T_INTEGER, H5T_SGN_2)                                 \
     X(F32, "float32", 4, H5T_FLOAT, H5T_SGN_ERROR)                             \
-    X(F64, "float64", 8, H5T_FLOAT, H5T_SGN_ERROR)
+    X(F64, "float64", 8, H5T_FLOAT, H5T_SGN_ERROR)                             \
+    X(F16, "float16", 2, H5T_FLOAT, H5T_SGN_ERROR) /* bits in uint16_t */      \
+    X(I8, "int8", 1, H5T_INTEGER, H5T_SGN_2)
 
 typedef enum {
 #define DIP_H5_TYPE_ENUM(name, words, size, cls, sign) DIP_H5_##name,
@@ -138,9 +140,14 @@ dip_status dip_h5_write_packed(const dip_h5_file *file, const char *name,
 dip_status dip_h5_create_bytes(dip_h5_dataset *out, const dip_h5_file *file,
                                const char *name, int rank, const int64_t *dims,
                                dip_err *err) DIP_MUST_CHECK;
-/* Entries [first, first + count) of the first dimension. */
-dip_status dip_h5_write_rows(const dip_h5_dataset *dataset, int64_t first,
-                             int64_t count, const void *values,
+/* An empty place [rows, width >= 1] of `type` that is written row by row:
+ * chunked, with Fletcher-32 checksums. Ends with dip_h5_dataset_close(). */
+dip_status dip_h5_create_rows(dip_h5_dataset *out, const dip_h5_file *file,
+                              const char *name, dip_h5_type type, int64_t rows,
+                              int64_t width, dip_err *err) DIP_MUST_CHECK;
+/* Entries [first, first + count) of the first dimension, given as `type`. */
+dip_status dip_h5_write_rows(const dip_h5_dataset *dataset, dip_h5_type type,
+                             int64_t first, int64_t count, const void *values,
                              dip_err *err) DIP_MUST_CHECK;
 
 /* Of the headers that this program was built with: "1.10.8"; static. */

@@ -171,3 +171,42 @@ void dip_params_channels_last(dip_params *params)
         dip_scope_close();
     }
 }
+
+static dip_status digest_tensor(dip_digest *digest, const char *name,
+                                const dip_tensor *tensor, dip_err *err)
+{
+    dip_tensor *t =
+        dip_t_contiguous(dip_t_to_device(dip_t_detach(tensor), DIP_CPU));
+    size_t size =
+        (size_t)dip_tensor_numel(t) * dip_dtype_size(dip_tensor_dtype(t));
+    int64_t shape[8] = {0};
+    for (int d = 0; d < dip_tensor_ndim(t) && d < 8; d++)
+        shape[d] = dip_tensor_size(t, d);
+    dip_status st = dip_tensor_status(err);
+    if (st == DIP_OK)
+        st = dip_digest_add(digest, name, strlen(name) + 1, err);
+    if (st == DIP_OK)
+        st = dip_digest_add(digest, shape, sizeof shape, err);
+    return st == DIP_OK ? dip_digest_add(digest, dip_tensor_data(t), size, err)
+                        : st;
+}
+
+dip_status dip_params_digest(char hex[DIP_DIGEST_SIZE],
+                             const dip_params *params, const char *prefix,
+                             dip_err *err)
+{
+    dip_digest *digest = NULL;
+    dip_status st = dip_digest_new(&digest, err);
+    for (int i = 0; i < params->count && st == DIP_OK; i++) {
+        const char *name = params->items[i].name;
+        if (strncmp(name, prefix, strlen(prefix)) != 0)
+            continue;
+        dip_scope_open();
+        st = digest_tensor(digest, name, params->items[i].tensor, err);
+        dip_scope_close();
+    }
+    if (st == DIP_OK)
+        st = dip_digest_end(hex, digest, err);
+    dip_digest_free(digest);
+    return st;
+}

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/digest.h"
 #include "base/status.h"
 #include "tensor/tensor.h"
 
@@ -45,6 +46,11 @@ void dip_params_drop(dip_params *params, const char *suffix);
 int dip_params_find(const dip_params *params, const char *name);
 /* Elements of all trained tensors. */
 int64_t dip_params_trained_numel(const dip_params *params);
+/* SHA-256 over names, shapes and elements of all tensors, buffers included,
+ * whose names begin with `prefix`. */
+dip_status dip_params_digest(char hex[DIP_DIGEST_SIZE],
+                             const dip_params *params, const char *prefix,
+                             dip_err *err) DIP_MUST_CHECK;
 /* Moves all to `device` in place (handles stay valid). */
 void dip_params_to_device(dip_params *params, dip_device device);
 /* Converts 4-dimensional weights to channels_last in place. */

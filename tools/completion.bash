@@ -2,7 +2,7 @@
 # where bash-completion looks. The test of the docs compares it with the help
 # of each command.
 
-_diptych_commands="import inspect audit synth train eval compare search export soup options"
+_diptych_commands="import inspect audit synth train eval compare search embed export soup options"
 
 # The long options of a command. `=` behind one: a value follows.
 _diptych_options() {
@@ -33,6 +33,9 @@ _diptych_options() {
         --metric= --out= --resamples= --seed= --help --usage ;;
     search) echo --checkpoint= --data= --dim= --fields= --image= --json \
         --quiet --rerank= --split= --text= --top= --help --usage ;;
+    embed) echo --checkpoint= --data= --dim= --field= --fields= --json --out= \
+        --precision= --queries --quiet --rescore= --reuse= --split= --task= \
+        --help --usage ;;
     export) echo --checkpoint= --data= --format= --out= --precision= --quiet \
         --raw-images --rows= --samples= --split= --unverified --help --usage ;;
     soup) echo --checkpoint= --data= --greedy --interpolate= --out= --help \
@@ -44,8 +47,11 @@ _diptych_options() {
 # The values of an option that has few; nothing means files.
 _diptych_values() {
     case "$1 $2" in
-    "eval --split" | "search --split" | "export --split") echo train val test ;;
+    "eval --split" | "search --split" | "embed --split" | \
+        "export --split") echo train val test ;;
     *" --checkpoint") echo best latest ;;
+    "embed --precision") echo fp32 fp16 int8 binary ;;
+    "embed --rescore") echo fp32 fp16 ;;
     *" --exif") echo on off ;;
     *" --store") echo encoded pixels: ;;
     *" --form") echo lists pairs ;;

@@ -1,9 +1,9 @@
 /* HDF5 files that are sound but hold anything: an input is a list of datasets,
  * of which each is a byte that says which it is, one for its type, one for its
- * length, and the values. A type beyond those of data/h5.h means int64 made of
- * bytes, as offsets are small. A dataset with "pixels" or "_image" in its name
- * is uint8 of four dimensions without values, one with "matrix" float32 of two,
- * and "input_..." of a type beyond strings of one column. Files that are
+ * length, and the values. A type beyond float64 in data/h5.h means int64 made
+ * of bytes, as offsets are small. A dataset with "pixels" or "_image" in its
+ * name is uint8 of four dimensions without values, one with "matrix" float32 of
+ * two, and "input_..." of a type beyond strings of one column. Files that are
  * damaged themselves are no input for libhdf5, which is no match for them
  * (docs/data-format.md). */
 #ifndef DIP_TESTS_FUZZ_RECORDS_H
@@ -78,7 +78,7 @@ static inline size_t fuzz_put_numbers(const dip_h5_file *file, const char *name,
         DIP_H5_TYPE_TABLE(SIZE)
 #undef SIZE
     };
-    bool widen = kind >= DIP_ARRAY_LEN(sizes);
+    bool widen = kind > DIP_H5_F64;
     size_t size = widen ? 1 : sizes[kind];
     int64_t values[UINT8_MAX] = {0};
     if (count > n / size)
