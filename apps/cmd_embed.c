@@ -68,7 +68,7 @@ typedef struct {
     const char **overrides;
     size_t override_count;
     dip_cli_list fields;
-    dip_precision precision, rescore;
+    dip_codes precision, rescore;
     dip_split split;
     int64_t dim;
     bool has_split, has_rescore, queries, json, quiet;
@@ -90,22 +90,21 @@ static void check_arguments(const arguments *a, struct argp_state *state)
                    "more than one of --fields, --task, --field and --queries");
     if (a->queries && a->has_split)
         argp_error(state, "--split says nothing of --queries");
-    bool codes = a->precision >= DIP_PRECISION_INT8;
+    bool codes = a->precision >= DIP_CODES_INT8;
     if (a->has_rescore && !codes)
         argp_error(state, "--rescore is for int8 and binary");
     if (npy && codes)
         argp_error(state, "%s needs an --out that ends in .h5",
-                   dip_precision_name(a->precision));
+                   dip_codes_name(a->precision));
 }
 
-static void parse_precision(dip_precision *out, const char *value,
-                            dip_precision last, const char *option,
-                            struct argp_state *state)
+static void parse_precision(dip_codes *out, const char *value, dip_codes last,
+                            const char *option, struct argp_state *state)
 {
-    if (!dip_precision_parse(out, value) || *out > last)
+    if (!dip_codes_parse(out, value) || *out > last)
         argp_error(state, "unknown %s '%s': %s", option, value,
-                   last == DIP_PRECISION_FP16 ? "fp32 or fp16"
-                                              : "fp32, fp16, int8 or binary");
+                   last == DIP_CODES_FP16 ? "fp32 or fp16"
+                                          : "fp32, fp16, int8 or binary");
 }
 
 static error_t parse_rows(int key, char *value, struct argp_state *state)
@@ -146,12 +145,11 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         a->data = value;
         return 0;
     case OPT_PRECISION:
-        parse_precision(&a->precision, value, DIP_PRECISION_BINARY, "precision",
+        parse_precision(&a->precision, value, DIP_CODES_BINARY, "precision",
                         state);
         return 0;
     case OPT_RESCORE:
-        parse_precision(&a->rescore, value, DIP_PRECISION_FP16, "rescore",
-                        state);
+        parse_precision(&a->rescore, value, DIP_CODES_FP16, "rescore", state);
         a->has_rescore = true;
         return 0;
     case OPT_REUSE:
@@ -333,7 +331,7 @@ static void print_text(const summary *s)
     dip_str text = {0};
     dip_cli_add_count(&text, s->order->count);
     dip_str_addf(&text, " rows: %s, %lld numbers as %s\n", info->recipe,
-                 (long long)info->dim, dip_precision_name(info->precision));
+                 (long long)info->dim, dip_codes_name(info->precision));
     dip_cli_add_count(&text, s->counts.reused);
     dip_str_add(&text, " taken unchanged, ");
     dip_cli_add_count(&text, s->counts.resumed);
@@ -349,9 +347,9 @@ static void print_text(const summary *s)
         dip_str_addf(&text,
                      "recall@%d against %s: %s %.4f, its first %d ranked "
                      "again %.4f\n",
-                     MEASURED, dip_precision_name(info->rescore),
-                     dip_precision_name(info->precision), s->recall.codes,
-                     RESCORED, s->recall.rescored);
+                     MEASURED, dip_codes_name(info->rescore),
+                     dip_codes_name(info->precision), s->recall.codes, RESCORED,
+                     s->recall.rescored);
     (void)fputs(dip_str_text(&text), stdout);
     dip_str_free(&text);
 }
@@ -364,7 +362,7 @@ static dip_status print_json(const summary *s, dip_err *err)
         "{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, "
         "s:o, s:o}",
         "out", s->order->out, "model", info->model, "recipe", info->recipe,
-        "precision", dip_precision_name(info->precision), "rows",
+        "precision", dip_codes_name(info->precision), "rows",
         (json_int_t)s->order->count, "dim", (json_int_t)info->dim, "reused",
         (json_int_t)s->counts.reused, "resumed", (json_int_t)s->counts.resumed,
         "computed", (json_int_t)s->counts.computed, "seconds",

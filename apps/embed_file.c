@@ -68,14 +68,14 @@ static dip_status digest_all(work *w, dip_err *err)
 static const char *misfit(const dip_embedding_info *old,
                           const dip_embedding_info *info)
 {
-    dip_precision finest = dip_embedding_finest(old);
+    dip_codes finest = dip_embedding_finest(old);
     if (strcmp(old->model, info->model) != 0)
         return "it is of another model";
     if (strcmp(old->recipe, info->recipe) != 0)
         return "its rows are made of other fields, or in another precision";
     if (old->dim != info->dim || old->similarity != info->similarity)
         return "its rows are of another length or similarity";
-    if (finest != DIP_PRECISION_FP32 && finest != dip_embedding_finest(info))
+    if (finest != DIP_CODES_FP32 && finest != dip_embedding_finest(info))
         return "its numbers are not those that fp32 would be rounded to";
     return NULL;
 }
@@ -263,7 +263,7 @@ static dip_status compute(work *w, dip_err *err)
 typedef struct {
     dip_embedding_writer *h5;
     dip_npy *npy;
-    dip_precision precision; /* of npy */
+    dip_codes precision; /* of npy */
     int64_t dim;
     void *codes;
 } sink;
@@ -278,7 +278,7 @@ static dip_status open_sink(sink *s, const work *w, dip_err *err)
     if (s->codes == NULL)
         return dip_no_memory(err);
     return dip_npy_open(&s->npy, o->out,
-                        s->precision == DIP_PRECISION_FP16 ? "<f2" : "<f4",
+                        s->precision == DIP_CODES_FP16 ? "<f2" : "<f4",
                         o->count, s->dim, err);
 }
 
@@ -290,10 +290,10 @@ static dip_status fill_sink(sink *s, const float *values,
     if (s->h5 != NULL)
         return dip_embedding_writer_add(s->h5, values, present, digests, count,
                                         err);
-    dip_precision_encode(s->codes, NULL, s->precision, values, count, s->dim);
-    return dip_npy_add(
-        s->npy, s->codes,
-        (size_t)count * dip_precision_bytes(s->precision, s->dim), err);
+    dip_codes_encode(s->codes, NULL, s->precision, values, count, s->dim);
+    return dip_npy_add(s->npy, s->codes,
+                       (size_t)count * dip_codes_bytes(s->precision, s->dim),
+                       err);
 }
 
 /* Which rows stand in a .npy, which has room for numbers alone. */

@@ -10,27 +10,27 @@ static const struct {
     int bits;
 } precisions[] = {
 #define PRECISION_ROW(name, word, bits) {word, bits},
-    DIP_PRECISION_TABLE(PRECISION_ROW)
+    DIP_CODES_TABLE(PRECISION_ROW)
 #undef PRECISION_ROW
 };
 
-const char *dip_precision_name(dip_precision precision)
+const char *dip_codes_name(dip_codes precision)
 {
     return precisions[precision].word;
 }
 
-bool dip_precision_parse(dip_precision *out, const char *name)
+bool dip_codes_parse(dip_codes *out, const char *name)
 {
-    for (int i = 0; i < DIP_PRECISION_COUNT; i++) {
+    for (int i = 0; i < DIP_CODES_COUNT; i++) {
         if (strcmp(precisions[i].word, name) == 0) {
-            *out = (dip_precision)i;
+            *out = (dip_codes)i;
             return true;
         }
     }
     return false;
 }
 
-size_t dip_precision_bytes(dip_precision precision, int64_t dim)
+size_t dip_codes_bytes(dip_codes precision, int64_t dim)
 {
     return ((size_t)dim * (size_t)precisions[precision].bits + 7) / 8;
 }
@@ -91,64 +91,63 @@ static float to_int8(int8_t *out, const float *x, int64_t dim)
 
 static void to_bits(uint8_t *out, const float *x, int64_t dim)
 {
-    memset(out, 0, dip_precision_bytes(DIP_PRECISION_BINARY, dim));
+    memset(out, 0, dip_codes_bytes(DIP_CODES_BINARY, dim));
     for (int64_t i = 0; i < dim; i++)
         out[i / 8] = (uint8_t)(out[i / 8] | (x[i] > 0 ? 0x80 >> i % 8 : 0));
 }
 
-void dip_precision_encode(void *codes, float *peaks, dip_precision precision,
-                          const float *values, int64_t rows, int64_t dim)
+void dip_codes_encode(void *codes, float *peaks, dip_codes precision,
+                      const float *values, int64_t rows, int64_t dim)
 {
-    size_t bytes = dip_precision_bytes(precision, dim);
+    size_t bytes = dip_codes_bytes(precision, dim);
     for (int64_t r = 0; r < rows; r++) {
         const float *x = values + r * dim;
         void *out = (char *)codes + (size_t)r * bytes;
         switch (precision) {
-        case DIP_PRECISION_FP16:
+        case DIP_CODES_FP16:
             for (int64_t i = 0; i < dim; i++)
                 ((uint16_t *)out)[i] = to_half(x[i]);
             break;
-        case DIP_PRECISION_INT8:
+        case DIP_CODES_INT8:
             peaks[r] = to_int8(out, x, dim);
             break;
-        case DIP_PRECISION_BINARY:
+        case DIP_CODES_BINARY:
             to_bits(out, x, dim);
             break;
-        case DIP_PRECISION_FP32:
-        case DIP_PRECISION_COUNT:
+        case DIP_CODES_FP32:
+        case DIP_CODES_COUNT:
             memcpy(out, x, bytes);
         }
     }
 }
 
-static void decode_row(float *x, dip_precision precision, const void *in,
+static void decode_row(float *x, dip_codes precision, const void *in,
                        double peak, int64_t dim)
 {
     for (int64_t i = 0; i < dim; i++) {
         switch (precision) {
-        case DIP_PRECISION_FP16:
+        case DIP_CODES_FP16:
             x[i] = from_half(((const uint16_t *)in)[i]);
             break;
-        case DIP_PRECISION_INT8:
+        case DIP_CODES_INT8:
             x[i] = (float)(((const int8_t *)in)[i] * peak / INT8_MOST);
             break;
-        case DIP_PRECISION_BINARY:
+        case DIP_CODES_BINARY:
             x[i] = (((const uint8_t *)in)[i / 8] << i % 8 & 0x80) != 0 ? 1 : -1;
             break;
-        case DIP_PRECISION_FP32:
-        case DIP_PRECISION_COUNT:
+        case DIP_CODES_FP32:
+        case DIP_CODES_COUNT:
             x[i] = ((const float *)in)[i];
         }
     }
 }
 
-void dip_precision_decode(float *values, dip_precision precision,
-                          const void *codes, const float *peaks, int64_t rows,
-                          int64_t dim)
+void dip_codes_decode(float *values, dip_codes precision, const void *codes,
+                      const float *peaks, int64_t rows, int64_t dim)
 {
-    size_t bytes = dip_precision_bytes(precision, dim);
+    size_t bytes = dip_codes_bytes(precision, dim);
     for (int64_t r = 0; r < rows; r++)
         decode_row(values + r * dim, precision,
                    (const char *)codes + (size_t)r * bytes,
-                   precision == DIP_PRECISION_INT8 ? (double)peaks[r] : 0, dim);
+                   precision == DIP_CODES_INT8 ? (double)peaks[r] : 0, dim);
 }

@@ -13,32 +13,31 @@
 #include <stdint.h>
 
 /* name, word on command lines and in files, bits of a number */
-#define DIP_PRECISION_TABLE(X)                                                 \
+#define DIP_CODES_TABLE(X)                                                     \
     X(FP32, "fp32", 32)                                                        \
     X(FP16, "fp16", 16)                                                        \
     X(INT8, "int8", 8)                                                         \
     X(BINARY, "binary", 1)
 
 typedef enum {
-#define DIP_PRECISION_ENUM(name, word, bits) DIP_PRECISION_##name,
-    DIP_PRECISION_TABLE(DIP_PRECISION_ENUM)
-#undef DIP_PRECISION_ENUM
-        DIP_PRECISION_COUNT
-} dip_precision;
+#define DIP_CODES_ENUM(name, word, bits) DIP_CODES_##name,
+    DIP_CODES_TABLE(DIP_CODES_ENUM)
+#undef DIP_CODES_ENUM
+        DIP_CODES_COUNT
+} dip_codes;
 
-const char *dip_precision_name(dip_precision precision);
+const char *dip_codes_name(dip_codes precision);
 /* False when `name` is none of the table. */
-bool dip_precision_parse(dip_precision *out, const char *name);
+bool dip_codes_parse(dip_codes *out, const char *name);
 /* Bytes of the codes of a row. */
-size_t dip_precision_bytes(dip_precision precision, int64_t dim);
+size_t dip_codes_bytes(dip_codes precision, int64_t dim);
 
 /* Rows [rows, dim], finite, into codes one behind the other; peaks [rows] are
  * written for int8 only and may be NULL otherwise. fp16 rounds to the nearest,
  * ties to even; what is beyond 65504 becomes infinite. */
-void dip_precision_encode(void *codes, float *peaks, dip_precision precision,
-                          const float *values, int64_t rows, int64_t dim);
-void dip_precision_decode(float *values, dip_precision precision,
-                          const void *codes, const float *peaks, int64_t rows,
-                          int64_t dim);
+void dip_codes_encode(void *codes, float *peaks, dip_codes precision,
+                      const float *values, int64_t rows, int64_t dim);
+void dip_codes_decode(float *values, dip_codes precision, const void *codes,
+                      const float *peaks, int64_t rows, int64_t dim);
 
 #endif

@@ -30,21 +30,21 @@ struct dip_embedding_store {
 
 /* ---- what both sides agree about ---- */
 
-dip_h5_type dip_embedding_type(dip_precision precision)
+dip_h5_type dip_embedding_type(dip_codes precision)
 {
-    static const dip_h5_type types[DIP_PRECISION_COUNT] = {
-        [DIP_PRECISION_FP32] = DIP_H5_F32,
-        [DIP_PRECISION_FP16] = DIP_H5_F16,
-        [DIP_PRECISION_INT8] = DIP_H5_I8,
-        [DIP_PRECISION_BINARY] = DIP_H5_U8,
+    static const dip_h5_type types[DIP_CODES_COUNT] = {
+        [DIP_CODES_FP32] = DIP_H5_F32,
+        [DIP_CODES_FP16] = DIP_H5_F16,
+        [DIP_CODES_INT8] = DIP_H5_I8,
+        [DIP_CODES_BINARY] = DIP_H5_U8,
     };
     return types[precision];
 }
 
-int64_t dip_embedding_width(dip_precision precision, int64_t dim)
+int64_t dip_embedding_width(dip_codes precision, int64_t dim)
 {
-    return precision == DIP_PRECISION_BINARY
-               ? (int64_t)dip_precision_bytes(precision, dim)
+    return precision == DIP_CODES_BINARY
+               ? (int64_t)dip_codes_bytes(precision, dim)
                : dim;
 }
 
@@ -105,11 +105,11 @@ static dip_status read_precision(dip_embedding_store *s, dip_err *err)
     dip_status st = get_word(&precision, s, "precision", err);
     if (st == DIP_OK)
         st = get_word(&rescore, s, "rescore", err);
-    if (st == DIP_OK && !dip_precision_parse(&info->precision, precision))
+    if (st == DIP_OK && !dip_codes_parse(&info->precision, precision))
         st = bad_word(s, "precision", precision, err);
     if (st == DIP_OK && strcmp(rescore, "none") != 0) {
-        info->has_rescore = dip_precision_parse(&info->rescore, rescore) &&
-                            info->rescore <= DIP_PRECISION_FP16;
+        info->has_rescore = dip_codes_parse(&info->rescore, rescore) &&
+                            info->rescore <= DIP_CODES_FP16;
         if (!info->has_rescore)
             st = bad_word(s, "rescore", rescore, err);
     }
@@ -167,7 +167,7 @@ static dip_status open_rows(dip_h5_dataset *out, const dip_embedding_store *s,
 
 static dip_status open_numbers(dip_h5_dataset *out,
                                const dip_embedding_store *s, const char *group,
-                               dip_precision precision, dip_err *err)
+                               dip_codes precision, dip_err *err)
 {
     char name[DIP_H5_NAME_SIZE];
     dip_status st = dip_embedding_dataset_name(name, group, s->name, err);
@@ -226,7 +226,7 @@ static dip_status open_datasets(dip_embedding_store *s, dip_err *err)
         st = open_numbers(&s->codes, s, "embedding", s->info.precision, err);
     if (st == DIP_OK && s->info.has_rescore)
         st = open_numbers(&s->rescore, s, "rescore", s->info.rescore, err);
-    if (st != DIP_OK || s->info.precision != DIP_PRECISION_INT8)
+    if (st != DIP_OK || s->info.precision != DIP_CODES_INT8)
         return st;
     st = dip_embedding_dataset_name(name, "peak", s->name, err);
     if (st == DIP_OK)
@@ -322,9 +322,9 @@ dip_status dip_embedding_store_read(float *values, const dip_embedding_store *s,
 {
     bool again = finest && s->info.has_rescore;
     const dip_h5_dataset *data = again ? &s->rescore : &s->codes;
-    dip_precision precision = again ? s->info.rescore : s->info.precision;
+    dip_codes precision = again ? s->info.rescore : s->info.precision;
     int64_t dim = s->info.dim;
-    int64_t bytes = (int64_t)dip_precision_bytes(precision, dim);
+    int64_t bytes = (int64_t)dip_codes_bytes(precision, dim);
     int64_t block = bytes < BLOCK_BYTES ? BLOCK_BYTES / bytes : 1;
     void *codes = dip_calloc((size_t)(block * bytes), 1);
     dip_status st = codes != NULL ? DIP_OK : dip_no_memory(err);
@@ -334,9 +334,9 @@ dip_status dip_embedding_store_read(float *values, const dip_embedding_store *s,
                               n, codes, err);
         if (st != DIP_OK)
             break;
-        dip_precision_decode(values + at * dim, precision, codes,
-                             s->peaks != NULL ? s->peaks + first + at : NULL, n,
-                             dim);
+        dip_codes_decode(values + at * dim, precision, codes,
+                         s->peaks != NULL ? s->peaks + first + at : NULL, n,
+                         dim);
         for (int64_t i = 0; i < n && st == DIP_OK; i++)
             st = check_row(values + (at + i) * dim, s, first + at + i, err);
     }

@@ -36,14 +36,14 @@ typedef struct {
     const char *model;  /* 64 hexadecimal digits: whose embeddings they are */
     const char *recipe; /* how they are made of a row, in words */
     dip_similarity similarity;
-    dip_precision precision;
-    bool has_rescore;      /* rows that rank again what codes have found: */
-    dip_precision rescore; /* fp32 or fp16 */
+    dip_codes precision;
+    bool has_rescore;  /* rows that rank again what codes have found: */
+    dip_codes rescore; /* fp32 or fp16 */
     int64_t rows, dim;
 } dip_embedding_info;
 
 /* The precision of the finest rows of a file. */
-dip_precision dip_embedding_finest(const dip_embedding_info *info);
+dip_codes dip_embedding_finest(const dip_embedding_info *info);
 
 /* ---- writing ---- */
 

@@ -19,7 +19,7 @@ struct dip_embedding_writer {
     int64_t room;
 };
 
-dip_precision dip_embedding_finest(const dip_embedding_info *info)
+dip_codes dip_embedding_finest(const dip_embedding_info *info)
 {
     return info->has_rescore ? info->rescore : info->precision;
 }
@@ -64,9 +64,8 @@ static dip_status write_head(const dip_h5_file *h5,
         {"model", info->model},
         {"recipe", info->recipe},
         {"similarity", dip_similarity_name(info->similarity)},
-        {"precision", dip_precision_name(info->precision)},
-        {"rescore",
-         info->has_rescore ? dip_precision_name(info->rescore) : "none"},
+        {"precision", dip_codes_name(info->precision)},
+        {"rescore", info->has_rescore ? dip_codes_name(info->rescore) : "none"},
     };
     dip_status st = DIP_OK;
     for (size_t i = 0; i < DIP_ARRAY_LEN(words) && st == DIP_OK; i++)
@@ -80,7 +79,7 @@ static dip_status write_head(const dip_h5_file *h5,
 
 static dip_status make_numbers(dip_h5_dataset *out,
                                const dip_embedding_writer *w, const char *group,
-                               dip_precision precision, dip_err *err)
+                               dip_codes precision, dip_err *err)
 {
     char name[DIP_H5_NAME_SIZE];
     dip_h5_type type = dip_embedding_type(precision);
@@ -100,7 +99,7 @@ static dip_status make_datasets(dip_embedding_writer *w, dip_err *err)
         make_numbers(&w->codes, w, "embedding", info->precision, err);
     if (st == DIP_OK && info->has_rescore)
         st = make_numbers(&w->rescore, w, "rescore", info->rescore, err);
-    if (st == DIP_OK && info->precision == DIP_PRECISION_INT8) {
+    if (st == DIP_OK && info->precision == DIP_CODES_INT8) {
         char name[DIP_H5_NAME_SIZE];
         st = dip_embedding_dataset_name(name, "peak", info->name, err);
         if (st == DIP_OK)
@@ -172,14 +171,14 @@ static dip_status make_room(dip_embedding_writer *w, int64_t rows, dip_err *err)
 }
 
 static dip_status put(dip_embedding_writer *w, const dip_h5_dataset *to,
-                      dip_precision precision, const float *values,
-                      int64_t count, dip_err *err)
+                      dip_codes precision, const float *values, int64_t count,
+                      dip_err *err)
 {
-    dip_precision_encode(w->scratch, w->row_peaks, precision, values, count,
-                         w->info.dim);
+    dip_codes_encode(w->scratch, w->row_peaks, precision, values, count,
+                     w->info.dim);
     dip_status st = dip_h5_write_rows(to, dip_embedding_type(precision),
                                       w->done, count, w->scratch, err);
-    if (st == DIP_OK && precision == DIP_PRECISION_INT8)
+    if (st == DIP_OK && precision == DIP_CODES_INT8)
         st = dip_h5_write_rows(&w->peaks, DIP_H5_F32, w->done, count,
                                w->row_peaks, err);
     return st;
@@ -193,8 +192,8 @@ dip_status dip_embedding_writer_add(dip_embedding_writer *w,
     dip_status st = make_room(w, count, err);
     if (st == DIP_OK && w->info.has_rescore) {
         st = put(w, &w->rescore, w->info.rescore, values, count, err);
-        dip_precision_decode(w->values, w->info.rescore, w->scratch, NULL,
-                             count, w->info.dim);
+        dip_codes_decode(w->values, w->info.rescore, w->scratch, NULL, count,
+                         w->info.dim);
         values = w->values;
     }
     if (st == DIP_OK)

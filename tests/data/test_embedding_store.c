@@ -37,7 +37,7 @@ static rows make_rows(void)
     return r;
 }
 
-static dip_embedding_info info_of(dip_precision precision, bool has_rescore)
+static dip_embedding_info info_of(dip_codes precision, bool has_rescore)
 {
     return (dip_embedding_info){.name = "product",
                                 .model = MODEL,
@@ -45,7 +45,7 @@ static dip_embedding_info info_of(dip_precision precision, bool has_rescore)
                                 .similarity = DIP_SIMILARITY_EUCLIDEAN,
                                 .precision = precision,
                                 .has_rescore = has_rescore,
-                                .rescore = DIP_PRECISION_FP16,
+                                .rescore = DIP_CODES_FP16,
                                 .rows = ROWS,
                                 .dim = DIM};
 }
@@ -78,15 +78,15 @@ static void check_rows(const dip_embedding_store *store,
     rows r = make_rows();
     float coarse[ROWS * DIM], out[ROWS * DIM], peaks[ROWS];
     char codes[ROWS * DIM * sizeof(float)];
-    dip_precision_encode(codes, peaks, info->precision, r.values, ROWS, DIM);
-    dip_precision_decode(coarse, info->precision, codes, peaks, ROWS, DIM);
+    dip_codes_encode(codes, peaks, info->precision, r.values, ROWS, DIM);
+    dip_codes_decode(coarse, info->precision, codes, peaks, ROWS, DIM);
     memset(coarse + 2 * DIM, 0, DIM * sizeof(float)); /* the absent row */
     assert_int_equal(dip_embedding_store_read(out, store, 0, ROWS, false, &err),
                      DIP_OK);
     assert_memory_equal(out, coarse, sizeof out);
     assert_int_equal(dip_embedding_store_read(out, store, 3, 2, true, &err),
                      DIP_OK);
-    bool fine = info->has_rescore || info->precision <= DIP_PRECISION_FP16;
+    bool fine = info->has_rescore || info->precision <= DIP_CODES_FP16;
     assert_memory_equal(out, (fine ? r.values : coarse) + 3 * DIM,
                         2 * DIM * sizeof(float));
 }
@@ -94,12 +94,12 @@ static void check_rows(const dip_embedding_store *store,
 static void test_embedding_store_reads_what_was_written(void **state)
 {
     (void)state;
-    for (int p = 0; p < DIP_PRECISION_COUNT; p++) {
+    for (int p = 0; p < DIP_CODES_COUNT; p++) {
         dip_err err = {0};
         dip_embedding_store *store;
         rows r = make_rows();
         dip_row_digest *digests;
-        dip_embedding_info info = info_of((dip_precision)p, p >= 2);
+        dip_embedding_info info = info_of((dip_codes)p, p >= 2);
         const char *path = fixture_path("e.h5");
         write_file(path, &info);
         assert_int_equal(dip_embedding_store_open(&store, path, &err), DIP_OK);
@@ -186,7 +186,7 @@ static void test_embedding_store_refuses_what_does_not_fit(void **state)
     for (size_t i = 0; i < DIP_ARRAY_LEN(cases); i++) {
         dip_err err = {0};
         dip_embedding_store *store;
-        dip_embedding_info info = info_of(DIP_PRECISION_INT8, true);
+        dip_embedding_info info = info_of(DIP_CODES_INT8, true);
         const char *path = fixture_path("e.h5");
         write_file(path, &info);
         put_damage(path, &cases[i]);
@@ -203,7 +203,7 @@ static void test_embedding_store_names_a_row_that_is_not_finite(void **state)
     dip_err err = {0};
     dip_embedding_store *store;
     float out[ROWS * DIM];
-    dip_embedding_info info = info_of(DIP_PRECISION_FP32, false);
+    dip_embedding_info info = info_of(DIP_CODES_FP32, false);
     const char *path = fixture_path("e.h5");
     const damage nan = {.dataset = "embedding/product",
                         .type = DIP_H5_F32,
