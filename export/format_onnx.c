@@ -6,6 +6,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "export/formats.h"
+#include "export/onnx_fp16.h"
+#include "export/onnx_int8.h"
 #include "export/onnx_lower.h"
 #include "export/onnx_part.h"
 #include "export/onnxruntime.h"
@@ -63,6 +65,21 @@ static dip_status lower(dip_onnx *onnx, const dip_part *part,
     return st;
 }
 
+static dip_status lose_precision(dip_onnx *onnx, dip_precision precision,
+                                 dip_err *err)
+{
+    int64_t clamped = 0;
+    int matrices = 0;
+    switch (precision) {
+    case DIP_PRECISION_FP16:
+        return dip_onnx_halve(onnx, &clamped, err);
+    case DIP_PRECISION_INT8:
+        return dip_onnx_quantise(onnx, &matrices, err);
+    default:
+        return DIP_OK;
+    }
+}
+
 dip_status dip_onnx_part_save(const dip_part *part, dip_model *model,
                               const dip_onnx_options *options, const char *path,
                               dip_err *err)
@@ -74,6 +91,8 @@ dip_status dip_onnx_part_save(const dip_part *part, dip_model *model,
         st = dip_part_trace(&script, part, model, err);
     if (st == DIP_OK)
         st = lower(onnx, part, model, script, options, err);
+    if (st == DIP_OK)
+        st = lose_precision(onnx, options->precision, err);
     if (st == DIP_OK)
         st = dip_onnx_save(dip_onnx_model(onnx), path, err);
     else

@@ -16,7 +16,7 @@
 
 #define DIP_GATE_FP32        1e-5 /* the tolerance of formats in float32 */
 #define DIP_GATE_FP16        1e-2
-#define DIP_GATE_INT8        0.25 /* the change in recall tells more there */
+#define DIP_GATE_INT8        0.5 /* the change in recall tells more there */
 #define DIP_GATE_NAME_MAX    96
 #define DIP_GATE_INPUTS_MAX  32
 #define DIP_GATE_TENSORS_MAX 8 /* inputs of an artefact */

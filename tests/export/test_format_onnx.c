@@ -76,6 +76,38 @@ static void test_onnx_of_distances_agrees(void **state)
     check(&c, 4);
 }
 
+/* The gate of half precision is wide, but must hold everywhere. */
+static void test_onnx_of_every_kind_in_fp16_agrees(void **state)
+{
+    (void)state;
+    for (int i = 0; i < config_count(); i++) {
+        dip_model_config c = config_of(i);
+        dip_model *model = make_model(&c);
+        dip_samples samples = {0};
+        dip_part parts[DIP_PARTS_MAX];
+        const dip_onnx_options options = {.precision = DIP_PRECISION_FP16};
+        fill_samples(&samples, model);
+        place p = make_place();
+        int count = dip_part_list(parts, model, &samples);
+        for (int k = 0; k < count; k++) {
+            char path[96];
+            dip_err err = {0};
+            dip_gate_report report = {0};
+            (void)snprintf(path, sizeof path, "%s/part.onnx", p.root);
+            assert_ok(
+                dip_onnx_part_save(&parts[k], model, &options, path, &err),
+                &err);
+            assert_ok(dip_onnx_part_verify(&report, &parts[k], model, &options,
+                                           path, &err),
+                      &err);
+            dip_gate_report_free(&report);
+        }
+        remove_place(&p);
+        dip_samples_free(&samples);
+        dip_model_free(model);
+    }
+}
+
 /* Photos as bytes, normalised in the graph. */
 static void test_onnx_of_raw_images_agrees(void **state)
 {
@@ -267,6 +299,7 @@ int main(void)
         MODEL_TEST(test_onnx_of_every_kind_agrees_at_other_sizes),
         MODEL_TEST(test_onnx_of_every_pooling_agrees),
         MODEL_TEST(test_onnx_of_distances_agrees),
+        MODEL_TEST(test_onnx_of_every_kind_in_fp16_agrees),
         MODEL_TEST(test_onnx_of_raw_images_agrees),
         MODEL_TEST(test_onnx_of_every_attribute_agrees),
         MODEL_TEST(test_onnx_with_one_changed_weight_is_caught),
