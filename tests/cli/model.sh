@@ -231,8 +231,8 @@ printf 'no photo' >junk.jpg
 check "broken photo" 4 "diptych search: 'junk.jpg': not an image: neither JPEG nor PNG nor WebP" \
     "$program" search runs/tiny --image junk.jpg --quiet
 check "unknown format" 2 \
-    "diptych export: unknown format 'onnx': one of safetensors, torchscript" \
-    "$program" export runs/tiny --format onnx --out e
+    "diptych export: unknown format 'keras': one of safetensors, torchscript, onnx" \
+    "$program" export runs/tiny --format keras --out e
 check "exports" 0 "torchscript" sh -c \
     "'$program' export runs/tiny --format torchscript --out e --quiet >/dev/null && grep -o torchscript e/manifest.json | head -n 1"
 present e/image_encoder.pt e/text_encoder.pt e/fusion.pt e/tokenizer.json
@@ -240,6 +240,23 @@ check "export exists" 3 "diptych export: 'e' exists already" \
     "$program" export runs/tiny --format safetensors --out e --quiet
 check "exports weights" 0 "safetensors" sh -c \
     "'$program' export runs/tiny --format safetensors --out f --quiet >/dev/null && grep -o safetensors f/manifest.json | head -n 1"
+
+check "onnx that nothing can run" 4 \
+    "diptych export: onnx files cannot be verified (--unverified writes them all the same): cannot load ONNX Runtime from ONNXRUNTIME='none': none: cannot open shared object file: No such file or directory" \
+    env ONNXRUNTIME=none "$program" export runs/tiny --format onnx --out o --quiet
+absent o
+check "unverified onnx" 0 "o: not verified" \
+    env ONNXRUNTIME=none "$program" export runs/tiny --format onnx --out o --unverified
+present o/image_encoder.onnx o/text_encoder.onnx o/fusion.onnx o/scorer.onnx
+check "options of onnx" 2 \
+    "diptych export: --precision, --raw-images and --unverified are options of the format onnx" \
+    "$program" export runs/tiny --format torchscript --precision fp16 --out p
+check "unknown precision" 2 "diptych export: unknown precision 'fp8': fp32, fp16 or int8" \
+    "$program" export runs/tiny --format onnx --precision fp8 --out p
+for precision in fp32 fp16 int8; do
+    check "onnx in $precision" 0 "p-$precision: verified on 22 rows" \
+        "$program" export runs/tiny --format onnx --precision $precision --raw-images --out p-$precision
+done
 
 # ---- the launcher ----
 check "unknown command" 2 \
