@@ -108,6 +108,13 @@ dip_tensor *dip_tensor_full(double value, dip_dtype dtype, int ndim,
 dip_tensor *dip_tensor_scalar(double value, dip_dtype dtype); /* 0 dims */
 dip_tensor *dip_tensor_arange(int64_t end);                   /* int64 [end] */
 dip_tensor *dip_tensor_eye(int64_t n);                        /* f32 [n, n] */
+/* A sparse matrix [N, width] by rows (CSR): row n has values[i] in column
+ * columns[i] for i from offsets[n] to offsets[n + 1]; offsets I64 [N + 1],
+ * columns I64. For dip_t_matmul() with a dense matrix, which may get gradients;
+ * little else takes it. */
+dip_tensor *dip_tensor_sparse(const dip_tensor *offsets,
+                              const dip_tensor *columns,
+                              const dip_tensor *values, int64_t width);
 
 /* ---- looking ------------------------------------------------------------ */
 

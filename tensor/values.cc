@@ -14,7 +14,9 @@
 #include <ATen/ops/eye.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/full.h>
+#include <ATen/ops/sparse_csr_tensor.h>
 #include <c10/core/GradMode.h>
+#include <c10/util/Exception.h>
 
 using at::Tensor;
 
@@ -152,6 +154,26 @@ dip_tensor *dip_tensor_arange(int64_t end)
 dip_tensor *dip_tensor_eye(int64_t n)
 {
     return dip::op("tensor_eye", [&] { return at::eye(n, at::kFloat); });
+}
+
+dip_tensor *dip_tensor_sparse(const dip_tensor *offsets,
+                              const dip_tensor *columns,
+                              const dip_tensor *values, int64_t width)
+{
+    /* libtorch calls the format beta at its first use, on stderr. */
+    struct silent : c10::WarningHandler {
+        void process(const c10::Warning &) override
+        {
+        }
+    } handler;
+    return dip::op(
+        "tensor_sparse",
+        [&](const Tensor &o, const Tensor &c, const Tensor &v) {
+            c10::WarningUtils::WarningHandlerGuard guard(&handler);
+            return at::sparse_csr_tensor(o, c, v, {o.numel() - 1, width},
+                                         v.options().layout(at::kSparseCsr));
+        },
+        offsets, columns, values);
 }
 
 /* ---- looking ------------------------------------------------------------ */
