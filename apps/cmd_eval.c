@@ -6,6 +6,7 @@
 
 #include "apps/cli.h"
 #include "apps/evaluate.h"
+#include "apps/evaluate_recommendation.h"
 #include "apps/evaluate_trec.h"
 #include "apps/model_apps.h"
 #include "apps/page.h"
@@ -197,48 +198,54 @@ static json_t *describe_config(const dip_settings *settings)
     return NULL;
 }
 
-static json_t *describe_run(const dip_trained *run, const dip_embed_job *job,
+/* What a report says of a run, whatever its task. */
+typedef struct {
+    const dip_settings *settings;
+    const char *dir, *checkpoint;
+    const dip_params *params;
+    int64_t dim, embed_dim;
+    const char *similarity;
+    const dip_catalog *catalog;
+    int64_t rows; /* of the split */
+} evaluated_run;
+
+static json_t *describe_run(const evaluated_run *run,
                             const dip_train_state *state)
 {
     const dip_settings *s = run->settings;
-    const dip_params *params = dip_model_params(run->model);
     double peak = state->peak_bytes > 0 ? (double)state->peak_bytes : NAN;
-    return json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:I, s:I, s:I, "
-                     "s:o, s:o, s:o, "
-                     "s:o, s:i, s:o}",
-                     "name", s->name, "dir", run->dir, "checkpoint",
-                     dip_path_base(run->checkpoint), "step",
-                     (json_int_t)state->step, "version", dip_version(),
-                     "similarity", dip_similarity_name(s->model.similarity),
-                     "dim", (json_int_t)dip_embed_dim(job), "embed_dim",
-                     (json_int_t)dip_model_embed_dim(run->model), "seed",
-                     (json_int_t)s->seed, "parameters",
-                     (json_int_t)dip_params_trained_numel(params), "samples",
-                     (json_int_t)state->samples, "seconds",
-                     dip_json_real(state->seconds), "cpu_seconds",
-                     dip_json_real(state->cpu_seconds), "samples_per_second",
-                     dip_json_real((double)state->samples / state->seconds),
-                     "peak_bytes", dip_json_real(peak), "threads",
-                     state->threads, "config", describe_config(s));
+    return json_pack(
+        "{s:s, s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:I, s:I, s:I, "
+        "s:o, s:o, s:o, "
+        "s:o, s:i, s:o}",
+        "name", s->name, "dir", run->dir, "checkpoint",
+        dip_path_base(run->checkpoint), "step", (json_int_t)state->step,
+        "version", dip_version(), "similarity", run->similarity, "dim",
+        (json_int_t)run->dim, "embed_dim", (json_int_t)run->embed_dim, "seed",
+        (json_int_t)s->seed, "parameters",
+        (json_int_t)dip_params_trained_numel(run->params), "samples",
+        (json_int_t)state->samples, "seconds", dip_json_real(state->seconds),
+        "cpu_seconds", dip_json_real(state->cpu_seconds), "samples_per_second",
+        dip_json_real((double)state->samples / state->seconds), "peak_bytes",
+        dip_json_real(peak), "threads", state->threads, "config",
+        describe_config(s));
 }
 
 /* {"run": …, "data": …} in front of what the evaluation found. */
-static dip_status describe(json_t **out, const dip_trained *run,
-                           const dip_embed_job *job, const arguments *a,
-                           const json_t *found, dip_err *err)
+static dip_status describe(json_t **out, const evaluated_run *run,
+                           const arguments *a, const json_t *found,
+                           dip_err *err)
 {
     dip_train_state state;
     *out = NULL;
     dip_status st = dip_checkpoint_read_state(&state, run->checkpoint, err);
     if (st != DIP_OK)
         return st;
-    const dip_catalog *catalog = job->corpus->catalog;
     *out = json_pack("{s:s, s:o, s:{s:s, s:s, s:s, s:I}}", "schema",
-                     DIP_REPORT_SCHEMA, "run", describe_run(run, job, &state),
-                     "data", "path", dip_catalog_path(catalog), "digest",
-                     dip_catalog_digest(catalog), "split",
-                     dip_split_name(a->split), "rows",
-                     (json_int_t)dip_catalog_split_rows(catalog, a->split));
+                     DIP_REPORT_SCHEMA, "run", describe_run(run, &state),
+                     "data", "path", dip_catalog_path(run->catalog), "digest",
+                     dip_catalog_digest(run->catalog), "split",
+                     dip_split_name(a->split), "rows", (json_int_t)run->rows);
     if (*out == NULL || json_object_update(*out, (json_t *)found) != 0)
         return dip_no_memory(err);
     return DIP_OK;
@@ -303,12 +310,13 @@ static dip_status print_report(const json_t *report, bool as_json, dip_err *err)
     return st;
 }
 
-static dip_status write_report(const dip_trained *run, const arguments *a,
-                               const dip_corpus *corpus, json_t *report,
-                               const dip_outcome_set *outcomes, dip_err *err)
+/* `corpus`: where the photos of a page are; NULL: no page. */
+static dip_status write_report(const arguments *a, const dip_corpus *corpus,
+                               json_t *report, const dip_outcome_set *outcomes,
+                               dip_err *err)
 {
     char *path = a->out != NULL ? dip_strdup(a->out)
-                                : dip_path_join(run->dir, "report.json");
+                                : dip_path_join(a->dir, "report.json");
     if (path == NULL)
         return dip_no_memory(err);
     dip_status st = write_outcomes(path, outcomes, err);
@@ -316,7 +324,7 @@ static dip_status write_report(const dip_trained *run, const arguments *a,
         st = dip_json_write(path, report, DIP_JSON_AS_BUILT, err);
     if (st == DIP_OK)
         st = write_markdown(path, report, err);
-    if (st == DIP_OK && wants_html(run, a))
+    if (st == DIP_OK && corpus != NULL)
         st = write_html(path, report, corpus, err);
     if (st == DIP_OK)
         st = print_report(report, a->json, err);
@@ -354,17 +362,115 @@ static dip_status evaluate(const dip_trained *run, const arguments *a,
     evaluation.job.corpus = corpus;
     if (st == DIP_OK)
         st = dip_evaluate(&found, &evaluation, err);
-    if (st == DIP_OK)
-        st = describe(&report, run, &evaluation.job, a, found, err);
+    if (st == DIP_OK) {
+        const evaluated_run about = {
+            .settings = run->settings,
+            .dir = run->dir,
+            .checkpoint = run->checkpoint,
+            .params = dip_model_params(run->model),
+            .dim = dip_embed_dim(&evaluation.job),
+            .embed_dim = dip_model_embed_dim(run->model),
+            .similarity = dip_similarity_name(run->settings->model.similarity),
+            .catalog = corpus->catalog,
+            .rows = dip_catalog_split_rows(corpus->catalog, a->split)};
+        st = describe(&report, &about, a, found, err);
+    }
     if (st == DIP_OK && wants_html(run, a))
         st = dip_page_add_training(report, run->dir, err);
     if (st == DIP_OK)
-        st = write_report(run, a, corpus, report, &outcomes, err);
+        st = write_report(a, wants_html(run, a) ? corpus : NULL, report,
+                          &outcomes, err);
     dip_outcome_set_free(&outcomes);
     json_decref(report);
     json_decref(found);
     dip_corpus_free(corpus);
     return st;
+}
+
+/* A recommender has neither texts nor heads, and no page. */
+static dip_status check_recommender(const arguments *a, dip_err *err)
+{
+    if (a->trec != NULL || a->predictions != NULL || a->dim > 0)
+        return dip_fail(err, DIP_EUSAGE,
+                        "'%s' is a run of recommendation: --trec, "
+                        "--predictions and --dim are not for it "
+                        "(`diptych recommend --all` writes its lists)",
+                        a->dir);
+    return DIP_OK;
+}
+
+static int64_t count_interactions(const dip_catalog *catalog, dip_split split)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i < dip_catalog_interaction_count(catalog); i++)
+        count += dip_catalog_interaction(catalog, i).split == split;
+    return count;
+}
+
+static dip_status report_recommender(const dip_recommending *r,
+                                     const arguments *a, dip_err *err)
+{
+    dip_outcome_set outcomes = {0};
+    json_t *found = NULL, *report = NULL;
+    const dip_recommender_options *model = &r->model->options;
+    const evaluated_run about = {
+        .settings = r->settings,
+        .dir = a->dir,
+        .checkpoint = r->checkpoint,
+        .params = dip_recommender_params(r->model),
+        .dim = model->dim,
+        .embed_dim = model->dim,
+        .similarity = r->settings->recommendation.cosine ? "cosine" : "dot",
+        .catalog = r->catalog,
+        .rows = count_interactions(r->catalog, a->split)};
+    dip_status st =
+        dip_evaluate_recommendation(&found, &outcomes, r, a->split, err);
+    if (st == DIP_OK)
+        st = describe(&report, &about, a, found, err);
+    if (st == DIP_OK)
+        st = write_report(a, NULL, report, &outcomes, err);
+    dip_outcome_set_free(&outcomes);
+    json_decref(report);
+    json_decref(found);
+    return st;
+}
+
+static dip_status evaluate_recommender(const arguments *a, dip_err *err)
+{
+    dip_recommending r = {0};
+    dip_status st = check_recommender(a, err);
+    if (st == DIP_OK)
+        st = dip_recommending_load(&r, a->dir, a->checkpoint, a->data,
+                                   a->overrides, a->override_count, err);
+    if (st == DIP_OK)
+        st = report_recommender(&r, a, err);
+    dip_recommending_end(&r);
+    return st;
+}
+
+static dip_status evaluate_retrieval(const arguments *a, dip_err *err)
+{
+    dip_trained *run;
+    dip_status st = dip_trained_load(&run, a->dir, a->checkpoint, a->overrides,
+                                     a->override_count, err);
+    if (st == DIP_OK)
+        st = evaluate(run, a, err);
+    dip_trained_free(run);
+    return st;
+}
+
+/* By the task that the run's config says. */
+static dip_status evaluate_run(const arguments *a, dip_err *err)
+{
+    dip_settings *settings;
+    dip_status st = dip_run_settings(&settings, a->dir, a->overrides,
+                                     a->override_count, err);
+    dip_task_kind task = st == DIP_OK ? settings->task : DIP_TASK_RETRIEVAL;
+    dip_settings_free(settings);
+    if (st != DIP_OK)
+        return st;
+    return task == DIP_TASK_RECOMMENDATION ? evaluate_recommender(a, err)
+                                           : evaluate_retrieval(a, err);
 }
 
 static dip_status evaluate_lists(const arguments *a, dip_err *err)
@@ -408,7 +514,6 @@ int dip_cmd_eval(int argc, char **argv)
         NULL,
         NULL};
     dip_err err = {0};
-    dip_trained *run = NULL;
     arguments a = {.checkpoint = "best",
                    .split = DIP_SPLIT_TEST,
                    .overrides = dip_calloc((size_t)argc, sizeof(char *))};
@@ -419,11 +524,7 @@ int dip_cmd_eval(int argc, char **argv)
     if (st == DIP_OK && a.run != NULL)
         st = evaluate_lists(&a, &err);
     else if (st == DIP_OK)
-        st = dip_trained_load(&run, a.dir, a.checkpoint, a.overrides,
-                              a.override_count, &err);
-    if (st == DIP_OK && a.run == NULL)
-        st = evaluate(run, &a, &err);
-    dip_trained_free(run);
+        st = evaluate_run(&a, &err);
     free(a.overrides);
     return st == DIP_OK ? 0 : dip_cli_fail("diptych eval", &err);
 }

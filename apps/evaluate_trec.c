@@ -181,8 +181,9 @@ static dip_option *ranking_table(size_t *count)
     return table;
 }
 
-static dip_status put_intervals(json_t *task, const dip_ranking *r,
-                                const dip_stats_options *options, dip_err *err)
+dip_status dip_evaluate_put_intervals(json_t *task, const dip_ranking *r,
+                                      const dip_stats_options *options,
+                                      dip_err *err)
 {
     json_t *all = json_object();
     double *values = dip_calloc((size_t)r->evaluated, sizeof *values);
@@ -207,11 +208,10 @@ static dip_status put_intervals(json_t *task, const dip_ranking *r,
     return st;
 }
 
-/* Adds "recommendation": of each cutoff what dip_recommendation has. */
-static dip_status put_recommendation(json_t *task,
-                                     const dip_recommendations *given,
-                                     const dip_ranking_options *options,
-                                     dip_err *err)
+dip_status dip_evaluate_put_recommendation(json_t *task,
+                                           const dip_recommendations *given,
+                                           const dip_ranking_options *options,
+                                           dip_err *err)
 {
     json_t *out = json_object();
     dip_status st = DIP_OK;
@@ -287,10 +287,10 @@ static dip_status report_lists(json_t **out, const dip_trec *trec,
     if (st != DIP_OK)
         return st;
     json_t *task = dip_report_ranking(&ranking);
-    st = task != NULL ? put_intervals(task, &ranking, &stats, err)
+    st = task != NULL ? dip_evaluate_put_intervals(task, &ranking, &stats, err)
                       : dip_no_memory(err);
     if (st == DIP_OK && given->run != NULL)
-        st = put_recommendation(task, given, &options, err);
+        st = dip_evaluate_put_recommendation(task, given, &options, err);
     *out = json_pack(
         "{s:s, s:{s:s, s:s}, s:{s:s}, s:{s:s, s:s, s:b, s:o, s:I}, s:{s:o}}",
         "schema", DIP_REPORT_SCHEMA, "run", "name", trec->tag, "dir", run,

@@ -7,6 +7,8 @@
 #include <jansson.h>
 
 #include "apps/evaluate_outcomes.h"
+#include "eval/recommendation.h"
+#include "eval/stats.h"
 
 /* Writes <task>.run and <task>.qrels into the folder evaluation->trec, the run
  * with the first evaluation->trec_depth products of each query. */
@@ -36,5 +38,15 @@ dip_status dip_evaluate_write_predictions(const char *name,
 dip_status dip_evaluate_lists(json_t **out, const char *run, const char *qrels,
                               const char *seen, const char *const *overrides,
                               size_t count, dip_err *err) DIP_MUST_CHECK;
+
+/* Adds "interval" to the report of a task: that of each metric's mean. */
+dip_status dip_evaluate_put_intervals(json_t *task, const dip_ranking *ranking,
+                                      const dip_stats_options *options,
+                                      dip_err *err) DIP_MUST_CHECK;
+/* Adds "recommendation": of each cutoff what dip_recommendation has. */
+dip_status dip_evaluate_put_recommendation(json_t *task,
+                                           const dip_recommendations *given,
+                                           const dip_ranking_options *options,
+                                           dip_err *err) DIP_MUST_CHECK;
 
 #endif

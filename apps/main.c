@@ -26,6 +26,7 @@ static const struct {
     {"compare", CATALOG, "compare evaluated runs, with tests"},
     {"search", MODEL, "find products by a text or a photo"},
     {"embed", MODEL, "write the embeddings of a catalog to a file"},
+    {"recommend", MODEL, "find what users will like"},
     {"export", MODEL, "write verified weights for a serving team"},
     {"soup", MODEL, "average the weights of several runs into one"},
     {"options", MODEL, "print the reference of all config keys"},
@@ -38,7 +39,7 @@ static void print_help(FILE *stream)
         "Trains and evaluates models for multimodal product search.\n\n",
         stream);
     for (size_t i = 0; i < DIP_ARRAY_LEN(commands); i++)
-        (void)fprintf(stream, "  %-8s %s\n", commands[i].name,
+        (void)fprintf(stream, "  %-9s %s\n", commands[i].name,
                       commands[i].help);
     (void)fputs("\n`diptych COMMAND --help` tells the options of one, "
                 "`diptych --version` the version.\n\nexit codes\n",

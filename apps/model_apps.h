@@ -8,6 +8,7 @@ int dip_cmd_export(int argc, char **argv);
 int dip_cmd_embed(int argc, char **argv);
 int dip_cmd_search(int argc, char **argv);
 int dip_cmd_soup(int argc, char **argv);
+int dip_cmd_recommend(int argc, char **argv);
 int dip_cmd_options(int argc, char **argv);
 /* What `diptych --version` adds to its own. */
 int dip_cmd_versions(int argc, char **argv);

@@ -12,6 +12,7 @@ int main(int argc, char **argv)
         {"embed", dip_cmd_embed, "diptych embed"},
         {"search", dip_cmd_search, "diptych search"},
         {"soup", dip_cmd_soup, "diptych soup"},
+        {"recommend", dip_cmd_recommend, "diptych recommend"},
         {"options", dip_cmd_options, "diptych options"},
         {"versions", dip_cmd_versions, "diptych versions"},
     };

@@ -1,5 +1,7 @@
 #include "apps/options.h"
 
+#include <string.h>
+
 #include "base/mem.h"
 
 #define TEXT(key, fallback, help)                                              \
@@ -60,6 +62,10 @@
 #define BIG 1e12
 
 static const dip_option options[] = {
+    ENUM("task", "retrieval", "retrieval|recommendation",
+         "What is learnt: to find products, or what a user will like. A config "
+         "of `recommendation` has the sections graph and recommendation, and "
+         "neither texts, photos, models, losses nor tasks."),
     TEXT("name", "run", "Name of the run: its directory is runs/<name>."),
     INT("seed", "0", 0, 9007199254740992.0,
         "Seed of initial values, order, augmentation and dropout."),
@@ -468,6 +474,42 @@ static const dip_option options[] = {
     FLOATS("loss.matryoshka_weights", "[]", 0, 1e6,
            "One for each of these lengths; by default 1."),
 
+    TEXT("graph.kind", "lightgcn",
+         "lightgcn or sage (docs/models.md). Each takes those of the options "
+         "below that name it or no kind; any other is an error."),
+    INT("graph.dim", "64", 1, 65536, "Length of an embedding."),
+    INT("graph.layers", NULL, 1, 8, "By default 3 of lightgcn, 2 of sage."),
+    TEXT("graph.aggregator", NULL,
+         "sage: mean (the default), max or lstm of a node's neighbours."),
+    BOOL("graph.normalize", NULL,
+         "sage: unit embeddings after each layer; false by default."),
+    FLOAT("graph.dropout", NULL, 0, .99, "sage: between layers; 0 by default."),
+    INTS("graph.fanouts", NULL, 0, 1024,
+         "sage: how many neighbours of a node are drawn at each hop, 10 by "
+         "default; 0: all."),
+    BOOL("graph.replace", NULL,
+         "sage: a neighbour may be drawn several times; false by default."),
+    TEXT("graph.features", NULL,
+         "HDF5 file of embeddings that another model has made of the products "
+         "(docs/data-format.md): what an item starts from, so that an item "
+         "without interactions is recommended, too."),
+    TEXT("graph.features_name", "product", "Name of these in the file."),
+    TEXT("recommendation.loss", "bpr",
+         "bpr: what a user had above what he had not; softmax: what he had "
+         "among what he had not."),
+    INT("recommendation.negatives", "1", 1, 65536,
+        "Items that a user has not had, drawn for each that he had."),
+    FLOAT("recommendation.l2", "1e-4", 0, 1e6,
+          "Weight of half the squared lengths of embeddings before the first "
+          "layer, per interaction."),
+    ENUM("recommendation.similarity", "dot", "dot|cosine",
+         "What the score of an item is; cosines want a temperature below 1."),
+    FLOAT("recommendation.temperature", "1", 1e-4, 1e4,
+          "Scores are divided by it in the loss."),
+    INT("recommendation.depth", "1000", 1, 1000000,
+        "Items of a user's list in an evaluation; metrics of the whole ranking "
+        "take those behind for not found."),
+
     INT("train.epochs", "10", 1, 1e6, "Passes over the train split."),
     INT("train.batch_size", "128", 2, 1e6, "Rows of a batch."),
     INT("train.accumulate", "1", 1, 1e6,
@@ -608,4 +650,80 @@ const dip_option *dip_options_table(size_t *count)
 {
     *count = DIP_ARRAY_LEN(options);
     return options;
+}
+
+/* Keys, and sections with their dot, that the task `recommendation` reads. */
+static const char *const of_recommendation[] = {
+    "task",
+    "name",
+    "seed",
+    "data.catalog",
+    "graph.",
+    "recommendation.",
+    "train.epochs",
+    "train.batch_size",
+    "train.accumulate",
+    "train.optimizer",
+    "train.lr",
+    "train.weight_decay",
+    "train.beta1",
+    "train.beta2",
+    "train.eps",
+    "train.momentum",
+    "train.nesterov",
+    "train.schedule",
+    "train.warmup_steps",
+    "train.min_lr_ratio",
+    "train.clip_grad_norm",
+    "train.ema.",
+    "train.device",
+    "train.threads",
+    "train.validate_every",
+    "train.checkpoint_every",
+    "train.keep_last",
+    "train.metric",
+    "train.patience",
+    "train.log_every",
+    "eval.k",
+    "eval.ties",
+    "eval.gain",
+    "eval.count_empty",
+    "eval.max_grade",
+    "eval.rbp_persistence",
+    "eval.bootstrap",
+};
+
+static bool is_among(const char *key, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t n = strlen(names[i]);
+        bool section = names[i][n - 1] == '.';
+        if (strncmp(key, names[i], n) == 0 && (section || key[n] == '\0'))
+            return true;
+    }
+    return false;
+}
+
+static bool is_of_task(const char *key, dip_task_kind task)
+{
+    static const char *const alone[] = {"graph.", "recommendation."};
+    switch (task) {
+    case DIP_TASK_RETRIEVAL:
+        return !is_among(key, alone, DIP_ARRAY_LEN(alone));
+    case DIP_TASK_RECOMMENDATION:
+        return is_among(key, of_recommendation,
+                        DIP_ARRAY_LEN(of_recommendation));
+    }
+    return false;
+}
+
+dip_option *dip_options_of_task(size_t *count, dip_task_kind task)
+{
+    dip_option *table = dip_calloc(DIP_ARRAY_LEN(options), sizeof *table);
+    *count = 0;
+    for (size_t i = 0; table != NULL && i < DIP_ARRAY_LEN(options); i++) {
+        if (is_of_task(options[i].key, task))
+            table[(*count)++] = options[i];
+    }
+    return table;
 }

@@ -113,7 +113,7 @@ static dip_status write_config(const char *dir, const dip_settings *settings,
     return st;
 }
 
-static json_t *describe_run(const dip_settings *s, const dip_corpus *corpus,
+static json_t *describe_run(const dip_settings *s, const dip_catalog *catalog,
                             const char *tokenizer_digest)
 {
     char seed[24], started[32];
@@ -123,13 +123,13 @@ static json_t *describe_run(const dip_settings *s, const dip_corpus *corpus,
     (void)strftime(started, sizeof started, "%Y-%m-%dT%H:%M:%SZ", &utc);
     (void)snprintf(seed, sizeof seed, "%llu", (unsigned long long)s->seed);
     return json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:{s:s, s:s, s:I}, s:s}",
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:{s:s, s:s, s:I}, s:s*}",
         "schema", "diptych-run/1", "name", s->name, "started", started,
         "version", dip_version(), "commit", dip_version_commit(), "libtorch",
         dip_tensor_torch_version(), "seed", seed, "threads",
-        dip_tensor_threads(), "data", "path", dip_catalog_path(corpus->catalog),
-        "digest", dip_catalog_digest(corpus->catalog), "rows",
-        (json_int_t)dip_catalog_rows(corpus->catalog), "tokenizer_sha256",
+        dip_tensor_threads(), "data", "path", dip_catalog_path(catalog),
+        "digest", dip_catalog_digest(catalog), "rows",
+        (json_int_t)dip_catalog_rows(catalog), "tokenizer_sha256",
         tokenizer_digest);
 }
 
@@ -142,6 +142,29 @@ static dip_status write_json(const char *dir, const char *name, json_t *json,
                         : dip_no_memory(err);
     free(path);
     return st;
+}
+
+/* run.json; `digest` is the tokenizer's, or NULL. */
+static dip_status write_about(const char *dir, const dip_settings *settings,
+                              const dip_catalog *catalog, const char *digest,
+                              json_t *sources, dip_err *err)
+{
+    json_t *run = describe_run(settings, catalog, digest);
+    dip_status st = json_object_update(run, sources) == 0
+                        ? write_json(dir, "run.json", run, err)
+                        : dip_no_memory(err);
+    json_decref(run);
+    return st;
+}
+
+dip_status dip_run_write_plain(const char *dir, const dip_settings *settings,
+                               const dip_catalog *catalog, json_t *sources,
+                               dip_err *err)
+{
+    dip_status st = write_config(dir, settings, err);
+    return st == DIP_OK
+               ? write_about(dir, settings, catalog, NULL, sources, err)
+               : st;
 }
 
 dip_status dip_run_write(const char *dir, const dip_settings *settings,
@@ -161,13 +184,8 @@ dip_status dip_run_write(const char *dir, const dip_settings *settings,
         st = write_json(dir, "labels.json", labels, err);
     if (st == DIP_OK && json_object_size(fields) > 0)
         st = write_json(dir, "fields.json", fields, err);
-    if (st == DIP_OK) {
-        json_t *run = describe_run(settings, corpus, digest);
-        st = json_object_update(run, sources) == 0
-                 ? write_json(dir, "run.json", run, err)
-                 : dip_no_memory(err);
-        json_decref(run);
-    }
+    if (st == DIP_OK)
+        st = write_about(dir, settings, corpus->catalog, digest, sources, err);
     free(path);
     return st;
 }
@@ -190,15 +208,19 @@ static dip_status check_run(const char *dir, dip_err *err)
     return st;
 }
 
-static dip_status load_settings(dip_trained *run, const char *const *overrides,
-                                size_t count, dip_err *err)
+dip_status dip_run_settings(dip_settings **out, const char *dir,
+                            const char *const *overrides, size_t count,
+                            dip_err *err)
 {
-    char *path = dip_path_join(run->dir, "config.yaml");
+    *out = NULL;
+    dip_status st = check_run(dir, err);
+    if (st != DIP_OK)
+        return st;
+    char *path = dip_path_join(dir, "config.yaml");
     if (path == NULL)
         return dip_no_memory(err);
     dip_str faults = {0};
-    dip_status st =
-        dip_settings_load(&run->settings, path, overrides, count, &faults, err);
+    st = dip_settings_load(out, path, overrides, count, &faults, err);
     dip_str_free(&faults);
     free(path);
     return st;
@@ -397,24 +419,31 @@ dip_status dip_run_check_config(const char *dir, const dip_settings *settings,
     return st;
 }
 
-static dip_status load_weights(dip_trained *run, const char *which,
-                               dip_err *err)
+dip_status dip_run_about(json_t **out, const char *dir, dip_err *err)
 {
-    char *dir = dip_path_join(run->dir, "checkpoints");
-    if (dir == NULL)
+    return load_json(out, dir, "run.json", err);
+}
+
+dip_status dip_run_weights(char **checkpoint, dip_params *params,
+                           const char *dir, const char *which,
+                           const dip_settings *settings, dip_err *err)
+{
+    *checkpoint = NULL;
+    char *folder = dip_path_join(dir, "checkpoints");
+    if (folder == NULL)
         return dip_no_memory(err);
-    dip_status st = dip_checkpoint_find(&run->checkpoint, dir, which, err);
+    dip_status st = dip_checkpoint_find(checkpoint, folder, which, err);
     if (st == DIP_ENOTFOUND && strcmp(which, "best") == 0)
-        st = dip_checkpoint_find(&run->checkpoint, dir, "latest", err);
-    free(dir);
+        st = dip_checkpoint_find(checkpoint, folder, "latest", err);
+    free(folder);
     if (st != DIP_OK)
         return st;
     dip_checkpoint_parts parts = {0};
-    if (run->settings->loop.ema.decay > 0)
-        parts.averages = dip_model_params(run->model);
+    if (settings->loop.ema.decay > 0)
+        parts.averages = params;
     else
-        parts.params = dip_model_params(run->model);
-    return dip_checkpoint_read(run->checkpoint, &parts, err);
+        parts.params = params;
+    return dip_checkpoint_read(*checkpoint, &parts, err);
 }
 
 static dip_status prepare_model(dip_trained *run, const char *which,
@@ -427,7 +456,8 @@ static dip_status prepare_model(dip_trained *run, const char *which,
         st = dip_run_model(&run->model, run->settings, run->tokenizer,
                            run->labels, run->fields, err);
     if (st == DIP_OK)
-        st = load_weights(run, which, err);
+        st = dip_run_weights(&run->checkpoint, dip_model_params(run->model),
+                             run->dir, which, run->settings, err);
     if (st != DIP_OK)
         return st;
     dip_params_to_device(dip_model_params(run->model), run->device);
@@ -445,9 +475,13 @@ dip_status dip_trained_load(dip_trained **out, const char *dir,
     if (run == NULL)
         return dip_no_memory(err);
     run->dir = dip_strdup(dir);
-    dip_status st = run->dir != NULL ? check_run(dir, err) : dip_no_memory(err);
-    if (st == DIP_OK)
-        st = load_settings(run, overrides, override_count, err);
+    dip_status st = run->dir != NULL
+                        ? dip_run_settings(&run->settings, dir, overrides,
+                                           override_count, err)
+                        : dip_no_memory(err);
+    if (st == DIP_OK && run->settings->task != DIP_TASK_RETRIEVAL)
+        st = dip_fail(err, DIP_EDATA,
+                      "'%s' is a run of another task than retrieval", dir);
     if (st == DIP_OK)
         st = dip_run_read_words(&run->tokenizer, &run->labels, &run->fields,
                                 dir, err);

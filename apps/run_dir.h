@@ -49,6 +49,28 @@ dip_status dip_run_write(const char *dir, const dip_settings *settings,
                          json_t *fields, json_t *sources,
                          dip_err *err) DIP_MUST_CHECK;
 
+/* Writes config.yaml and run.json alone, for tasks without words and labels. */
+dip_status dip_run_write_plain(const char *dir, const dip_settings *settings,
+                               const dip_catalog *catalog, json_t *sources,
+                               dip_err *err) DIP_MUST_CHECK;
+
+/* The settings of the run in `dir`; DIP_ENOTFOUND when it is no run directory.
+ * The caller ends *out with dip_settings_free() in any case. */
+dip_status dip_run_settings(dip_settings **out, const char *dir,
+                            const char *const *overrides, size_t count,
+                            dip_err *err) DIP_MUST_CHECK;
+
+/* Reads the weights of checkpoints/<which>, as dip_trained_load() says, into
+ * `params`. The caller frees *checkpoint, its folder, in any case. */
+dip_status dip_run_weights(char **checkpoint, dip_params *params,
+                           const char *dir, const char *which,
+                           const dip_settings *settings,
+                           dip_err *err) DIP_MUST_CHECK;
+
+/* run.json as it stands. The caller ends *out with json_decref(). */
+dip_status dip_run_about(json_t **out, const char *dir,
+                         dip_err *err) DIP_MUST_CHECK;
+
 /* The words and classes that the run in `dir` began with: tokenizer.json, which
  * must be the one of run.json, labels.json and fields.json (empty when there is
  * none). In any case the caller ends all three. */

@@ -9,6 +9,8 @@
 #include "apps/settings_eval.h"
 #include "apps/settings_fields.h"
 #include "apps/settings_loss.h"
+#include "apps/settings_recommendation.h"
+#include "apps/settings_train.h"
 #include "base/mem.h"
 
 #define KEY(...) dip_config_key((char[DIP_CONFIG_KEY_SIZE]){0}, __VA_ARGS__)
@@ -642,61 +644,6 @@ static void read_model(dip_settings *s)
         add_model_fault(s, err.msg);
 }
 
-/* ---- training ---- */
-
-static void read_optimizer(dip_settings *s)
-{
-    const dip_config *c = s->config;
-    s->loop.optimizer = (dip_optimizer_options){
-        .kind = (dip_optimizer_kind)dip_config_choice(c, "train.optimizer"),
-        .weight_decay = dip_config_float(c, "train.weight_decay"),
-        .beta1 = dip_config_float(c, "train.beta1"),
-        .beta2 = dip_config_float(c, "train.beta2"),
-        .eps = dip_config_float(c, "train.eps"),
-        .momentum = dip_config_float(c, "train.momentum"),
-        .nesterov = dip_config_bool(c, "train.nesterov"),
-    };
-    dip_tuning_options *t = &s->loop.optimizer.tuning;
-    t->freeze_count = dip_config_strings(&t->freeze, c, "freeze");
-    t->unlock_after = dip_config_int(c, "train.unlock_after");
-    t->layer_decay = dip_config_float(c, "train.layer_decay");
-    t->image_rate = dip_config_float(c, "train.lr_scale.image");
-    t->text_rate = dip_config_float(c, "train.lr_scale.text");
-    s->loop.schedule = (dip_schedule){
-        .kind = (dip_schedule_kind)dip_config_choice(c, "train.schedule"),
-        .lr = dip_config_float(c, "train.lr"),
-        .min_ratio = dip_config_float(c, "train.min_lr_ratio"),
-        .warmup_steps = dip_config_int(c, "train.warmup_steps"),
-    };
-}
-
-static void read_train(dip_settings *s)
-{
-    const dip_config *c = s->config;
-    read_optimizer(s);
-    s->epochs = dip_config_int(c, "train.epochs");
-    s->batch_size = dip_config_int(c, "train.batch_size");
-    s->field_dropout = dip_config_float(c, "train.field_dropout");
-    s->loop.accumulate = dip_config_int(c, "train.accumulate");
-    s->grad_cache = dip_config_int(c, "train.grad_cache");
-    s->loop.clip_grad_norm = dip_config_float(c, "train.clip_grad_norm");
-    s->loop.ema =
-        (dip_ema_options){.decay = dip_config_float(c, "train.ema.decay"),
-                          .warmup = dip_config_bool(c, "train.ema.warmup")};
-    s->loop.validate_every = dip_config_int(c, "train.validate_every");
-    s->loop.checkpoint_every = dip_config_int(c, "train.checkpoint_every");
-    s->loop.patience = dip_config_int(c, "train.patience");
-    s->loop.channels_last = dip_config_bool(c, "train.channels_last");
-    s->precision = dip_config_choice(c, "train.precision");
-    s->device = dip_config_choice(c, "train.device");
-    s->threads = (int)dip_config_int(c, "train.threads");
-    s->loader_threads = (int)dip_config_int(c, "train.loader_threads");
-    s->keep_last = dip_config_int(c, "train.keep_last");
-    s->log_every = dip_config_int(c, "train.log_every");
-    s->metric = dip_config_string(c, "train.metric");
-    s->feature_cache = dip_config_string(c, "train.feature_cache");
-}
-
 /* ---- all ---- */
 
 /* The run directory is named after it. */
@@ -719,6 +666,57 @@ static void check_weights(dip_settings *s)
                          "no task and no head has a weight above 0");
 }
 
+static void read_retrieval(dip_settings *s)
+{
+    read_data(s);
+    read_tasks(s);
+    for (int p = 0; p < DIP_INITIAL_PART_COUNT; p++)
+        s->init[p] = dip_config_string(
+            s->config,
+            KEY("init.%s", dip_initial_part_name((dip_initial_part)p)));
+    read_model(s);
+    check_weights(s);
+    dip_settings_read_train(s);
+    dip_settings_read_eval(s);
+}
+
+/* Its rankings are reported as those of a task of this name. */
+static void read_recommendation(dip_settings *s)
+{
+    s->catalog = dip_config_string(s->config, "data.catalog");
+    s->tasks[0].name = "recommendation";
+    s->task_count = 1;
+    dip_settings_read_loop(s);
+    s->precision = 1; /* fp32 */
+    s->loop.optimizer.tuning =
+        (dip_tuning_options){.layer_decay = 1, .image_rate = 1, .text_rate = 1};
+    dip_settings_read_recommendation(s);
+    dip_settings_read_ranking(&s->eval.ranking, s->config);
+    s->resamples = dip_config_int(s->config, "eval.bootstrap");
+}
+
+/* A config of the retrieval's table that says another task is read again, by
+ * the table of that. */
+static dip_status load_config(dip_settings *s, const char *path,
+                              const char *const *overrides, size_t count,
+                              dip_err *err)
+{
+    size_t rows;
+    const dip_option *all = dip_options_table(&rows);
+    dip_status st =
+        dip_config_load(&s->config, all, rows, path, overrides, count, err);
+    if (s->config == NULL)
+        return st;
+    if (dip_config_has(s->config, "task"))
+        s->task = (dip_task_kind)dip_config_choice(s->config, "task");
+    dip_config_free(s->config);
+    s->config = NULL;
+    s->table = dip_options_of_task(&rows, s->task);
+    return s->table != NULL ? dip_config_load(&s->config, s->table, rows, path,
+                                              overrides, count, err)
+                            : dip_no_memory(err);
+}
+
 dip_status dip_settings_load(dip_settings **out, const char *path,
                              const char *const *overrides, size_t count,
                              dip_str *faults, dip_err *err)
@@ -727,24 +725,15 @@ dip_status dip_settings_load(dip_settings **out, const char *path,
     *out = s;
     if (s == NULL)
         return dip_no_memory(err);
-    size_t rows;
-    const dip_option *table = dip_options_table(&rows);
-    dip_status st =
-        dip_config_load(&s->config, table, rows, path, overrides, count, err);
+    dip_status st = load_config(s, path, overrides, count, err);
     if (st == DIP_OK) {
         s->name = dip_config_string(s->config, "name");
         s->seed = (uint64_t)dip_config_int(s->config, "seed");
         check_name(s);
-        read_data(s);
-        read_tasks(s);
-        for (int p = 0; p < DIP_INITIAL_PART_COUNT; p++)
-            s->init[p] = dip_config_string(
-                s->config,
-                KEY("init.%s", dip_initial_part_name((dip_initial_part)p)));
-        read_model(s);
-        check_weights(s);
-        read_train(s);
-        dip_settings_read_eval(s);
+        if (s->task == DIP_TASK_RECOMMENDATION)
+            read_recommendation(s);
+        else
+            read_retrieval(s);
         st = dip_config_status(s->config, err);
     }
     if (st != DIP_OK && s->config != NULL)
@@ -760,5 +749,6 @@ void dip_settings_free(dip_settings *s)
     free(s->mapping.labels);
     free(s->mapping.numbers);
     dip_config_free(s->config);
+    free(s->table);
     free(s);
 }

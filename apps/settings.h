@@ -6,10 +6,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "apps/options.h"
 #include "base/config.h"
 #include "base/status.h"
 #include "data/catalog.h"
 #include "data/loader.h"
+#include "data/neighbour_sampler.h"
 #include "data/tokenizer.h"
 #include "eval/probe.h"
 #include "eval/ranking.h"
@@ -17,8 +19,10 @@
 #include "image/transform.h"
 #include "losses/loss.h"
 #include "losses/matryoshka.h"
+#include "losses/recommendation.h"
 #include "models/initial.h"
 #include "models/model.h"
+#include "models/recommender.h"
 #include "train/encode.h"
 #include "train/loop.h"
 #include "train/retrieval.h"
@@ -106,8 +110,26 @@ typedef struct {
     size_t list_count;
 } dip_head_settings;
 
+/* Of the task `recommendation`. */
+typedef struct {
+    dip_recommender_options model;
+    dip_neighbour_options neighbours; /* of kinds that are sampled */
+    const char *features;             /* file, or NULL */
+    const char *features_name;
+    const dip_recommendation_loss_kind *loss;
+    bool cosine;
+    double temperature, l2;
+    int64_t negatives;
+    int64_t depth; /* items of a list in an evaluation */
+} dip_recommendation_settings;
+
 typedef struct {
     dip_config *config; /* owned; all strings are its */
+    dip_option *table;  /* of the config; owned */
+    dip_task_kind task; /* recommendation: what else is of that task alone is in
+                         * the next, and the rest of this is for retrieval;
+                         * `tasks` has one, of the name alone */
+    dip_recommendation_settings recommendation;
     const char *name;
     uint64_t seed;
 

@@ -49,7 +49,7 @@ static void append(lists *l, int64_t node, int32_t value)
 }
 
 static dip_status group_by_item(lists *out, int64_t items,
-                                const dip_pair *pairs, int64_t count,
+                                const dip_edge *pairs, int64_t count,
                                 dip_err *err)
 {
     dip_status st = make_lists(out, items, count, err);
@@ -122,7 +122,7 @@ static dip_status join(dip_bipartite *out, const lists *of_users,
 }
 
 static dip_status check_pairs(int64_t users, int64_t items,
-                              const dip_pair *pairs, int64_t count,
+                              const dip_edge *pairs, int64_t count,
                               dip_err *err)
 {
     if (users < 0 || items < 0 || users > INT32_MAX ||
@@ -147,7 +147,7 @@ static dip_status check_pairs(int64_t users, int64_t items,
 }
 
 dip_status dip_bipartite_build(dip_bipartite *out, int64_t users, int64_t items,
-                               const dip_pair *pairs, int64_t count,
+                               const dip_edge *pairs, int64_t count,
                                dip_err *err)
 {
     lists unordered = {0}, of_users = {0}, of_items = {0};
@@ -176,18 +176,18 @@ dip_status dip_bipartite_build(dip_bipartite *out, int64_t users, int64_t items,
 /* ---- of a catalog -------------------------------------------------------- */
 
 dip_status dip_bipartite_of_catalog(dip_bipartite *out,
-                                    const dip_catalog *catalog, dip_split split,
+                                    const dip_catalog *catalog, unsigned splits,
                                     dip_err *err)
 {
     int64_t all = dip_catalog_interaction_count(catalog), count = 0;
-    dip_pair *pairs = dip_calloc((size_t)all, sizeof *pairs);
+    dip_edge *pairs = dip_calloc((size_t)all, sizeof *pairs);
     *out = (dip_bipartite){0};
     if (pairs == NULL)
         return dip_no_memory(err);
     for (int64_t i = 0; i < all; i++) {
         dip_interaction one = dip_catalog_interaction(catalog, i);
-        if (one.split == split)
-            pairs[count++] = (dip_pair){one.user, one.row};
+        if ((splits & DIP_SPLIT_BIT(one.split)) != 0)
+            pairs[count++] = (dip_edge){one.user, one.row};
     }
     dip_status st =
         dip_bipartite_build(out, dip_catalog_user_count(catalog),

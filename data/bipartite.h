@@ -12,7 +12,7 @@
 
 typedef struct {
     int64_t user, item; /* each counted from 0 on its own side */
-} dip_pair;
+} dip_edge;
 
 typedef struct {
     int64_t users, items;
@@ -33,11 +33,14 @@ typedef struct {
  * the pair, for a user or an item that there is not. The caller ends *out with
  * dip_bipartite_free(); on failure it is empty. */
 dip_status dip_bipartite_build(dip_bipartite *out, int64_t users, int64_t items,
-                               const dip_pair *pairs, int64_t count,
+                               const dip_edge *pairs, int64_t count,
                                dip_err *err) DIP_MUST_CHECK;
-/* The interactions of a split of the catalog; its rows are the items. */
+#define DIP_SPLIT_BIT(split) (1u << (split))
+
+/* The interactions of some splits of the catalog, DIP_SPLIT_BIT() of each; its
+ * rows are the items. */
 dip_status dip_bipartite_of_catalog(dip_bipartite *out,
-                                    const dip_catalog *catalog, dip_split split,
+                                    const dip_catalog *catalog, unsigned splits,
                                     dip_err *err) DIP_MUST_CHECK;
 void dip_bipartite_free(dip_bipartite *graph);
 

@@ -47,18 +47,18 @@ dip_status dip_recommender_check(dip_recommender_options *o, dip_err *err)
     const dip_recommender_kind *kind = dip_recommender_kind_find(o->kind);
     if (kind == NULL)
         return dip_fail(err, DIP_ECONFIG,
-                        "kind: '%s' is none of lightgcn, sage", o->kind);
+                        "graph.kind: '%s' is none of lightgcn, sage", o->kind);
     if (o->dim == 0)
         o->dim = 64;
     dip_status st = dip_options_unread(o, fields, DIP_ARRAY_LEN(fields),
-                                       kind->options, "", kind->name, err);
+                                       kind->options, "graph", kind->name, err);
     if (st == DIP_OK)
         st = kind->check(o, err);
     if (st == DIP_OK)
-        st = dip_option_int(o->dim, 1, 65536, "dim", err);
+        st = dip_option_int(o->dim, 1, 65536, "graph.dim", err);
     if (st == DIP_OK)
-        st = dip_option_int(o->layers, 1, DIP_RECOMMENDER_LAYERS_MAX, "layers",
-                            err);
+        st = dip_option_int(o->layers, 1, DIP_RECOMMENDER_LAYERS_MAX,
+                            "graph.layers", err);
     return st;
 }
 

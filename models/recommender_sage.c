@@ -44,8 +44,9 @@ static dip_status check(dip_recommender_options *o, dip_err *err)
     if (o->layers == 0)
         o->layers = 2;
     dip_status st =
-        dip_option_choice(&o->aggregator, AGGREGATORS, "aggregator", err);
-    return st == DIP_OK ? dip_option_share(o->dropout, "dropout", err) : st;
+        dip_option_choice(&o->aggregator, AGGREGATORS, "graph.aggregator", err);
+    return st == DIP_OK ? dip_option_share(o->dropout, "graph.dropout", err)
+                        : st;
 }
 
 /* As torch.nn.LSTM starts. */

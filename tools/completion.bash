@@ -2,7 +2,7 @@
 # where bash-completion looks. The test of the docs compares it with the help
 # of each command.
 
-_diptych_commands="import inspect audit synth train eval compare search embed export soup options"
+_diptych_commands="import inspect audit synth train eval compare search recommend embed export soup options"
 
 # The long options of a command. `=` behind one: a value follows.
 _diptych_options() {
@@ -38,6 +38,8 @@ _diptych_options() {
         --help --usage ;;
     export) echo --checkpoint= --data= --format= --out= --precision= --quiet \
         --raw-images --rows= --samples= --split= --unverified --help --usage ;;
+    recommend) echo --all --checkpoint= --data= --out= --top= --user= --help \
+        --usage ;;
     soup) echo --checkpoint= --data= --greedy --interpolate= --out= --help \
         --usage ;;
     options) echo --help --usage ;;

@@ -21,7 +21,7 @@ static void assert_neighbours(const dip_bipartite *g, int64_t node,
 static void test_bipartite_knows_both_sides(void **state)
 {
     (void)state;
-    static const dip_pair pairs[] = {{2, 3}, {0, 1}, {2, 0}, {0, 0}, {2, 1}};
+    static const dip_edge pairs[] = {{2, 3}, {0, 1}, {2, 0}, {0, 0}, {2, 1}};
     dip_bipartite g;
     dip_err err = {0};
     assert_int_equal(dip_bipartite_build(&g, 3, 4, pairs, 5, &err), DIP_OK);
@@ -44,7 +44,7 @@ static void test_bipartite_knows_both_sides(void **state)
 static void test_bipartite_merges_equal_pairs(void **state)
 {
     (void)state;
-    static const dip_pair pairs[] = {{0, 1}, {1, 0}, {0, 1}, {0, 0}, {0, 1}};
+    static const dip_edge pairs[] = {{0, 1}, {1, 0}, {0, 1}, {0, 0}, {0, 1}};
     dip_bipartite g;
     dip_err err = {0};
     assert_int_equal(dip_bipartite_build(&g, 2, 2, pairs, 5, &err), DIP_OK);
@@ -69,7 +69,7 @@ static void test_bipartite_without_edges(void **state)
     dip_bipartite_free(&g);
 }
 
-static void assert_refused(int64_t users, int64_t items, dip_pair pair,
+static void assert_refused(int64_t users, int64_t items, dip_edge pair,
                            dip_status expected, const char *words)
 {
     dip_bipartite g;
@@ -83,13 +83,13 @@ static void assert_refused(int64_t users, int64_t items, dip_pair pair,
 static void test_bipartite_refuses_bad_pairs(void **state)
 {
     (void)state;
-    assert_refused(2, 3, (dip_pair){2, 0}, DIP_EDATA,
+    assert_refused(2, 3, (dip_edge){2, 0}, DIP_EDATA,
                    "interaction 0 is of user 2 of 2");
-    assert_refused(2, 3, (dip_pair){-1, 0}, DIP_EDATA,
+    assert_refused(2, 3, (dip_edge){-1, 0}, DIP_EDATA,
                    "interaction 0 is of user -1 of 2");
-    assert_refused(2, 3, (dip_pair){1, INT64_C(1) << 32}, DIP_EDATA,
+    assert_refused(2, 3, (dip_edge){1, INT64_C(1) << 32}, DIP_EDATA,
                    "interaction 0 is of item 4294967296 of 3");
-    assert_refused(INT32_MAX, 1, (dip_pair){0, 0}, DIP_ERANGE,
+    assert_refused(INT32_MAX, 1, (dip_edge){0, 0}, DIP_ERANGE,
                    "more than 2147483647 users and items: 2147483647 and 1");
 }
 
@@ -100,10 +100,10 @@ static void test_bipartite_random_graphs(void **state)
     enum { USERS = 17, ITEMS = 23, PAIRS = 150 };
     for (uint64_t seed = 0; seed < 20; seed++) {
         bool had[USERS][ITEMS] = {{false}};
-        dip_pair pairs[PAIRS];
+        dip_edge pairs[PAIRS];
         dip_rng rng = dip_rng_stream(seed, 1, 0, 0);
         for (int i = 0; i < PAIRS; i++) {
-            pairs[i] = (dip_pair){(int64_t)dip_rng_below(&rng, USERS),
+            pairs[i] = (dip_edge){(int64_t)dip_rng_below(&rng, USERS),
                                   (int64_t)dip_rng_below(&rng, ITEMS)};
             had[pairs[i].user][pairs[i].item] = true;
         }

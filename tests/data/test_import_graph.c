@@ -104,9 +104,9 @@ static void test_import_graph_lists(void **state)
     assert_interaction(catalog, 6, "8", "3", 1, DIP_SPLIT_TEST);
     dip_bipartite graph;
     dip_err err = {0};
-    assert_int_equal(
-        dip_bipartite_of_catalog(&graph, catalog, DIP_SPLIT_TRAIN, &err),
-        DIP_OK);
+    assert_int_equal(dip_bipartite_of_catalog(
+                         &graph, catalog, DIP_SPLIT_BIT(DIP_SPLIT_TRAIN), &err),
+                     DIP_OK);
     assert_int_equal(graph.edges, 4);
     assert_int_equal(graph.duplicates, 1);
     assert_int_equal(dip_bipartite_of(&graph, 1).count, 0); /* the user "1" */

@@ -14,12 +14,12 @@ enum { USERS = 40, ITEMS = 60, ASKED = 12 };
 /* User u had the items u, u + 1, ... of which there are u mod 30. */
 static void make_graph(dip_bipartite *g)
 {
-    dip_pair pairs[USERS * 30];
+    dip_edge pairs[USERS * 30];
     dip_err err = {0};
     int64_t count = 0;
     for (int64_t u = 0; u < USERS; u++) {
         for (int64_t i = 0; i < u % 30; i++)
-            pairs[count++] = (dip_pair){u, (u + i) % ITEMS};
+            pairs[count++] = (dip_edge){u, (u + i) % ITEMS};
     }
     assert_int_equal(dip_bipartite_build(g, USERS, ITEMS, pairs, count, &err),
                      DIP_OK);

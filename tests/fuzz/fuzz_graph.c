@@ -19,8 +19,8 @@ static void use_graph(const char *path)
     dip_bipartite graph;
     if (dip_catalog_open(&catalog, path, NULL, NULL) != DIP_OK)
         abort();
-    if (dip_bipartite_of_catalog(&graph, catalog, DIP_SPLIT_TRAIN, NULL) !=
-        DIP_OK)
+    if (dip_bipartite_of_catalog(
+            &graph, catalog, DIP_SPLIT_BIT(DIP_SPLIT_TRAIN), NULL) != DIP_OK)
         abort();
     dip_bipartite_free(&graph);
     dip_catalog_close(catalog);

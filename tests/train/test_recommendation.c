@@ -149,8 +149,8 @@ static dip_tensor *loss_of(const loaded *c)
     return loss;
 }
 
-/* The largest gap of embeddings and loss, and of gradients, in which single
- * precision cancels more, a fifth. */
+/* The largest gap of embeddings and loss, relative to their length, and of a
+ * number of the gradients, which may be small for all that cancels in them. */
 static double gap_of(const loaded *c)
 {
     double worst = relative(dip_recommender_forward(c->model, NULL, false),
@@ -163,11 +163,11 @@ static double gap_of(const loaded *c)
         char name[96];
         (void)snprintf(name, sizeof name, "grad.%s",
                        dip_params_name(params, i));
-        if (dip_params_kind(params, i) != DIP_PARAM_BUFFER)
-            worst = fmax(worst,
-                         relative(dip_tensor_grad(dip_params_tensor(params, i)),
-                                  tensor_of(c, name)) /
-                             5);
+        if (dip_params_kind(params, i) == DIP_PARAM_BUFFER)
+            continue;
+        worst =
+            fmax(worst, distance(dip_tensor_grad(dip_params_tensor(params, i)),
+                                 tensor_of(c, name)));
     }
     assert_no_error();
     return worst;

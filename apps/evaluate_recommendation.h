@@ -1,0 +1,22 @@
+/* The evaluation of a recommender: all items ranked for each user, without what
+ * he had (docs/metrics.md). */
+#ifndef DIP_APPS_EVALUATE_RECOMMENDATION_H
+#define DIP_APPS_EVALUATE_RECOMMENDATION_H
+
+#include <jansson.h>
+
+#include "apps/recommending.h"
+#include "eval/outcomes.h"
+
+/* {"protocol": {...}, "retrieval": {"recommendation": {...}}}. A user is asked
+ * about when the split has interactions of his. What he had, in the train split
+ * and, when it is about the test split, the val split, stands in no list.
+ * With `outcomes` also intervals and how the lists are spread, and what became
+ * of each user; NULL: without these. The caller ends *out with json_decref().
+ */
+dip_status dip_evaluate_recommendation(json_t **out, dip_outcome_set *outcomes,
+                                       const dip_recommending *r,
+                                       dip_split split,
+                                       dip_err *err) DIP_MUST_CHECK;
+
+#endif

@@ -1,0 +1,12 @@
+/* The part of apps/settings.h that reads `train:` and `freeze:`. */
+#ifndef DIP_APPS_SETTINGS_TRAIN_H
+#define DIP_APPS_SETTINGS_TRAIN_H
+
+#include "apps/settings.h"
+
+/* What trainings of all tasks have. */
+void dip_settings_read_loop(dip_settings *settings);
+/* That, and what is for retrieval alone. */
+void dip_settings_read_train(dip_settings *settings);
+
+#endif

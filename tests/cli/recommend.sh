@@ -1,0 +1,98 @@
+#!/bin/sh
+# The task `recommendation` from outside: import of graphs, train, resume, eval,
+# compare, recommend.
+# usage: tests/cli/recommend.sh BUILD/diptych
+. "$(dirname "$0")/common"
+
+# 40 users of two tastes: items below 30, and items from 30 on.
+python3 - <<'END'
+import random
+random.seed(1)
+train, test = open("train.txt", "w"), open("test.txt", "w")
+for user in range(40):
+    taste = user % 2 * 30
+    had = random.sample(range(taste, taste + 30), 14)
+    print(user, *had[:9], file=train)
+    print(user, *had[9:], file=test)
+print(99, file=train)          # an empty user
+print(0, 4294967299, file=test)  # an item of the test alone
+END
+cat >lists.yaml <<'END'
+task: recommendation
+data: {catalog: graph.h5}
+graph: {dim: 8}
+train: {epochs: 30, batch_size: 64, lr: 2e-2, clip_grad_norm: 0, metric: recommendation.recall@5}
+eval: {k: [5], bootstrap: 100}
+END
+train() {
+    "$program" train lists.yaml --quiet "$@"
+}
+# report RUN EXPRESSION: of its report, `task`.
+report() {
+    python3 -c "
+import json
+task = json.load(open('runs/$1/report.json'))['retrieval']['recommendation']
+print($2)"
+}
+
+check "no file" 2 "diptych import graph: no file is named" \
+    "$program" import graph --out graph.h5
+check "both" 2 "diptych import graph: --val and --hold-out exclude each other" \
+    "$program" import graph train.txt --out graph.h5 --val test.txt --hold-out 5
+printf '1 2\n3 four\n' >bad.txt
+check "a word" 4 "diptych import graph: bad.txt:2: not a whole number from 0 on: 'four'" \
+    "$program" import graph bad.txt --out bad.h5
+absent bad.h5
+expect "import" 0 "$program" import graph train.txt --test test.txt \
+    --hold-out 10 --out graph.h5 --quiet
+
+# Configs.
+check "check" 0 "config is right: tasks 1, texts 0, metric recommendation.recall@5" \
+    train --check
+check "an aggregator of lightgcn" 2 \
+    "command line: graph.aggregator: not an option of 'lightgcn'" \
+    train --check graph.aggregator=mean
+check "fan-outs of lightgcn" 2 \
+    "command line: 'graph.fanouts' is not for the kind 'lightgcn'" \
+    train --check 'graph.fanouts=[3]'
+check "fan-outs of other layers" 2 \
+    "command line: 'graph.fanouts' has 3 numbers for 2 layers" \
+    train --check graph.kind=sage 'graph.fanouts=[3,2,1]'
+expect "a key of retrieval" 2 train --check model.embed_dim=8
+expect "an unknown loss" 2 train --check recommendation.loss=hinge
+
+# Training, both kinds, and a resume that changes nothing.
+expect "lightgcn" 0 train name=a
+expect "stopped" 8 train name=b --stop-at 40
+expect "resumed" 0 train name=b --resume
+if [ -n "$(losses a)" ] && [ "$(losses a)" = "$(losses b)" ]; then
+    ok
+else
+    bad "a resumed run has other losses"
+fi
+expect "sage" 0 train name=sage graph.kind=sage 'graph.fanouts=[4,3]' \
+    recommendation.loss=softmax recommendation.negatives=4
+for run in a b sage; do
+    expect "eval of $run" 0 "$program" eval "runs/$run" --quiet
+done
+check "tastes are found" 0 "True" report a "task['recall@5'] > .2"
+check "by sage, too" 0 "True" report sage "task['recall@5'] > .15"
+check "everybody but the empty user" 0 "(40, 1)" report a \
+    "(task['evaluated'], task['skipped'])"
+expect "compare" 0 "$program" compare runs/a runs/sage --metric recall@5
+
+# Lists.
+expect "one user" 0 "$program" recommend runs/a --user 3 --top 5
+check "an unknown user" 4 "diptych recommend: no user 'x' in 'graph.h5'" \
+    "$program" recommend runs/a --user x
+check "a user without training" 0 "diptych recommend: warning: user '99' has no interactions in the training: this is for the mean of all users" \
+    "$program" recommend runs/a --user 99 --top 3
+check "all" 0 "recommended: all.csv, 41 users" \
+    "$program" recommend runs/a --all --top 5 --out all.csv
+if [ "$(wc -l <all.csv)" -eq 206 ]; then ok; else bad "all.csv has $(wc -l <all.csv) lines"; fi
+expect "TREC" 0 "$program" recommend runs/a --all --top 5 --out all.run
+check "all without a file" 2 "diptych recommend: --all and --out go together" \
+    "$program" recommend runs/a --all
+expect "retrieval's commands refuse it" 4 "$program" search runs/a --text x
+
+summary
