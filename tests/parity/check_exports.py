@@ -232,7 +232,7 @@ def check_myntra(folder):
         "--image", "{id}.jpg", "--id", "id", "--text", "title", "--label", labels,
         "--split", "split", "--group", "title", "--out", "myntra.h5")
     run(folder, "train", ROOT / "configs/myntra.yaml", "--quiet", "name=myntra",
-        "data.catalog=myntra.h5", "train.epochs=1")
+        "data.catalog=myntra.h5", "train.epochs=1", "train.warmup_steps=5")
     options = [(form, [*words, "--samples=256"]) for form, words in FORMATS]
     return export_all(folder, "myntra", "Myntra, 256 products", options)
 
