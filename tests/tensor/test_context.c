@@ -443,7 +443,7 @@ static void test_context_impossible_sizes_are_errors(void **state)
     assert_null(dip_tensor_full(0, DIP_F32, 1, NULL));
     assert_error("tensor_full: the list of sizes is NULL");
     assert_null(dip_tensor_from(&value, DIP_DTYPE_COUNT, 0, NULL));
-    assert_error("tensor_from: no dtype of number 8");
+    assert_error("tensor_from: no dtype of number 9");
     assert_null(dip_tensor_from(NULL, DIP_F32, SIZES(2)));
     assert_error("tensor_from: the data are NULL");
     assert_null(dip_tensor_borrow(NULL, DIP_F32, SIZES(2)));
