@@ -165,6 +165,15 @@ static bool has_odd_number(dip_onnx *onnx, const Onnx__NodeProto *node)
     return false;
 }
 
+/* Filters of one channel: few weights, each of which counts much. */
+static bool is_depthwise(dip_onnx *onnx, const Onnx__NodeProto *node)
+{
+    if (strcmp(node->op_type, "Conv") != 0)
+        return false;
+    const Onnx__TensorProto *w = dip_onnx_find_constant(onnx, node->input[1]);
+    return w != NULL && w->n_dims > 2 && w->dims[1] == 1;
+}
+
 /* Whether there are numbers that the node reads and that are not constant, and
  * all of them are F32. */
 static bool reads_float(const halver *h, dip_onnx *onnx,
@@ -187,7 +196,8 @@ static bool reads_float(const halver *h, dip_onnx *onnx,
 static int64_t choose_type(const halver *h, dip_onnx *onnx,
                            const Onnx__NodeProto *node)
 {
-    static const char *const exact[] = {"Cast",
+    static const char *const exact[] = {"BatchNormalization",
+                                        "Cast",
                                         "ConstantOfShape",
                                         "CumSum",
                                         "Exp",
@@ -199,12 +209,12 @@ static int64_t choose_type(const halver *h, dip_onnx *onnx,
                                         "Reciprocal",
                                         "ReduceL1",
                                         "ReduceL2",
+                                        "ReduceLogSumExp",
                                         "ReduceMax",
                                         "ReduceMean",
                                         "ReduceMin",
                                         "ReduceSum",
                                         "ReduceSumSquare",
-                                        "ReduceLogSumExp",
                                         "Resize",
                                         "Softmax",
                                         "Sqrt",
@@ -216,7 +226,8 @@ static int64_t choose_type(const halver *h, dip_onnx *onnx,
         if (dip_onnx_is_output(onnx, node->output[i]))
             return FLOAT;
     }
-    if (is_in(exact, node->op_type) || has_odd_number(onnx, node))
+    if (is_in(exact, node->op_type) || is_depthwise(onnx, node) ||
+        has_odd_number(onnx, node))
         return FLOAT;
     if (is_in(products, node->op_type))
         return FLOAT16;
