@@ -133,9 +133,9 @@ $(BUILD)/diptych-model: $(call app_objects,$(MODEL_APPS)) $(MODEL_LIBS)
 
 BENCH_BIN := $(BUILD)/bench/bench_loader $(BUILD)/bench/bench_step \
              $(BUILD)/bench/bench_tokenizer $(BUILD)/bench/bench_blocked \
-             $(BUILD)/bench/bench_topk
+             $(BUILD)/bench/bench_topk $(BUILD)/bench/bench_graph
 .SECONDARY: $(BENCH_BIN:%=%.c.o) $(BUILD)/bench/serve.c.o
-$(BUILD)/bench/bench_loader $(BUILD)/bench/bench_tokenizer: %: %.c.o $(BUILD)/bench/serve.c.o $(PLAIN_LIBS)
+$(BUILD)/bench/bench_loader $(BUILD)/bench/bench_tokenizer $(BUILD)/bench/bench_graph: %: %.c.o $(BUILD)/bench/serve.c.o $(PLAIN_LIBS)
 	@echo "ld  $@"
 	@$(CXX) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 $(BUILD)/bench/bench_step: $(BUILD)/bench/bench_step.c.o $(BUILD)/bench/serve.c.o $(foreach m,train models losses tensor data image base,$(call lib_of,$m))

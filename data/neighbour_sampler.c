@@ -122,6 +122,19 @@ static bool holds(const int64_t *items, int64_t count, int64_t item)
     return false;
 }
 
+/* Uniform in [0, n), without bias and mostly without a division (Lemire, "Fast
+ * random integer generation in an interval", ACM TOMACS 2019). */
+static uint32_t draw_below(dip_rng *rng, uint32_t n)
+{
+    uint64_t product = (uint64_t)dip_rng_u32(rng) * n;
+    if ((uint32_t)product < n) {
+        uint32_t excess = (0 - n) % n; /* 2^32 mod n */
+        while ((uint32_t)product < excess)
+            product = (uint64_t)dip_rng_u32(rng) * n;
+    }
+    return (uint32_t)(product >> 32);
+}
+
 /* Draws `count` of the neighbours into `out`. Without replacement it is Floyd's
  * method (Bentley and Floyd, "A sample of brilliance", CACM 1987): a subset of
  * each size is equally likely, and nothing is drawn twice. */
@@ -136,7 +149,7 @@ static void draw_neighbours(int64_t *out, int64_t count,
     }
     for (int64_t i = 0; i < count; i++) {
         int64_t last = replace ? of->count - 1 : of->count - count + i;
-        int64_t node = of->nodes[dip_rng_below(rng, (uint64_t)last + 1)];
+        int64_t node = of->nodes[draw_below(rng, (uint32_t)last + 1)];
         if (!replace && holds(out, i, node))
             node = of->nodes[last];
         out[i] = node;
