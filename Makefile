@@ -29,7 +29,7 @@ OPTIMISE ?= -O3 -g
 SANITIZE ?=
 # Recipes that build something need the packages and libraries first; after the
 # installation make must look for them anew, hence the second make.
-READY    := $(if $(and $(PKG_CFLAGS),$(TORCH),$(ORT),$(wildcard /usr/include/cmocka.h)),yes)
+READY    := $(if $(and $(PKG_CFLAGS),$(TORCH),$(ORT),$(wildcard /usr/include/cmocka.h),$(wildcard /usr/include/faiss/Index.h)),yes)
 COMMON   := -I. -D_GNU_SOURCE -DDIP_VERSION='"$(VERSION)"' $(OPTIMISE) \
             $(SANITIZE) -fopenmp -fPIC -MMD -MP
 CFLAGS   := -std=c17 $(WARNINGS) $(COMMON) $(PKG_CFLAGS)
@@ -41,10 +41,13 @@ LDFLAGS  := $(SANITIZE) -fopenmp -Wl,--as-needed
 # be linked although no symbol of it is named.
 CUDA_LIBS  := $(if $(wildcard $(TORCH)/lib/libtorch_cuda.so),-Wl$(comma)--no-as-needed -ltorch_cuda -lc10_cuda)
 comma      := ,
+# FAISS takes its matrix products from libtorch where that exports them, which
+# are several times as fast as those of the reference BLAS behind it.
 # Both SentencePiece and libtorch have an object FLAGS_minloglevel, the former
 # the larger one: the linker gives both the one that it meets first.
-TORCH_LIBS := $(shell pkg-config --libs sentencepiece 2>/dev/null) \
-              -L$(TORCH)/lib -Wl,-rpath,$(TORCH)/lib -ltorch_cpu -lc10 $(CUDA_LIBS)
+TORCH_LIBS := $(shell pkg-config --libs sentencepiece 2>/dev/null) -lfaiss \
+              -L$(TORCH)/lib -Wl,-rpath,$(TORCH)/lib -ltorch_cpu -lc10 $(CUDA_LIBS) \
+              -llapack -lblas
 
 lib_of = $(BUILD)/libdip_$(1).a
 LIBS  := $(foreach m,$(MODULES),$(call lib_of,$m))

@@ -287,10 +287,12 @@ static dip_status measure_lists(recall *out, const dip_embedding_store *store,
         return st;
     dip_hits_drop(exact, sample->count, k, sample->rows);
     dip_hits_drop(found, sample->count, k, sample->rows);
-    out->codes = dip_hits_recall(found, k, exact, k, sample->count, MEASURED);
-    st = dip_stored_rescore(found, k, store, &queries, err);
-    out->rescored =
-        dip_hits_recall(found, k, exact, k, sample->count, MEASURED);
+    int64_t n = sample->count;
+    st = dip_stored_rescore(found, k, MEASURED, store, &queries, err);
+    out->codes = dip_hits_recall(found, exact, n, k, MEASURED);
+    if (st == DIP_OK)
+        st = dip_stored_rescore(found, k, RESCORED, store, &queries, err);
+    out->rescored = dip_hits_recall(found, exact, n, k, MEASURED);
     return st;
 }
 

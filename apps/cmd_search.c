@@ -6,6 +6,7 @@
 
 #include "apps/cli.h"
 #include "apps/embed.h"
+#include "apps/embed_rows.h"
 #include "apps/model_apps.h"
 #include "apps/rerank.h"
 #include "apps/run_dir.h"
@@ -15,6 +16,7 @@
 #include "base/table.h"
 #include "base/term.h"
 #include "eval/topk.h"
+#include "export/index_file.h"
 #include "image/decode.h"
 
 enum {
@@ -24,6 +26,7 @@ enum {
     OPT_IMAGE,
     OPT_TOP,
     OPT_FIELDS,
+    OPT_INDEX,
     OPT_RERANK,
     OPT_DIM,
     OPT_CHECKPOINT,
@@ -39,6 +42,8 @@ static const struct argp_option options[] = {
     {"top", OPT_TOP, "N", 0, "results (default 10)", 0},
     {"fields", OPT_FIELDS, "NAME,...", 0,
      "product fields to search in (default: all)", 0},
+    {"index", OPT_INDEX, "FILE", 0,
+     "search in this index of `diptych index`, and encode the query alone", 0},
     {"rerank", OPT_RERANK, "N", 0,
      "let the run's match classifier order the first N", 0},
     {"dim", OPT_DIM, "N", 0,
@@ -50,11 +55,11 @@ static const struct argp_option options[] = {
     {0}};
 
 typedef struct {
-    const char *dir, *data, *text, *image, *checkpoint;
+    const char *dir, *data, *text, *image, *index, *checkpoint;
     dip_cli_list fields;
     dip_split split;
     int64_t top, rerank, dim;
-    bool json, quiet;
+    bool has_split, json, quiet;
 } arguments;
 
 static error_t parse_option(int key, char *value, struct argp_state *state)
@@ -67,6 +72,10 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case OPT_SPLIT:
         if (!dip_split_parse(&a->split, value))
             argp_error(state, "unknown split '%s': train, val or test", value);
+        a->has_split = true;
+        return 0;
+    case OPT_INDEX:
+        a->index = value;
         return 0;
     case OPT_TEXT:
         if (value[strspn(value, " \t\n")] == '\0')
@@ -107,6 +116,10 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
             argp_error(state, "a run directory is missing");
         if ((a->text == NULL) == (a->image == NULL))
             argp_error(state, "give one of --text and --image");
+        if (a->index != NULL &&
+            (a->has_split || a->fields.count > 0 || a->rerank > 0))
+            argp_error(state, "--index goes without --split, --fields and "
+                              "--rerank: its rows are what they are");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -187,12 +200,20 @@ static dip_status encode_words(float *out, const dip_embed_job *job,
 
 typedef struct {
     const dip_catalog *catalog;
-    const dip_embedded *embedded;
-    const int64_t *gallery; /* rows of the embedded split */
     const dip_hit *hits;
+    int64_t *rows;       /* [count] of the catalog; -1: it has no such id */
+    dip_bytes *ids;      /* [count] */
     const float *logits; /* of the match classifier for the first `reranked` */
     int64_t count, reranked;
 } results;
+
+/* Room for rows and ids, which the caller frees. */
+static dip_status make_results(results *r, dip_err *err)
+{
+    r->rows = dip_calloc((size_t)r->count, sizeof *r->rows);
+    r->ids = dip_calloc((size_t)r->count, sizeof *r->ids);
+    return r->rows != NULL && r->ids != NULL ? DIP_OK : dip_no_memory(err);
+}
 
 /* What the classifier thinks of result `i`; NAN when it was not asked. */
 static double match_of(const results *r, int64_t i)
@@ -202,7 +223,7 @@ static double match_of(const results *r, int64_t i)
 
 static void add_labels(dip_str *out, const dip_catalog *catalog, int64_t row)
 {
-    for (int c = 0; c < dip_catalog_column_count(catalog); c++) {
+    for (int c = 0; row >= 0 && c < dip_catalog_column_count(catalog); c++) {
         if (dip_catalog_column(catalog, c)->kind != DIP_COLUMN_LABEL)
             continue;
         int32_t label = dip_catalog_label(catalog, c, row);
@@ -217,7 +238,7 @@ static void add_labels(dip_str *out, const dip_catalog *catalog, int64_t row)
 /* The first text column is taken for the title. */
 static void add_title(dip_str *out, const dip_catalog *catalog, int64_t row)
 {
-    for (int c = 0; c < dip_catalog_column_count(catalog); c++) {
+    for (int c = 0; row >= 0 && c < dip_catalog_column_count(catalog); c++) {
         if (dip_catalog_column(catalog, c)->kind != DIP_COLUMN_TEXT)
             continue;
         dip_bytes text = dip_catalog_text(catalog, c, row);
@@ -237,8 +258,8 @@ static dip_status print_table(const results *r, dip_err *err)
     dip_str title = {0}, labels = {0}, text = {0};
     dip_status st = dip_table_new(&table, columns, shown, err);
     for (int64_t i = 0; i < r->count && st == DIP_OK; i++) {
-        int64_t row = r->embedded->row[r->gallery[r->hits[i].row]];
-        dip_bytes id = dip_catalog_id(r->catalog, row);
+        int64_t row = r->rows[i];
+        dip_bytes id = r->ids[i];
         dip_str_clear(&title);
         dip_str_clear(&labels);
         add_title(&title, r->catalog, row);
@@ -266,8 +287,8 @@ static dip_status print_table(const results *r, dip_err *err)
 
 static json_t *result_json(const results *r, int64_t i)
 {
-    int64_t row = r->embedded->row[r->gallery[r->hits[i].row]];
-    dip_bytes id = dip_catalog_id(r->catalog, row);
+    int64_t row = r->rows[i];
+    dip_bytes id = r->ids[i];
     dip_str title = {0}, labels = {0};
     add_title(&title, r->catalog, row);
     add_labels(&labels, r->catalog, row);
@@ -349,19 +370,90 @@ static dip_status search(const dip_embed_job *job, dip_embedded *e,
         gallery != NULL && hits != NULL && logits != NULL
             ? find(hits, logits, found, job, &queries, &products, rerank, err)
             : dip_no_memory(err);
-    if (st == DIP_OK) {
-        results r = {job->corpus->catalog,
-                     e,
-                     gallery,
-                     hits,
-                     logits,
-                     a->top < count ? a->top : count,
-                     rerank};
-        st = a->json ? print_json(&r, err) : print_table(&r, err);
+    results r = {.catalog = job->corpus->catalog,
+                 .hits = hits,
+                 .logits = logits,
+                 .count = a->top < count ? a->top : count,
+                 .reranked = rerank};
+    if (st == DIP_OK)
+        st = make_results(&r, err);
+    for (int64_t i = 0; i < r.count && st == DIP_OK; i++) {
+        r.rows[i] = e->row[gallery[hits[i].row]];
+        r.ids[i] = dip_catalog_id(r.catalog, r.rows[i]);
     }
+    if (st == DIP_OK)
+        st = a->json ? print_json(&r, err) : print_table(&r, err);
+    free(r.rows);
+    free(r.ids);
     free(logits);
     free(hits);
     free(gallery);
+    return st;
+}
+
+/* ---- searching in an index ---- */
+
+/* Whether the run's queries can be compared with the rows of the index. */
+static dip_status check_index(const dip_index_file *file, const char *path,
+                              const dip_trained *run, const dip_embed_job *job,
+                              dip_err *err)
+{
+    char model[DIP_DIGEST_SIZE];
+    int64_t dim = dip_index_dim(file->index);
+    dip_status st = dip_embed_model_digest(model, run, err);
+    if (st == DIP_OK && strcmp(model, file->model) != 0)
+        st = dip_fail(err, DIP_EDATA,
+                      "'%s' is of another model (%.12s) than '%s' (%.12s)",
+                      path, file->model, run->checkpoint, model);
+    if (st == DIP_OK && dim != dip_embed_dim(job))
+        st = dip_fail(err, DIP_EDATA,
+                      "'%s' has rows of %lld numbers, and the query has %lld: "
+                      "see --dim",
+                      path, (long long)dim, (long long)dip_embed_dim(job));
+    return st;
+}
+
+static dip_status print_found(const dip_index_file *file,
+                              const dip_embed_job *job, const dip_hit *hits,
+                              int64_t count, bool json, dip_err *err)
+{
+    results r = {.catalog = job->corpus->catalog, .hits = hits, .count = count};
+    dip_status st = make_results(&r, err);
+    for (int64_t i = 0; i < count && st == DIP_OK; i++) {
+        r.ids[i] = dip_index_file_id(file, hits[i].row);
+        r.rows[i] = dip_catalog_row_of(r.catalog, r.ids[i]);
+    }
+    if (st == DIP_OK)
+        st = json ? print_json(&r, err) : print_table(&r, err);
+    free(r.rows);
+    free(r.ids);
+    return st;
+}
+
+static dip_status search_index(const dip_trained *run, const dip_embed_job *job,
+                               const arguments *a, const float *query,
+                               dip_err *err)
+{
+    dip_index_file file = {0};
+    dip_hit *hits = NULL;
+    int64_t count = 0;
+    dip_embeddings queries = {query, 1, dip_embed_dim(job),
+                              job->settings->model.similarity};
+    dip_status st = dip_index_file_read(&file, a->index, err);
+    if (st == DIP_OK)
+        st = check_index(&file, a->index, run, job, err);
+    if (st == DIP_OK) {
+        hits = dip_calloc((size_t)a->top, sizeof *hits);
+        st = hits != NULL ? dip_index_search(hits, file.index, &queries, a->top,
+                                             false, err)
+                          : dip_no_memory(err);
+    }
+    while (st == DIP_OK && count < a->top && hits[count].row >= 0)
+        count++;
+    if (st == DIP_OK)
+        st = print_found(&file, job, hits, count, a->json, err);
+    free(hits);
+    dip_index_file_free(&file);
     return st;
 }
 
@@ -400,10 +492,11 @@ static dip_status encode_and_search(const dip_trained *run, const arguments *a,
     else
         st = encode_words(query, &job, a->text, err);
     (void)dip_embed_product(&embedded, &fields);
-    if (st == DIP_OK)
+    if (st == DIP_OK && a->index == NULL)
         st = dip_embed_split(&embedded, &job, a->split, err);
     if (st == DIP_OK)
-        st = search(&job, &embedded, a, query, err);
+        st = a->index == NULL ? search(&job, &embedded, a, query, err)
+                              : search_index(run, &job, a, query, err);
     dip_embedded_free(&embedded);
     free(query);
     dip_corpus_free(corpus);

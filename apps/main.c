@@ -27,6 +27,7 @@ static const struct {
     {"search", MODEL, "find products by a text or a photo"},
     {"embed", MODEL, "write the embeddings of a catalog to a file"},
     {"recommend", MODEL, "find what users will like"},
+    {"index", MODEL, "build an index of embeddings for FAISS"},
     {"export", MODEL, "write verified weights for a serving team"},
     {"soup", MODEL, "average the weights of several runs into one"},
     {"options", MODEL, "print the reference of all config keys"},

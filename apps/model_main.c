@@ -10,6 +10,7 @@ int main(int argc, char **argv)
         {"eval", dip_cmd_eval, "diptych eval"},
         {"export", dip_cmd_export, "diptych export"},
         {"embed", dip_cmd_embed, "diptych embed"},
+        {"index", dip_cmd_index, "diptych index"},
         {"search", dip_cmd_search, "diptych search"},
         {"soup", dip_cmd_soup, "diptych soup"},
         {"recommend", dip_cmd_recommend, "diptych recommend"},

@@ -148,7 +148,7 @@ static dip_status rescore_list(dip_hit *list, dip_hit *better, float *values,
     return st;
 }
 
-dip_status dip_stored_rescore(dip_hit *hits, int64_t depth,
+dip_status dip_stored_rescore(dip_hit *hits, int64_t k, int64_t depth,
                               const dip_embedding_store *store,
                               const dip_embeddings *queries, dip_err *err)
 {
@@ -161,8 +161,8 @@ dip_status dip_stored_rescore(dip_hit *hits, int64_t depth,
         dip_embeddings query = *queries;
         query.data += q * queries->dim;
         query.rows = 1;
-        st = rescore_list(hits + q * depth, better, values, depth, store,
-                          &query, err);
+        st = rescore_list(hits + q * k, better, values, depth, store, &query,
+                          err);
     }
     free(better);
     free(values);
@@ -237,26 +237,19 @@ void dip_hits_drop(dip_hit *hits, int64_t queries, int64_t k,
     }
 }
 
-static bool holds(const dip_hit *list, int64_t k, int64_t row)
-{
-    for (int64_t i = 0; i < k; i++) {
-        if (list[i].row == row)
-            return true;
-    }
-    return false;
-}
-
-double dip_hits_recall(const dip_hit *found, int64_t found_k,
-                       const dip_hit *exact, int64_t exact_k, int64_t queries,
-                       int64_t k)
+double dip_hits_recall(const dip_hit *found, const dip_hit *exact,
+                       int64_t queries, int64_t k, int64_t first)
 {
     int64_t wanted = 0, there = 0;
     for (int64_t q = 0; q < queries; q++) {
-        const dip_hit *list = exact + q * exact_k;
-        for (int64_t i = 0; i < k && list[i].row >= 0; i++) {
-            wanted++;
-            there += holds(found + q * found_k, k, list[i].row);
-        }
+        const dip_hit *right = exact + q * k, *list = found + q * k;
+        int64_t count = 0;
+        while (count < first && right[count].row >= 0)
+            count++;
+        wanted += count;
+        for (int64_t i = 0; i < first && count > 0; i++)
+            there +=
+                list[i].row >= 0 && list[i].score >= right[count - 1].score;
     }
     return wanted > 0 ? (double)there / (double)wanted : (double)NAN;
 }

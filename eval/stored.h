@@ -18,9 +18,9 @@
 dip_status dip_stored_search(dip_hit *out, const dip_embedding_store *store,
                              const dip_embeddings *queries, int64_t k,
                              bool finest, dip_err *err) DIP_MUST_CHECK;
-/* Ranks the hits [queries, depth] again by the finest rows, in place: the best
- * of each list stand at its front. */
-dip_status dip_stored_rescore(dip_hit *hits, int64_t depth,
+/* Ranks the first `depth` hits of each list [queries, k] again by the finest
+ * rows, in place, and gives them the scores of these. */
+dip_status dip_stored_rescore(dip_hit *hits, int64_t k, int64_t depth,
                               const dip_embedding_store *store,
                               const dip_embeddings *queries,
                               dip_err *err) DIP_MUST_CHECK;
@@ -45,11 +45,13 @@ dip_embeddings dip_stored_sample_view(const dip_stored_sample *sample);
  * itself. Lists without it lose their last hit, and all get -1 there. */
 void dip_hits_drop(dip_hit *hits, int64_t queries, int64_t k,
                    const int64_t *rows);
-/* How much of the first k of the lists `exact` [queries, exact_k] stands in the
- * first k of `found` [queries, found_k]: recall@k of an approximate search. NAN
- * when there is nothing to find. */
-double dip_hits_recall(const dip_hit *found, int64_t found_k,
-                       const dip_hit *exact, int64_t exact_k, int64_t queries,
-                       int64_t k);
+/* Recall@first of an approximate search: how many of the first hits of `found`
+ * are as near as the last of the first of `exact`, both [queries, k], of those
+ * that there are. Rows that tie for the last place are equally right. The
+ * scores of both lists are those of the finest rows. NAN when there is nothing
+ * to find.
+ */
+double dip_hits_recall(const dip_hit *found, const dip_hit *exact,
+                       int64_t queries, int64_t k, int64_t first);
 
 #endif

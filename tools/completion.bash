@@ -2,7 +2,7 @@
 # where bash-completion looks. The test of the docs compares it with the help
 # of each command.
 
-_diptych_commands="import inspect audit synth train eval compare search recommend embed export soup options"
+_diptych_commands="import inspect audit synth train eval compare search recommend embed index export soup options"
 
 # The long options of a command. `=` behind one: a value follows.
 _diptych_options() {
@@ -31,7 +31,9 @@ _diptych_options() {
         --trec= --help --usage ;;
     compare) echo --baseline= --changed= --different-galleries --each --json \
         --metric= --out= --resamples= --seed= --help --usage ;;
-    search) echo --checkpoint= --data= --dim= --fields= --image= --json \
+    index) echo --code-bytes= --depth= --json --links= --lists= --out= \
+        --probes= --queries= --seed= --type= --help --usage ;;
+    search) echo --checkpoint= --data= --dim= --fields= --image= --index= --json \
         --quiet --rerank= --split= --text= --top= --help --usage ;;
     embed) echo --checkpoint= --data= --dim= --field= --fields= --json --out= \
         --precision= --queries --quiet --rescore= --reuse= --split= --task= \
@@ -52,6 +54,7 @@ _diptych_values() {
     "eval --split" | "search --split" | "embed --split" | \
         "export --split") echo train val test ;;
     *" --checkpoint") echo best latest ;;
+    "index --type") echo flat ivf hnsw ivfpq ;;
     "embed --precision") echo fp32 fp16 int8 binary ;;
     "embed --rescore") echo fp32 fp16 ;;
     *" --exif") echo on off ;;

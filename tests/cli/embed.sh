@@ -1,6 +1,6 @@
 #!/bin/sh
 # Files of embeddings: what is taken from an earlier one, what is left by a
-# program that was killed, what is refused.
+# program that was killed, what is refused. Indexes of them, and searching there.
 # usage: tests/cli/embed.sh BUILD/diptych
 . "$(dirname "$0")/common"
 "$program" synth --quiet --rows 300 --seed 1 --size 32 --queries 40 --out a.h5 \
@@ -108,5 +108,68 @@ check "an id twice" 4 "diptych embed: id 'q1' a second time in line 2 of 'q'" \
         --queries=q --out x.h5"
 expect "neither format" 2 embed --out x.csv
 expect "codes in .npy" 2 embed --out x.npy --precision int8
+
+# Indexes.
+index() {
+    "$program" index "$@"
+}
+for type in flat ivf hnsw ivfpq; do
+    expect "index $type" 0 index all.h5 --type $type --out $type.faiss
+    present $type.faiss $type.faiss.json
+    mv $type.faiss first.faiss
+    OMP_NUM_THREADS=1 "$program" index all.h5 --type $type --out $type.faiss \
+        >/dev/null 2>&1
+    same first.faiss $type.faiss
+done
+if grep -q "recall@10 1.0000 against exact search" output ||
+    index all.h5 --type flat --out flat.faiss | grep -q "^recall@10 1.0000 "; then
+    ok
+else
+    bad "flat does not find all"
+fi
+expect "queries of a file" 0 index all.h5 --type flat --out f.faiss \
+    --queries judged.h5
+search="$program search runs/tiny --text red --top 5 --json --quiet"
+for split in train val test; do
+    $search --split $split
+done 2>/dev/null | grep -o '"id": "[^"]*"\|"score": [0-9.]*' | paste - - |
+    sort -k2,2gr | head -5 | grep -o '"id": "[^"]*"' >exact
+$search --index flat.faiss 2>/dev/null | grep -o '"id": "[^"]*"' >found
+if [ "$(wc -l <found)" -eq 5 ]; then ok; else bad "no five results"; fi
+head -c 2000 hnsw.faiss >cut.faiss && cp hnsw.faiss.json cut.faiss.json
+check "cut index" 4 "diptych search: 'cut.faiss' has 2000 bytes, not the \
+$(wc -c <hnsw.faiss) of 'cut.faiss.json'" \
+    "$program" search runs/tiny --text red --index cut.faiss
+cp hnsw.faiss changed.faiss && cp hnsw.faiss.json changed.faiss.json
+printf '\377' | dd of=changed.faiss bs=1 seek=3000 conv=notrunc 2>/dev/null
+check "changed index" 4 "diptych search: 'changed.faiss' has another sha-256 \
+than 'changed.faiss.json' says" \
+    "$program" search runs/tiny --text red --index changed.faiss
+expect "index of another model" 4 "$program" search runs/other --text red \
+    --index flat.faiss
+if grep -q "^diptych search: 'flat.faiss' is of another model (" output; then
+    ok
+else
+    bad "another model is not named"
+fi
+check "other length" 4 "diptych search: 'flat.faiss' has rows of 16 numbers, and \
+the query has 8: see --dim" \
+    "$program" search runs/tiny --text red --index flat.faiss --dim 8
+check "no index" 3 "diptych search: cannot open 'none.faiss.json': No such file or \
+directory" "$program" search runs/tiny --text red --index none.faiss
+check "code bytes" 2 "diptych index: 5 code bytes do not divide 16 numbers" \
+    index all.h5 --type ivfpq --code-bytes 5 --out x.faiss
+check "links of lists" 2 "diptych index: an index of type ivf has no links" \
+    index all.h5 --type ivf --links 8 --out x.faiss
+check "lists above rows" 2 \
+    "diptych index: 301 lists, where 300 are possible" \
+    index all.h5 --type ivf --lists 301 --out x.faiss
+check "of a catalog" 4 \
+    "diptych index: format of 'a.h5' is not diptych-embeddings" \
+    index a.h5 --type flat --out x.faiss
+absent x.faiss x.faiss.json
+expect "no such type" 2 index all.h5 --type lsh --out x.faiss
+expect "index and split" 2 "$program" search runs/tiny --text red \
+    --index flat.faiss --split val
 expect "two kinds" 2 embed --out x.h5 --field title --queries
 summary
