@@ -2,7 +2,7 @@
 # where bash-completion looks. The test of the docs compares it with the help
 # of each command.
 
-_diptych_commands="import inspect audit synth train eval compare search recommend embed index export soup options"
+_diptych_commands="import inspect audit synth train eval compare search embed index recommend export soup options"
 
 # The long options of a command. `=` behind one: a value follows.
 _diptych_options() {
