@@ -261,7 +261,7 @@ done
 # ---- the launcher ----
 check "unknown command" 2 \
     "diptych: unknown command 'fit'; \`diptych --help\` lists them" "$program" fit
-check "help" 0 "  train    train the model that a config describes" "$program" --help
+check "help" 0 "  train     train the model that a config describes" "$program" --help
 check "version" 0 "libtorch and HDF5" sh -c \
     "'$program' --version | grep -Eq '^libtorch 2' && '$program' --version | grep -Eq '^HDF5 1' && echo libtorch and HDF5"
 
