@@ -217,7 +217,8 @@ static dip_status add_ablations(dip_str *out, const dip_report_rows *tasks,
             json_object_get(tasks->items[i].values, ablations[kind].key);
         if (json_object_size(fields) == 0)
             continue;
-        dip_str_addf(out, "<figure><figcaption><b>%s", ablations[kind].before);
+        dip_str_addf(out, "<figure class=\"wide\"><figcaption><b>%s",
+                     ablations[kind].before);
         dip_html_name(out, tasks->items[i].name);
         dip_str_addf(out, "%s</b></figcaption>", ablations[kind].behind);
         st = add_gain_table(out, ablations[kind].first, fields, "hit@1", err);
@@ -229,8 +230,9 @@ static dip_status add_ablations(dip_str *out, const dip_report_rows *tasks,
 static void add_reranked(dip_str *out, const dip_report_rows *tasks)
 {
     size_t start = out->len;
-    dip_str_add(out, "<figure><figcaption><b>What re-ranking adds to MRR</b>"
-                     "</figcaption>");
+    dip_str_add(out,
+                "<figure class=\"wide\"><figcaption><b>What re-ranking adds to "
+                "MRR</b></figcaption>");
     dip_html_scroll(out, "Re-ranking");
     dip_str_add(out, "<table><thead><tr><th scope=\"col\">task</th><th "
                      "scope=\"col\">first</th><th scope=\"col\">gain</th><th "

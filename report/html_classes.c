@@ -24,7 +24,7 @@ static void add_class(dip_str *out, const dip_report_row *row)
     dip_str_addf(out,
                  "</td><td><span class=\"bar\" style=\"width:%.0fpx\">"
                  "</span>",
-                 isfinite(f1) ? fmin(fmax(f1, 0), 1) * 70 : 0.);
+                 isfinite(f1) ? fmin(fmax(f1, 0), 1) * 40 : 0.);
     dip_html_number(out, f1, 3);
     dip_str_add(out, "</td><td>");
     dip_html_number(out, dip_html_value(row->values, "precision"), 3);

@@ -239,7 +239,9 @@ static void add_side(dip_str *out, const json_t *side)
                  json_is_true(json_object_get(side, "baseline")) ? "baseline"
                                                                  : "side");
     dip_html_name(out, text_of(side, "name"));
-    dip_str_addf(out, "</h3><p class=\"counts\">%zu run%s</p><dl>",
+    dip_str_addf(out,
+                 "</h3><p class=\"counts\">%zu run%s</p><dl "
+                 "class=\"costs\">",
                  json_array_size(runs),
                  json_array_size(runs) == 1 ? "" : "s; means over them");
     for (size_t i = 0; i < DIP_ARRAY_LEN(costs); i++) {

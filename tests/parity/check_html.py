@@ -1,19 +1,22 @@
-"""Opens report.html in a real, headless Chromium: products whose names are
-markup, in light and in dark, on a desk and on a phone. Nothing may run, be
+"""Opens pages in a real, headless Chromium: a report of products whose names are
+markup, a comparison of three such runs, and a report of a gallery of 100,000
+products, in light and in dark, on a desk and on a phone. Nothing may run, be
 fetched, be said on the console or scroll sideways; text must stand out, photos
 load, charts have words, and the keyboard reach everything in its order.
 
 Peers: playwright 1.65.2 and Chromium, which $CHROMIUM names, else the path.
 
-Usage, from the root: python tests/parity/check_html.py [PAGE.html]
+Usage, from the root: python tests/parity/check_html.py [PAGE.html...]
 """
 
+import json
 import os
 import pathlib
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 from playwright.sync_api import sync_playwright
 
@@ -92,20 +95,65 @@ def chromium():
     return path
 
 
-def make_page(folder):
-    """Trains and evaluates a little run on hostile names."""
-    def run(*words):
-        subprocess.run(words, cwd=folder, check=True,
-                       stdout=subprocess.DEVNULL)
-    program = str(BUILD / "diptych")
-    run(sys.executable, str(ROOT / "tests/cli/hostile.py"))
-    run(program, "import", "items.tsv", "--images", "photos", "--image",
-        "{id}.png", "--id", "id", "--text", "title", "--label", "type,colour",
-        "--split", "split", "--group", "title", "--out", "a.h5", "--quiet")
-    run(program, "train", str(ROOT / "tests/cli/tiny.yaml"), "--run", "run",
-        "--quiet")
-    run(program, "eval", "run", "--quiet")
-    return folder / "run/report.html"
+# What a page has all sections by.
+EVERYTHING = [
+    "tasks.query_to_product.fields_removed=true",
+    "tasks.query_to_product.fields_permuted=true",
+    "eval.slices=[type,type.frequency,query_length,image]",
+    "eval.sampled.text_to_image.draws=2", "eval.knn.type.k=5",
+    "eval.linear_probe.type.iterations=50"]
+SECTIONS = {
+    "report": "summary learning retrieval galleries slices classification "
+              "zero-shot knn linear-probe matching facts".split(),
+    "comparison": "sides differences means queries configs".split()}
+ROWS, MOST_BYTES, MOST_SECONDS = 100_000, 20e6, 10
+
+
+def diptych(folder, *words):
+    done = subprocess.run([BUILD / "diptych", *words, "--quiet"], cwd=folder,
+                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                          text=True)
+    assert done.returncode == 0, f"{words}: {done.stderr}"
+
+
+def train(folder, name, *changes):
+    diptych(folder, "train", str(ROOT / "tests/cli/tiny.yaml"), "--run", name,
+            *changes)
+
+
+def make_pages(folder):
+    """Little runs on hostile names: a report, and a comparison."""
+    subprocess.run([sys.executable, ROOT / "tests/cli/hostile.py"], cwd=folder,
+                   check=True)
+    diptych(folder, "import", "items.tsv", "--images", "photos", "--image",
+            "{id}.png", "--id", "id", "--text", "title", "--label",
+            "type,colour", "--split", "split", "--group", "title", "--out",
+            "a.h5")
+    for name, change in (("report", "seed=0"), ("again", "seed=1"),
+                         ("other", "model.embed_dim=8")):
+        train(folder, name, change)
+        diptych(folder, "eval", name, *EVERYTHING)
+    subprocess.run([BUILD / "diptych", "compare", "report", "again", "other",
+                    "--out", "comparison.html"], cwd=folder, check=True,
+                   stdout=subprocess.DEVNULL)
+    return [folder / "report/report.html", folder / "comparison.html"]
+
+
+def make_large_page(folder):
+    """100,000 drawn products ranked for each distinct query of theirs, by a
+    model that has seen others."""
+    for name, rows in (("large", ROWS * 5 // 4), ("small", 2000)):
+        diptych(folder, "synth", "--rows", str(rows), "--size", "24", "--out",
+                f"{name}.h5")
+    train(folder, "drawn", "data.catalog=small.h5")
+    diptych(folder, "eval", "drawn", "--data", "large.h5", "--split", "train",
+            "--out", "large.json",
+            *(f"tasks.{task}.distinct_queries=true"
+              for task in ("text_to_image", "query_to_product")))
+    report = json.loads((folder / "large.json").read_text())
+    rows = report["data"]["rows"]
+    assert abs(rows - ROWS) < ROWS / 50, rows
+    return folder / "large.html"
 
 
 def check_look(page, name):
@@ -122,7 +170,7 @@ def check_look(page, name):
     assert page.evaluate("document.scripts.length") == 0
     photos = page.evaluate("[...document.images].map(i => [i.naturalWidth, "
                            "i.alt.length])")
-    assert photos and all(w > 0 and alt > 0 for w, alt in photos), name
+    assert (photos or "comparison" in name) and all(w > 0 and alt > 0 for w, alt in photos), name
     nameless = page.evaluate(
         "[...document.querySelectorAll('svg:not([aria-hidden])')]"
         ".filter(s => !s.getAttribute('aria-label')).length")
@@ -152,7 +200,7 @@ def check_keyboard(page, name):
 
 
 def check(browser, path, size, scheme):
-    name = f"{scheme}, {size[0]} pixels"
+    name = f"{path.name}, {scheme}, {size[0]} pixels"
     context = browser.new_context(
         viewport={"width": size[0], "height": size[1]}, color_scheme=scheme,
         reduced_motion="reduce")
@@ -162,7 +210,13 @@ def check(browser, path, size, scheme):
     page.on("pageerror", lambda e: said.append(str(e)))
     page.on("dialog", lambda d: (said.append(d.message), d.dismiss()))
     page.on("request", lambda r: fetched.append(r.url))
+    start = time.perf_counter()
     page.goto(path.as_uri())
+    seconds = time.perf_counter() - start
+    assert seconds < MOST_SECONDS, f"{name}: opens in {seconds:.1f} s"
+    sections = page.evaluate(
+        "[...document.querySelectorAll('section')].map(s => s.id)")
+    assert sections == SECTIONS.get(path.stem, sections), f"{name}: {sections}"
     check_keyboard(page, name)
     check_look(page, name)
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -171,22 +225,27 @@ def check(browser, path, size, scheme):
                if not url.startswith("data:") and url != path.as_uri()]
     assert not said, f"{name}: {said}"
     assert not outside, f"{name}: fetched {outside}"
-    print(f"{name}: {path.name} is quiet, sealed, readable and reachable")
+    print(f"{name}: quiet, sealed, readable and reachable; "
+          f"{path.stat().st_size / 1e6:.1f} MB, opened in {seconds:.1f} s",
+          flush=True)
     return ground
 
 
 def main():
     executable = chromium()
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as tool:
-        path = pathlib.Path(sys.argv[1]).resolve() if len(sys.argv) > 1 \
-            else make_page(pathlib.Path(folder))
+        folder = pathlib.Path(folder)
+        pages = [pathlib.Path(word).resolve() for word in sys.argv[1:]] or \
+            [*make_pages(folder), make_large_page(folder)]
         browser = tool.chromium.launch(executable_path=executable,
                                        args=["--no-sandbox"])
-        grounds = {scheme: [check(browser, path, size, scheme)
-                            for size in (DESK, PHONE)]
-                   for scheme in ("light", "dark")}
+        for path in pages:
+            assert path.stat().st_size < MOST_BYTES, path
+            grounds = {scheme: [check(browser, path, size, scheme)
+                                for size in (DESK, PHONE)]
+                       for scheme in ("light", "dark")}
+            assert set(grounds["light"]).isdisjoint(grounds["dark"]), grounds
         browser.close()
-    assert set(grounds["light"]).isdisjoint(grounds["dark"]), grounds
 
 
 main()

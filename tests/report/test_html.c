@@ -130,12 +130,12 @@ static json_t *examples(void)
 static json_t *task(void)
 {
     return json_pack(
-        "{s:i, s:i, s:f, s:f, s:{s:o}, s:{s:[i,i,i], s:o, s:o}, "
+        "{s:i, s:i, s:i, s:f, s:f, s:{s:o}, s:{s:[i,i,i], s:o, s:o}, "
         "s:{s:i, s:f, s:f, s:o, s:o}, s:{s:{s:f, s:{s:o}}}, "
         "s:{s:{s:f, s:{s:o}}}, s:o, "
         "s:{s:[{s:s, s:i, s:{s:o}}]}}",
-        "queries", 1234567, "gallery", 9, "hit@1", .5, "mrr", .5, "interval",
-        "hit@1", interval(), "curve", "k", 1, 10, 100, "hit",
+        "queries", 1234567, "skipped", 0, "gallery", 9, "hit@1", .5, "mrr", .5,
+        "interval", "hit@1", interval(), "curve", "k", 1, 10, 100, "hit",
         numbers(3, .5, .2), "recall", numbers(3, .4, .2), "scores", "queries",
         9, "from", -.5, "width", .25, "matches", numbers(4, 0, 2), "others",
         numbers(4, 8, -2), "alone", HOSTILE, "hit@1", .3, "gain", "hit@1",
@@ -287,6 +287,7 @@ static void test_html_is_well_formed_and_self_contained(void **state)
     assert_balanced(page);
     assert_self_contained(page);
     static const char *const parts[] = {"id=\"summary\"",
+                                        "<p class=\"over\">retrieval</p>",
                                         "id=\"learning\"",
                                         "id=\"retrieval\"",
                                         "id=\"classification\"",
