@@ -110,12 +110,26 @@ static dip_status measure_class(dip_one_vs_rest *out, int32_t *labels,
     return st;
 }
 
+static void add_areas(dip_one_vs_rest *sum, const dip_one_vs_rest *one,
+                      double weight)
+{
+    sum->roc_auc += weight * one->roc_auc;
+    sum->average_precision += weight * one->average_precision;
+}
+
+static void divide_areas(dip_one_vs_rest *sum, double weight)
+{
+    sum->roc_auc /= weight; /* 0/0 is NaN */
+    sum->average_precision /= weight;
+}
+
 static dip_status measure_areas(dip_class_scores *out,
                                 const dip_class_probabilities *p, dip_err *err)
 {
     dip_status st = DIP_OK;
     int32_t *labels = dip_calloc((size_t)p->n, sizeof *labels);
     double *scores = dip_calloc((size_t)p->n, sizeof *scores);
+    int64_t rows = 0;
     if (labels == NULL || scores == NULL)
         st = dip_no_memory(err);
     for (int64_t c = 0; c < p->classes && st == DIP_OK; c++) {
@@ -123,12 +137,16 @@ static dip_status measure_areas(dip_class_scores *out,
         st = measure_class(one, labels, scores, p, c, err);
         if (st != DIP_OK || isnan(one->roc_auc))
             continue;
+        int64_t own = 0;
+        for (int64_t i = 0; i < p->n; i++)
+            own += labels[i] == 1;
         out->areas++;
-        out->macro.roc_auc += one->roc_auc;
-        out->macro.average_precision += one->average_precision;
+        add_areas(&out->macro, one, 1);
+        add_areas(&out->weighted, one, (double)own);
+        rows += own;
     }
-    out->macro.roc_auc /= (double)out->areas; /* 0/0 is NaN */
-    out->macro.average_precision /= (double)out->areas;
+    divide_areas(&out->macro, (double)out->areas);
+    divide_areas(&out->weighted, (double)rows);
     free(scores);
     free(labels);
     return st;

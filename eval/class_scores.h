@@ -36,6 +36,7 @@ typedef struct {
     dip_calibration_bin bins[DIP_CALIBRATION_BINS];
     int64_t areas;              /* classes with rows of their own and others */
     dip_one_vs_rest macro;      /* mean over these; NaN when there are none */
+    dip_one_vs_rest weighted;   /* the same by the rows of each class */
     dip_one_vs_rest *per_class; /* [classes] */
     int32_t *predicted;         /* [n] class of the highest probability, the
                                  * first of equals */

@@ -373,6 +373,8 @@ static dip_status check_label(const json_t *label, dip_err *err)
                                      {"balanced_accuracy", REAL},
                                      {"roc_auc_macro", REAL},
                                      {"average_precision_macro", REAL},
+                                     {"roc_auc_weighted", REAL},
+                                     {"average_precision_weighted", REAL},
                                      {"brier", REAL},
                                      {"ece", REAL},
                                      {"ece_max", REAL},

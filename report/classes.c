@@ -131,6 +131,10 @@ int dip_report_put_scores(json_t *report, const dip_classification *c,
     faults |= dip_report_put_real(report, "roc_auc_macro", s->macro.roc_auc);
     faults |= dip_report_put_real(report, "average_precision_macro",
                                   s->macro.average_precision);
+    faults |=
+        dip_report_put_real(report, "roc_auc_weighted", s->weighted.roc_auc);
+    faults |= dip_report_put_real(report, "average_precision_weighted",
+                                  s->weighted.average_precision);
     faults |= dip_report_put_real(report, "brier", s->brier);
     faults |= dip_report_put_real(report, "ece", s->calibration.ece);
     faults |= dip_report_put_real(report, "ece_max", s->calibration.ece_max);

@@ -38,7 +38,8 @@ json_t *dip_report_classification(const dip_classification *c,
                                   dip_class_name name, void *user);
 /* Adds to the latter, of `n` rows and the probabilities of `columns` classes:
  * "accuracy@k" for the cutoffs above 1 and below `columns`, "areas",
- * "roc_auc_macro", "average_precision_macro", "brier", "ece", "ece_max",
+ * "roc_auc_macro", "average_precision_macro", the same with
+ * "_weighted", "brier", "ece", "ece_max",
  * "calibration", and the areas of the items of per_class. Non-zero when memory
  * is out. */
 int dip_report_put_scores(json_t *report, const dip_classification *c,

@@ -100,7 +100,7 @@ EVERYTHING = [
     "tasks.query_to_product.fields_removed=true",
     "tasks.query_to_product.fields_permuted=true",
     "eval.slices=[type,type.frequency,query_length,image]",
-    "eval.sampled.text_to_image.draws=2", "eval.knn.type.k=5",
+    "eval.sampled.text_to_image.candidates=9", "eval.knn.type.k=5",
     "eval.linear_probe.type.iterations=50"]
 SECTIONS = {
     "report": "summary learning retrieval galleries slices classification "

@@ -332,6 +332,13 @@ def check_classes(tally):
     tally.print("classification")
 
 
+def check_weighted_areas(tally, right, p, got):
+    for name, score in (("roc_auc", skm.roc_auc_score),
+                        ("average_precision", skm.average_precision_score)):
+        tally.add(f"{name}_weighted", "scikit-learn, average=weighted",
+                  got[f"{name}_weighted"], score(right, p, average="weighted"))
+
+
 def check_probabilities(tally):
     cases = []
     for i in range(CASES):
@@ -350,7 +357,7 @@ def check_probabilities(tally):
     for case, got in zip(cases, ours(cases)):
         known = case["labels"] >= 0
         y, p = case["labels"][known], case["probabilities"][known]
-        classes, areas = case["classes"], []
+        classes, areas, support = case["classes"], [], []
         for c in range(classes):
             one = y == c
             mine = got["per_class"][c]
@@ -361,6 +368,7 @@ def check_probabilities(tally):
             if one.any() and not one.all():
                 areas.append((skm.roc_auc_score(one, p[:, c]),
                               skm.average_precision_score(one, p[:, c])))
+                support.append(one.sum())
                 tally.add("roc_auc", "scikit-learn", mine["roc_auc"],
                           areas[-1][0])
             else:
@@ -370,6 +378,13 @@ def check_probabilities(tally):
                   means[0])
         tally.add("average_precision_macro", "scikit-learn",
                   got["average_precision_macro"], means[1])
+        means = np.average(areas, 0, support) if areas else (None, None)
+        tally.add("roc_auc_weighted", "scikit-learn, mean by rows",
+                  got["roc_auc_weighted"], means[0])
+        tally.add("average_precision_weighted", "scikit-learn, mean by rows",
+                  got["average_precision_weighted"], means[1])
+        if len(areas) == classes > 1 and not case["_ties"]:
+            check_weighted_areas(tally, np.eye(classes)[y], p, got)
         if len(areas) == classes > 2:
             whole = p / p.sum(1, keepdims=True)
             if not case["_ties"]:  # dividing again may break a tie

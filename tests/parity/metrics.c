@@ -234,6 +234,8 @@ static dip_status measure_probabilities(json_t *out, const json_t *in,
         (void)json_object_set_new(out, "per_class", areas);
         put(out, "roc_auc_macro", s.macro.roc_auc);
         put(out, "average_precision_macro", s.macro.average_precision);
+        put(out, "roc_auc_weighted", s.weighted.roc_auc);
+        put(out, "average_precision_weighted", s.weighted.average_precision);
         put(out, "brier", s.brier);
         put(out, "ece", s.calibration.ece);
         put(out, "ece_l2", s.calibration.ece_l2);
