@@ -207,6 +207,12 @@ static dip_status choose_target(dip_embed_target *out, const arguments *a,
     *out = (dip_embed_target){.name = "product"};
     if (a->field != NULL)
         return dip_embed_target_source(out, a->field, job, err);
+    if (job->settings->field_count == 0 && a->fields.count == 0)
+        return dip_embed_target_source(
+            out,
+            job->settings->text_count > 0 ? job->settings->texts[0].name
+                                          : "image",
+            job, err); /* of a classifier, what its tower reads */
     if (a->task != NULL)
         return task_fields(&out->set, a->task, job->settings, err);
     return dip_embed_choose_fields(&out->set, a->fields.names, a->fields.count,

@@ -204,7 +204,7 @@ typedef struct {
     const char *dir, *checkpoint;
     const dip_params *params;
     int64_t dim, embed_dim;
-    const char *similarity;
+    const char *similarity; /* NULL: nothing is compared */
     const dip_catalog *catalog;
     int64_t rows; /* of the split */
 } evaluated_run;
@@ -215,7 +215,7 @@ static json_t *describe_run(const evaluated_run *run,
     const dip_settings *s = run->settings;
     double peak = state->peak_bytes > 0 ? (double)state->peak_bytes : NAN;
     return json_pack(
-        "{s:s, s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:I, s:I, s:I, "
+        "{s:s, s:s, s:s, s:I, s:s, s:s*, s:I, s:I, s:I, s:I, s:I, "
         "s:o, s:o, s:o, "
         "s:o, s:i, s:o}",
         "name", s->name, "dir", run->dir, "checkpoint",
@@ -370,7 +370,10 @@ static dip_status evaluate(const dip_trained *run, const arguments *a,
             .params = dip_model_params(run->model),
             .dim = dip_embed_dim(&evaluation.job),
             .embed_dim = dip_model_embed_dim(run->model),
-            .similarity = dip_similarity_name(run->settings->model.similarity),
+            .similarity =
+                run->settings->task_count > 0
+                    ? dip_similarity_name(run->settings->model.similarity)
+                    : NULL,
             .catalog = corpus->catalog,
             .rows = dip_catalog_split_rows(corpus->catalog, a->split)};
         st = describe(&report, &about, a, found, err);
@@ -448,7 +451,7 @@ static dip_status evaluate_recommender(const arguments *a, dip_err *err)
     return st;
 }
 
-static dip_status evaluate_retrieval(const arguments *a, dip_err *err)
+static dip_status evaluate_towers(const arguments *a, dip_err *err)
 {
     dip_trained *run;
     dip_status st = dip_trained_load(&run, a->dir, a->checkpoint, a->overrides,
@@ -470,7 +473,7 @@ static dip_status evaluate_run(const arguments *a, dip_err *err)
     if (st != DIP_OK)
         return st;
     return task == DIP_TASK_RECOMMENDATION ? evaluate_recommender(a, err)
-                                           : evaluate_retrieval(a, err);
+                                           : evaluate_towers(a, err);
 }
 
 static dip_status evaluate_lists(const arguments *a, dip_err *err)

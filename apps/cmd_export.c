@@ -211,8 +211,9 @@ static dip_status read_samples(dip_samples *samples, const dip_trained *run,
         .image_size = corpus->image_column >= 0 ? s->transform.size : 0,
         .context = s->context,
         .text_count = s->text_count,
-        .query_text =
-            s->tasks[0].query >= 0 ? s->tasks[0].query : DIP_SAMPLES_IMAGE,
+        .query_text = s->task_count > 0 && s->tasks[0].query >= 0
+                          ? s->tasks[0].query
+                          : DIP_SAMPLES_IMAGE,
         .field_text = s->field_text};
     dip_loader *loader = NULL;
     dip_status st = dip_corpus_loader(&loader, corpus, a->split, false, err);

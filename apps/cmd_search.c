@@ -470,6 +470,9 @@ static dip_status encode_and_search(const dip_trained *run, const arguments *a,
                          .bf16 = run->bf16,
                          .quiet = a->quiet,
                          .dim = a->dim};
+    if (run->settings->task != DIP_TASK_RETRIEVAL)
+        return dip_fail(err, DIP_EDATA, "'%s' classifies, it finds nothing",
+                        run->dir);
     dip_status st = dip_embed_choose_fields(
         &fields, a->fields.names, a->fields.count, run->settings, err);
     if (st == DIP_OK && a->rerank > 0 && !dip_model_has_match(run->model))

@@ -84,9 +84,12 @@ static dip_status check_config(const dip_settings *settings, dip_err *err)
     bool higher;
     dip_status st = dip_evaluation_check_metric(metric, sizeof metric, &higher,
                                                 settings, err);
-    if (st == DIP_OK)
+    if (st == DIP_OK && settings->task_count > 0)
         (void)printf("config is right: tasks %d, texts %d, metric %s\n",
                      settings->task_count, settings->text_count, metric);
+    else if (st == DIP_OK)
+        (void)printf("config is right: heads %d, metric %s\n",
+                     settings->model.head_count, metric);
     return st;
 }
 

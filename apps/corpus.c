@@ -41,6 +41,8 @@ static dip_status bind_image(dip_corpus *c, dip_err *err)
 {
     const char *name = c->settings->image_column;
     c->image_column = -1;
+    if (c->settings->model.towers == DIP_TOWERS_TEXT)
+        return DIP_OK;
     if (name != NULL)
         return dip_catalog_find(c->catalog, DIP_COLUMN_IMAGE, name,
                                 &c->image_column, err);

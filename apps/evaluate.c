@@ -66,35 +66,45 @@ static void add_choices(dip_str *out, const char *const *names, size_t count)
         dip_str_addf(out, "%s%s", i > 0 ? ", " : "", names[i]);
 }
 
+static void add_task_words(dip_str *words, const dip_settings *s)
+{
+    bool judged = false;
+    dip_str_add(words, "TASK.NAME with a task of");
+    for (int t = 0; t < s->task_count; t++) {
+        dip_str_addf(words, " %s", s->tasks[t].name);
+        judged |= s->tasks[t].judged;
+    }
+    dip_str_add(words, " and a name of ");
+    add_choices(words, ranking_names, DIP_ARRAY_LEN(ranking_names));
+    for (size_t i = 0; i < DIP_ARRAY_LEN(cutoff_names); i++)
+        dip_str_addf(words, ", %s@K", cutoff_names[i]);
+    dip_str_add(words, " (K of");
+    for (int k = 0; k < s->eval.ranking.n_cutoffs; k++)
+        dip_str_addf(words, " %lld", (long long)s->eval.ranking.cutoffs[k]);
+    dip_str_add(words, ")");
+    if (judged)
+        dip_str_add(words, ", for judgements also ndcg_exp, err, rbp, "
+                           "ndcg_exp@K, err@K");
+}
+
+static void add_head_words(dip_str *words, const dip_settings *s)
+{
+    dip_str_addf(words, "%sLABEL.NAME with a head of",
+                 s->task_count > 0 ? "; or " : "");
+    for (int h = 0; h < s->model.head_count; h++)
+        dip_str_addf(words, " %s", s->model.heads[h].name);
+    dip_str_add(words, " and a name of ");
+    add_choices(words, head_names, DIP_ARRAY_LEN(head_names));
+}
+
 static dip_status no_metric(const char *name, const dip_settings *s,
                             dip_err *err)
 {
     dip_str words = {0};
-    dip_str_add(&words, "TASK.NAME with a task of");
-    for (int t = 0; t < s->task_count; t++)
-        dip_str_addf(&words, " %s", s->tasks[t].name);
-    dip_str_add(&words, " and a name of ");
-    add_choices(&words, ranking_names, DIP_ARRAY_LEN(ranking_names));
-    for (size_t i = 0; i < DIP_ARRAY_LEN(cutoff_names); i++)
-        dip_str_addf(&words, ", %s@K", cutoff_names[i]);
-    dip_str_add(&words, " (K of");
-    bool judged = false;
-    for (int t = 0; t < s->task_count; t++)
-        judged |= s->tasks[t].judged;
-    for (int k = 0; k < s->eval.ranking.n_cutoffs; k++)
-        dip_str_addf(&words, " %lld", (long long)s->eval.ranking.cutoffs[k]);
-    dip_str_add(&words, ")");
-    if (judged)
-        dip_str_add(&words, ", for judgements also ndcg_exp, err, rbp, "
-                            "ndcg_exp@K, err@K");
+    if (s->task_count > 0)
+        add_task_words(&words, s);
     if (s->model.head_count > 0)
-        dip_str_add(&words, "; or LABEL.NAME with a head of");
-    for (int h = 0; h < s->model.head_count; h++)
-        dip_str_addf(&words, " %s", s->model.heads[h].name);
-    if (s->model.head_count > 0) {
-        dip_str_add(&words, " and a name of ");
-        add_choices(&words, head_names, DIP_ARRAY_LEN(head_names));
-    }
+        add_head_words(&words, s);
     dip_status st =
         dip_fail(err, DIP_ECONFIG, "%s: unknown metric '%s'; there are: %s",
                  dip_config_place(s->config, "train.metric"), name,
@@ -108,8 +118,10 @@ dip_status dip_evaluation_check_metric(char *name, size_t size, bool *higher,
 {
     if (s->metric != NULL)
         (void)snprintf(name, size, "%s", s->metric);
-    else
+    else if (s->task_count > 0)
         (void)snprintf(name, size, "%s.mrr", s->tasks[0].name);
+    else
+        (void)snprintf(name, size, "%s.accuracy", s->model.heads[0].name);
     const char *dot = strrchr(name, '.');
     *higher = dot == NULL || strcmp(dot, ".median_rank") != 0;
     dip_str all = {0};
@@ -153,7 +165,8 @@ static dip_status plan(dip_embedded *e, const dip_evaluation *ev, dip_err *err)
     dip_field_set all = {0};
     for (int f = 0; f < ev->job.settings->field_count; f++)
         all.fields[f] = true;
-    (void)dip_embed_product(e, &all); /* number 0 */
+    if (ev->job.settings->field_count > 0)
+        (void)dip_embed_product(e, &all); /* number 0 */
     for (int t = 0; t < ev->job.settings->task_count; t++) {
         dip_status st = dip_evaluate_plan_task(e, ev, t, err);
         if (st != DIP_OK)
@@ -172,6 +185,8 @@ static dip_status put(json_t *object, const char *key, json_t *part,
 static dip_status add_tasks(json_t *report, const dip_evaluation *ev,
                             const dip_embedded *e, dip_err *err)
 {
+    if (ev->job.settings->task_count == 0)
+        return DIP_OK;
     json_t *tasks = json_object();
     dip_status st = put(report, "retrieval", tasks, err);
     for (int t = 0; t < ev->job.settings->task_count && st == DIP_OK; t++) {
@@ -257,6 +272,8 @@ static dip_status add_matching(json_t *report, const dip_evaluation *ev,
 static json_t *protocol(const dip_settings *s)
 {
     const dip_ranking_options *o = &s->eval.ranking;
+    if (s->task_count == 0)
+        return json_pack("{s:I}", "resamples", (json_int_t)s->resamples);
     return json_pack(
         "{s:s, s:s, s:b, s:o, s:I, s:s}", "ties",
         dip_ranking_ties_name(o->ties), "gain", dip_ranking_gain_name(o->gain),

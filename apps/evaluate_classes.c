@@ -153,13 +153,15 @@ static dip_status put_details(json_t *report, const dip_classification *c,
         dip_report_put_scores(report, c, &scores, e->count, columns, k->cutoffs,
                               k->n_cutoffs) != 0)
         st = dip_no_memory(err);
-    const dip_predictions written = {ev,
-                                     e,
-                                     set->labels,
-                                     predicted,
-                                     probabilities != NULL ? scores.confidence
-                                                           : NULL,
-                                     set->names};
+    const dip_predictions written = {
+        .evaluation = ev,
+        .embedded = e,
+        .labels = set->labels,
+        .predicted = predicted,
+        .confidence = probabilities != NULL ? scores.confidence : NULL,
+        .probabilities = probabilities,
+        .columns = probabilities != NULL ? columns : 0,
+        .names = set->names};
     if (st == DIP_OK && ev->predictions != NULL)
         st = dip_evaluate_write_predictions(set->file, &written, err);
     int64_t *groups = row_groups(ev, e);

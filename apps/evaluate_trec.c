@@ -131,10 +131,27 @@ static void put_row(FILE *stream, const dip_predictions *p, int64_t i)
         (void)fprintf(stream, ",%.9g", p->confidence[i]);
     else
         (void)putc(',', stream);
-    (void)fprintf(stream, ",%s\n",
+    (void)fprintf(stream, ",%s",
                   p->labels[i] < 0                  ? ""
                   : p->labels[i] == p->predicted[i] ? "1"
                                                     : "0");
+    for (int64_t c = 0; c < p->columns; c++)
+        (void)fprintf(stream, ",%.9g",
+                      (double)p->probabilities[i * p->columns + c]);
+    (void)putc('\n', stream);
+}
+
+static void put_header(FILE *stream, const dip_predictions *p)
+{
+    (void)fputs("id,label,predicted,confidence,correct", stream);
+    for (int64_t c = 0; c < p->columns; c++) {
+        dip_str cell = {0};
+        dip_str_addf(&cell, "p(%s)", p->names[c]);
+        (void)putc(',', stream);
+        put_cell(stream, dip_str_text(&cell), cell.len);
+        dip_str_free(&cell);
+    }
+    (void)putc('\n', stream);
 }
 
 dip_status dip_evaluate_write_predictions(const char *name,
@@ -146,7 +163,7 @@ dip_status dip_evaluate_write_predictions(const char *name,
         open_in(&file, p->evaluation->predictions, name, ".csv", err);
     if (st == DIP_OK) {
         FILE *stream = dip_file_writer_stream(file);
-        (void)fputs("id,label,predicted,confidence,correct\n", stream);
+        put_header(stream, p);
         for (int64_t i = 0; i < p->embedded->count; i++)
             put_row(stream, p, i);
         st = dip_file_writer_commit(file, err);

@@ -21,12 +21,15 @@ typedef struct {
     const dip_embedded *embedded;
     const int32_t *labels; /* [N], -1: missing */
     const int32_t *predicted;
-    const double *confidence; /* [N], or NULL */
+    const double *confidence;   /* [N], or NULL */
+    const float *probabilities; /* [N, columns] of the first names, or NULL */
+    int64_t columns;
     const char *const *names;
 } dip_predictions;
 
 /* Writes <name>.csv into the folder evaluation->predictions: id, label,
- * predicted, confidence, correct; a missing label is empty. */
+ * predicted, confidence, correct, and the probability of each class; a missing
+ * label is empty. */
 dip_status dip_evaluate_write_predictions(const char *name,
                                           const dip_predictions *predictions,
                                           dip_err *err) DIP_MUST_CHECK;

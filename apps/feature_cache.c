@@ -55,9 +55,9 @@ static void choose(cache *c)
         return; /* which are too many to keep */
     if (s->loop.optimizer.tuning.unlock_after > 0)
         return; /* its weights will change */
-    c->wanted[PHOTO] = c->job->corpus->image_column >= 0 &&
-                       s->transform.augment_count == 0 &&
-                       !dip_model_trains(model, "image");
+    c->wanted[PHOTO] =
+        c->job->corpus->image_column >= 0 && s->transform.augment_count == 0 &&
+        !dip_mixing_is_on(&s->mixing) && !dip_model_trains(model, "image");
     bool frozen = !dip_model_trains(model, "text");
     for (int i = 0; i < s->text_count; i++)
         c->wanted[i] = frozen && s->texts[i].template != NULL &&

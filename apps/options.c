@@ -1,7 +1,5 @@
 #include "apps/options.h"
 
-#include <string.h>
-
 #include "base/mem.h"
 
 #define TEXT(key, fallback, help)                                              \
@@ -62,10 +60,13 @@
 #define BIG 1e12
 
 static const dip_option options[] = {
-    ENUM("task", "retrieval", "retrieval|recommendation",
-         "What is learnt: to find products, or what a user will like. A config "
-         "of `recommendation` has the sections graph and recommendation, and "
-         "neither texts, photos, models, losses nor tasks."),
+    ENUM("task", "retrieval",
+         "retrieval|recommendation|image_classification|text_classification",
+         "What is learnt: to find products, what a user will like, or labels "
+         "of photos or of texts. A config of `recommendation` has the sections "
+         "graph and recommendation, and neither texts, photos, models, losses "
+         "nor tasks. One of a classification has the section classification, "
+         "one tower, and heads that read its features."),
     TEXT("name", "run", "Name of the run: its directory is runs/<name>."),
     INT("seed", "0", 0, 9007199254740992.0,
         "Seed of initial values, order, augmentation and dropout."),
@@ -123,6 +124,10 @@ static const dip_option options[] = {
     STEP("color_jitter.hue", "0", .5, "Shift in turns."),
     STEP("color_jitter.p", "1", 1, "Probability."),
     STEP("grayscale.p", "0.1", 1, "Probability."),
+    {"augment.cutout.size", DIP_OPTION_INT, "16", 1, 2048, NULL,
+     "Pixels of a square that is blanked, its centre anywhere in the image.",
+     false, true},
+    STEP("cutout.p", "1", 1, "Probability."),
 
     ENUM("tokenizer.kind", "word",
          "word|character|wordpiece|clip_bpe|sentencepiece",
@@ -474,6 +479,17 @@ static const dip_option options[] = {
     FLOATS("loss.matryoshka_weights", "[]", 0, 1e6,
            "One for each of these lengths; by default 1."),
 
+    TEXT("classification.text", NULL,
+         "text_classification needs it: the field that is read, a text column "
+         "or one of `fields`."),
+    FLOAT("classification.mixup", "0", 0, 100,
+          "image_classification: alpha of the Beta distribution from which "
+          "each batch draws how it mixes its photos and labels with those of "
+          "their neighbours (mixup); 0: off."),
+    FLOAT("classification.cutmix", "0", 0, 100,
+          "image_classification: the same with a rectangle of the neighbour's "
+          "photo (CutMix). With both, each batch takes either."),
+
     TEXT("graph.kind", "lightgcn",
          "lightgcn or sage (docs/models.md). Each takes those of the options "
          "below that name it or no kind; any other is an error."),
@@ -650,80 +666,4 @@ const dip_option *dip_options_table(size_t *count)
 {
     *count = DIP_ARRAY_LEN(options);
     return options;
-}
-
-/* Keys, and sections with their dot, that the task `recommendation` reads. */
-static const char *const of_recommendation[] = {
-    "task",
-    "name",
-    "seed",
-    "data.catalog",
-    "graph.",
-    "recommendation.",
-    "train.epochs",
-    "train.batch_size",
-    "train.accumulate",
-    "train.optimizer",
-    "train.lr",
-    "train.weight_decay",
-    "train.beta1",
-    "train.beta2",
-    "train.eps",
-    "train.momentum",
-    "train.nesterov",
-    "train.schedule",
-    "train.warmup_steps",
-    "train.min_lr_ratio",
-    "train.clip_grad_norm",
-    "train.ema.",
-    "train.device",
-    "train.threads",
-    "train.validate_every",
-    "train.checkpoint_every",
-    "train.keep_last",
-    "train.metric",
-    "train.patience",
-    "train.log_every",
-    "eval.k",
-    "eval.ties",
-    "eval.gain",
-    "eval.count_empty",
-    "eval.max_grade",
-    "eval.rbp_persistence",
-    "eval.bootstrap",
-};
-
-static bool is_among(const char *key, const char *const *names, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        size_t n = strlen(names[i]);
-        bool section = names[i][n - 1] == '.';
-        if (strncmp(key, names[i], n) == 0 && (section || key[n] == '\0'))
-            return true;
-    }
-    return false;
-}
-
-static bool is_of_task(const char *key, dip_task_kind task)
-{
-    static const char *const alone[] = {"graph.", "recommendation."};
-    switch (task) {
-    case DIP_TASK_RETRIEVAL:
-        return !is_among(key, alone, DIP_ARRAY_LEN(alone));
-    case DIP_TASK_RECOMMENDATION:
-        return is_among(key, of_recommendation,
-                        DIP_ARRAY_LEN(of_recommendation));
-    }
-    return false;
-}
-
-dip_option *dip_options_of_task(size_t *count, dip_task_kind task)
-{
-    dip_option *table = dip_calloc(DIP_ARRAY_LEN(options), sizeof *table);
-    *count = 0;
-    for (size_t i = 0; table != NULL && i < DIP_ARRAY_LEN(options); i++) {
-        if (is_of_task(options[i].key, task))
-            table[(*count)++] = options[i];
-    }
-    return table;
 }

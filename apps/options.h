@@ -7,7 +7,12 @@
 #include "base/config.h"
 
 /* What is learnt, in the order of the choices of `task`. */
-typedef enum { DIP_TASK_RETRIEVAL, DIP_TASK_RECOMMENDATION } dip_task_kind;
+typedef enum {
+    DIP_TASK_RETRIEVAL,
+    DIP_TASK_RECOMMENDATION,
+    DIP_TASK_IMAGE_CLASSIFICATION,
+    DIP_TASK_TEXT_CLASSIFICATION
+} dip_task_kind;
 
 /* Static; *count gets the number of rows. */
 const dip_option *dip_options_table(size_t *count);

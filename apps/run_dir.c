@@ -479,9 +479,8 @@ dip_status dip_trained_load(dip_trained **out, const char *dir,
                         ? dip_run_settings(&run->settings, dir, overrides,
                                            override_count, err)
                         : dip_no_memory(err);
-    if (st == DIP_OK && run->settings->task != DIP_TASK_RETRIEVAL)
-        st = dip_fail(err, DIP_EDATA,
-                      "'%s' is a run of another task than retrieval", dir);
+    if (st == DIP_OK && run->settings->task == DIP_TASK_RECOMMENDATION)
+        st = dip_fail(err, DIP_EDATA, "'%s' is a run of recommendation", dir);
     if (st == DIP_OK)
         st = dip_run_read_words(&run->tokenizer, &run->labels, &run->fields,
                                 dir, err);

@@ -25,6 +25,7 @@
 #include "models/recommender.h"
 #include "train/encode.h"
 #include "train/loop.h"
+#include "train/mixing.h"
 #include "train/retrieval.h"
 
 /* A text of each row that goes through the text tower. */
@@ -127,8 +128,9 @@ typedef struct {
     dip_config *config; /* owned; all strings are its */
     dip_option *table;  /* of the config; owned */
     dip_task_kind task; /* recommendation: what else is of that task alone is in
-                         * the next, and the rest of this is for retrieval;
-                         * `tasks` has one, of the name alone */
+                         * the next, and the rest of this is for the others;
+                         * `tasks` has one, of the name alone. A classification
+                         * has no tasks and no fields, but heads */
     dip_recommendation_settings recommendation;
     const char *name;
     uint64_t seed;
@@ -162,6 +164,7 @@ typedef struct {
     double head_weights[DIP_MODEL_HEADS_MAX];
     dip_head_settings heads[DIP_MODEL_HEADS_MAX];
     dip_match_recipe match;
+    dip_mixing mixing; /* of classified photos */
     const dip_loss_kind *loss;
     dip_loss_options loss_options;
     dip_matryoshka matryoshka;

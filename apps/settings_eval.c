@@ -117,17 +117,22 @@ static void read_linear_probe(dip_settings *s)
     }
 }
 
-void dip_settings_read_ranking(dip_ranking_options *o, dip_config *c)
+static void read_cutoffs(dip_ranking_options *o, dip_config *c)
 {
-    *o = dip_ranking_defaults();
-    o->n_cutoffs = 0;
     const int64_t *cutoffs;
+    o->n_cutoffs = 0;
     size_t count = dip_config_ints(&cutoffs, c, "eval.k");
     if (count == 0 || count > DIP_RANKING_CUTOFFS)
         dip_config_fault(c, "eval.k", "'eval.k' has %zu items, not 1 to %d",
                          count, DIP_RANKING_CUTOFFS);
     for (size_t i = 0; i < count && i < DIP_RANKING_CUTOFFS; i++)
         o->cutoffs[o->n_cutoffs++] = cutoffs[i];
+}
+
+void dip_settings_read_ranking(dip_ranking_options *o, dip_config *c)
+{
+    *o = dip_ranking_defaults();
+    read_cutoffs(o, c);
     o->ties = (dip_ties)dip_config_choice(c, "eval.ties");
     o->gain = (dip_gain)dip_config_choice(c, "eval.gain");
     o->count_empty = dip_config_bool(c, "eval.count_empty");
@@ -142,7 +147,6 @@ static void read_slices(dip_settings *s)
     char name[DIP_RANKING_NAME_SIZE];
     bool known = false;
     memcpy(like.cutoffs, e->ranking.cutoffs, sizeof like.cutoffs);
-    e->slice_count = dip_config_strings(&e->slices, s->config, "eval.slices");
     e->slice_metric = dip_config_string(s->config, "eval.slice_metric");
     for (int m = 0; m < dip_ranking_metrics(&like) && !known; m++) {
         dip_ranking_name(name, &like, m);
@@ -190,14 +194,30 @@ static void read_sampled(dip_settings *s)
     }
 }
 
-void dip_settings_read_eval(dip_settings *s)
+/* What every evaluation of rows has. */
+static void read_common(dip_settings *s)
 {
     const dip_config *c = s->config;
     s->eval_batch_size = dip_config_int(c, "eval.batch_size");
-    dip_settings_read_ranking(&s->eval.ranking, s->config);
     s->resamples = dip_config_int(c, "eval.bootstrap");
-    s->rerank = dip_config_int(c, "eval.rerank");
     s->html = dip_config_bool(c, "eval.html");
+    s->eval.slice_count = dip_config_strings(&s->eval.slices, c, "eval.slices");
+}
+
+void dip_settings_read_class_eval(dip_settings *s)
+{
+    read_common(s);
+    s->eval.ranking = dip_ranking_defaults();
+    read_cutoffs(&s->eval.ranking, s->config);
+    s->matching_task = -1;
+}
+
+void dip_settings_read_eval(dip_settings *s)
+{
+    const dip_config *c = s->config;
+    read_common(s);
+    dip_settings_read_ranking(&s->eval.ranking, s->config);
+    s->rerank = dip_config_int(c, "eval.rerank");
     s->gallery = dip_config_int(c, "eval.gallery");
     if (s->rerank > 0 && s->model.match_hidden == 0)
         dip_config_fault(s->config, "eval.rerank",

@@ -6,6 +6,8 @@
 
 /* Reads `eval:`; after tasks and model. */
 void dip_settings_read_eval(dip_settings *settings);
+/* The same for classifications, which rank nothing. */
+void dip_settings_read_class_eval(dip_settings *settings);
 
 /* What of it rankings of any system have; a fault is `config`'s. */
 void dip_settings_read_ranking(dip_ranking_options *out, dip_config *config);

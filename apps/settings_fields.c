@@ -155,3 +155,45 @@ void dip_settings_check_leaks(dip_settings *s, dip_task_settings *task,
                              s->fields[f], task->name, (int)n, column);
     }
 }
+
+int dip_settings_find_field(const dip_settings *s, const char *name)
+{
+    for (int i = 0; i < s->field_count; i++) {
+        if (strcmp(s->fields[i], name) == 0)
+            return i;
+    }
+    return -1;
+}
+
+int dip_settings_field_source(dip_settings *s, const char *name,
+                              const char *key)
+{
+    for (int i = 0; i < s->text_count; i++) {
+        if (s->texts[i].name != NULL && strcmp(s->texts[i].name, name) == 0)
+            return i;
+    }
+    if (s->text_count == DIP_SOURCES_MAX) {
+        dip_config_fault(s->config, key, "more than %d texts", DIP_SOURCES_MAX);
+        return -1;
+    }
+    const dip_config *c = s->config;
+    dip_text_settings *t = &s->texts[s->text_count];
+    t->name = name;
+    t->template = name;
+    if (dip_config_has(c, KEY("fields.%s", name))) {
+        const char *template =
+            dip_config_string(c, KEY("fields.%s.template", name));
+        if (template != NULL)
+            t->template = template;
+        t->word_dropout =
+            dip_config_float(c, KEY("fields.%s.word_dropout", name));
+        t->damage_label_count = dip_config_strings(
+            &t->damage_labels, c, KEY("fields.%s.damage.labels", name));
+        t->damage_first_words =
+            (int)dip_config_int(c, KEY("fields.%s.damage.first_words", name));
+        t->damage_p = dip_config_float(c, KEY("fields.%s.damage.p", name));
+        t->damage_seed =
+            (uint64_t)dip_config_int(c, KEY("fields.%s.damage.seed", name));
+    }
+    return s->text_count++;
+}

@@ -7,6 +7,12 @@
 
 #include "apps/settings.h"
 
+/* The product field of this name, or -1. */
+int dip_settings_find_field(const dip_settings *settings, const char *name);
+/* The source of a field's text; added when it is new. -1, and a fault of `key`,
+ * when there is no room. */
+int dip_settings_field_source(dip_settings *settings, const char *name,
+                              const char *key);
 /* Whether the config makes the field an attribute: of a label or a number. */
 bool dip_settings_is_attribute(const dip_settings *settings, const char *field);
 /* Reads the options of the attribute `name` as those of product field `field`;

@@ -20,17 +20,6 @@ static void read_optimizer(dip_settings *s)
     };
 }
 
-static void read_tuning(dip_settings *s)
-{
-    const dip_config *c = s->config;
-    dip_tuning_options *t = &s->loop.optimizer.tuning;
-    t->freeze_count = dip_config_strings(&t->freeze, c, "freeze");
-    t->unlock_after = dip_config_int(c, "train.unlock_after");
-    t->layer_decay = dip_config_float(c, "train.layer_decay");
-    t->image_rate = dip_config_float(c, "train.lr_scale.image");
-    t->text_rate = dip_config_float(c, "train.lr_scale.text");
-}
-
 void dip_settings_read_loop(dip_settings *s)
 {
     const dip_config *c = s->config;
@@ -52,15 +41,28 @@ void dip_settings_read_loop(dip_settings *s)
     s->metric = dip_config_string(c, "train.metric");
 }
 
-void dip_settings_read_train(dip_settings *s)
+void dip_settings_read_towers_training(dip_settings *s)
 {
     const dip_config *c = s->config;
-    dip_settings_read_loop(s);
-    read_tuning(s);
-    s->field_dropout = dip_config_float(c, "train.field_dropout");
-    s->grad_cache = dip_config_int(c, "train.grad_cache");
-    s->loop.channels_last = dip_config_bool(c, "train.channels_last");
+    dip_tuning_options *t = &s->loop.optimizer.tuning;
+    t->freeze_count = dip_config_strings(&t->freeze, c, "freeze");
+    t->unlock_after = dip_config_int(c, "train.unlock_after");
+    t->layer_decay = dip_config_float(c, "train.layer_decay");
+    t->image_rate = t->text_rate = 1;
     s->precision = dip_config_choice(c, "train.precision");
     s->loader_threads = (int)dip_config_int(c, "train.loader_threads");
     s->feature_cache = dip_config_string(c, "train.feature_cache");
+}
+
+void dip_settings_read_train(dip_settings *s)
+{
+    const dip_config *c = s->config;
+    dip_tuning_options *t = &s->loop.optimizer.tuning;
+    dip_settings_read_loop(s);
+    dip_settings_read_towers_training(s);
+    t->image_rate = dip_config_float(c, "train.lr_scale.image");
+    t->text_rate = dip_config_float(c, "train.lr_scale.text");
+    s->field_dropout = dip_config_float(c, "train.field_dropout");
+    s->grad_cache = dip_config_int(c, "train.grad_cache");
+    s->loop.channels_last = dip_config_bool(c, "train.channels_last");
 }

@@ -6,7 +6,9 @@
 
 /* What trainings of all tasks have. */
 void dip_settings_read_loop(dip_settings *settings);
-/* That, and what is for retrieval alone. */
+/* What trainings of towers have beside it. */
+void dip_settings_read_towers_training(dip_settings *settings);
+/* All for retrieval. */
 void dip_settings_read_train(dip_settings *settings);
 
 #endif

@@ -4,9 +4,10 @@
 
 #include "apps/trainer.h"
 
-dip_status dip_train_retrieval(const dip_settings *settings,
-                               const dip_trainer_options *options,
-                               dip_err *err) DIP_MUST_CHECK;
+/* Of retrieval and of both classifications. */
+dip_status dip_train_towers(const dip_settings *settings,
+                            const dip_trainer_options *options,
+                            dip_err *err) DIP_MUST_CHECK;
 dip_status dip_train_recommendation(const dip_settings *settings,
                                     const dip_trainer_options *options,
                                     dip_err *err) DIP_MUST_CHECK;

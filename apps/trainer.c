@@ -7,7 +7,9 @@ dip_status dip_trainer_run(const dip_settings *settings,
 {
     switch (settings->task) {
     case DIP_TASK_RETRIEVAL:
-        return dip_train_retrieval(settings, options, err);
+    case DIP_TASK_IMAGE_CLASSIFICATION:
+    case DIP_TASK_TEXT_CLASSIFICATION:
+        return dip_train_towers(settings, options, err);
     case DIP_TASK_RECOMMENDATION:
         return dip_train_recommendation(settings, options, err);
     }

@@ -52,6 +52,25 @@ dip_window dip_augment_choose_crop(dip_rng *rng,
     return centred_crop(crop, width, height);
 }
 
+/* The part of a side from `at` on that lies in the image. */
+static void clip_side(int *at, int *length, int size)
+{
+    int end = *at + *length;
+    *at = *at < 0 ? 0 : *at;
+    *length = (end > size ? size : end) - *at;
+}
+
+dip_window dip_augment_choose_hole(dip_rng *rng,
+                                   const dip_augment_cutout *cutout, int size)
+{
+    dip_window hole = {.width = cutout->size, .height = cutout->size};
+    hole.y = (int)dip_rng_below(rng, (uint64_t)size) - cutout->size / 2;
+    hole.x = (int)dip_rng_below(rng, (uint64_t)size) - cutout->size / 2;
+    clip_side(&hole.y, &hole.height, size);
+    clip_side(&hole.x, &hole.width, size);
+    return hole;
+}
+
 static double draw_factor(dip_rng *rng, double strength)
 {
     double least = strength < 1.0 ? 1.0 - strength : 0.0;

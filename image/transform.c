@@ -38,6 +38,8 @@ dip_augment dip_augment_defaults(dip_augment_kind kind)
     if (kind == DIP_AUGMENT_RANDOM_RESIZED_CROP)
         augment.resized_crop = (dip_augment_resized_crop){
             .scale = {0.08, 1.0}, .ratio = {3.0 / 4.0, 4.0 / 3.0}};
+    if (kind == DIP_AUGMENT_CUTOUT)
+        augment.cutout.size = 16;
     return augment;
 }
 
@@ -136,6 +138,12 @@ static dip_status check_augment(const dip_transform *transform, int index,
         if (padding < 0 || padding > transform->size)
             return dip_fail(err, DIP_ERANGE, "padding %d is not 0 to %d",
                             padding, transform->size);
+        return DIP_OK;
+    case DIP_AUGMENT_CUTOUT:
+        if (augment->cutout.size < 1 ||
+            augment->cutout.size > 2 * transform->size)
+            return dip_fail(err, DIP_ERANGE, "cutout of size %d is not 1 to %d",
+                            augment->cutout.size, 2 * transform->size);
         return DIP_OK;
     default:
         return DIP_OK;
@@ -264,22 +272,32 @@ static dip_status own_rgb(dip_image_view *view, dip_transformer *t, int right,
     return DIP_OK;
 }
 
-/* One augmentation after the leading crop. Flips are left to the end: they
- * only reverse the sense of moves. */
-static dip_status augment(dip_image_view *view, bool *flip, dip_transformer *t,
-                          const dip_augment *what, dip_rng *rng, dip_err *err)
+/* What is left to the end. */
+typedef struct {
+    bool flip;       /* only reverses the sense of moves until then */
+    dip_window hole; /* of the floats, after the flip */
+} finish;
+
+/* One augmentation after the leading crop. */
+static dip_status augment(dip_image_view *view, finish *last,
+                          dip_transformer *t, const dip_augment *what,
+                          dip_rng *rng, dip_err *err)
 {
     if (what->kind == DIP_AUGMENT_RANDOM_CROP) {
         int padding = what->padded_crop.padding;
         uint64_t places = 2 * (uint64_t)padding + 1;
         int down = padding - (int)dip_rng_below(rng, places);
         int right = padding - (int)dip_rng_below(rng, places);
-        return own_rgb(view, t, *flip ? -right : right, down, err);
+        return own_rgb(view, t, last->flip ? -right : right, down, err);
     }
     if (dip_rng_uniform(rng) >= what->p)
         return DIP_OK;
     if (what->kind == DIP_AUGMENT_HORIZONTAL_FLIP) {
-        *flip = !*flip;
+        last->flip = !last->flip;
+        return DIP_OK;
+    }
+    if (what->kind == DIP_AUGMENT_CUTOUT) {
+        last->hole = dip_augment_choose_hole(rng, &what->cutout, t->spec.size);
         return DIP_OK;
     }
     dip_status st = own_rgb(view, t, 0, 0, err);
@@ -294,7 +312,7 @@ static dip_status augment(dip_image_view *view, bool *flip, dip_transformer *t,
 }
 
 /* All augmentations in their order. */
-static dip_status prepare_augmented(dip_image_view *out, bool *flip,
+static dip_status prepare_augmented(dip_image_view *out, finish *last,
                                     dip_transformer *t,
                                     const dip_image_view *image, dip_rng *rng,
                                     dip_err *err)
@@ -312,7 +330,7 @@ static dip_status prepare_augmented(dip_image_view *out, bool *flip,
         st = prepare(out, t, image, err);
     }
     for (int i = crop ? 1 : 0; st == DIP_OK && i < t->spec.augment_count; i++)
-        st = augment(out, flip, t, &t->spec.augment[i], rng, err);
+        st = augment(out, last, t, &t->spec.augment[i], rng, err);
     return st;
 }
 
@@ -337,6 +355,16 @@ static void normalise(float *out, const dip_transformer *t,
     }
 }
 
+static void cut_out(float *out, const dip_window *hole, int size)
+{
+    for (int c = 0; c < 3; c++) {
+        float *plane = out + (size_t)c * (size_t)size * (size_t)size;
+        for (int y = hole->y; y < hole->y + hole->height; y++)
+            memset(plane + (size_t)y * (size_t)size + hole->x, 0,
+                   (size_t)hole->width * sizeof *plane);
+    }
+}
+
 dip_status dip_transform_apply(float *out, dip_transformer *transformer,
                                const dip_image_view *image, dip_rng *rng,
                                dip_err *err)
@@ -345,14 +373,16 @@ dip_status dip_transform_apply(float *out, dip_transformer *transformer,
     if (st != DIP_OK)
         return st;
     dip_image_view view;
-    bool flip = false;
+    finish last = {0};
     if (rng)
-        st = prepare_augmented(&view, &flip, transformer, image, rng, err);
+        st = prepare_augmented(&view, &last, transformer, image, rng, err);
     else
         st = prepare(&view, transformer, image, err);
-    if (st == DIP_OK)
-        normalise(out, transformer, &view, flip);
-    return st;
+    if (st != DIP_OK)
+        return st;
+    normalise(out, transformer, &view, last.flip);
+    cut_out(out, &last.hole, transformer->spec.size);
+    return DIP_OK;
 }
 
 dip_status dip_transformer_create(dip_transformer **out,

@@ -20,7 +20,8 @@
     X(RANDOM_CROP, "random_crop")                                              \
     X(HORIZONTAL_FLIP, "horizontal_flip")                                      \
     X(COLOR_JITTER, "color_jitter")                                            \
-    X(GRAYSCALE, "grayscale")
+    X(GRAYSCALE, "grayscale")                                                  \
+    X(CUTOUT, "cutout")
 
 typedef enum {
 #define DIP_AUGMENT_ENUM(name, words) DIP_AUGMENT_##name,
@@ -47,13 +48,20 @@ typedef struct {
     double hue;                              /* 0 to .5 of a turn */
 } dip_augment_jitter;
 
+/* A square of zeros after normalisation, its centre anywhere in the image
+ * (DeVries and Taylor, arXiv 1708.04552). */
+typedef struct {
+    int size; /* pixels, 1 to 2 sizes of the image */
+} dip_augment_cutout;
+
 typedef struct {
     dip_augment_kind kind;
-    double p; /* probability of the last three kinds; the crops always apply */
+    double p; /* probability; the crops always apply */
     union {
         dip_augment_resized_crop resized_crop;
         dip_augment_padded_crop padded_crop;
         dip_augment_jitter jitter;
+        dip_augment_cutout cutout;
     };
 } dip_augment;
 
@@ -79,7 +87,8 @@ typedef struct {
 /* size 224, bicubic, shortest, CLIP's mean and std, no augmentation. */
 dip_transform dip_transform_defaults(void);
 /* The kind with torchvision's defaults: p .5 for the flip and .1 for
- * grayscale, scale .08 to 1, ratio 3/4 to 4/3, padding 0, no jitter (p 1). */
+ * grayscale, scale .08 to 1, ratio 3/4 to 4/3, padding 0, no jitter (p 1); a
+ * cutout of 16 (p 1), the paper's for CIFAR-10. */
 dip_augment dip_augment_defaults(dip_augment_kind kind);
 
 /* DIP_ENOTFOUND, listing the right names, when `name` is in no table. */

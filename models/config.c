@@ -98,6 +98,10 @@ static dip_status check_head(const dip_model_config *c, int i, dip_err *err)
                         head->name);
     bool text =
         head->input == DIP_HEAD_TEXT || head->input == DIP_HEAD_TEXT_FEATURES;
+    if (c->towers == (text ? DIP_TOWERS_IMAGE : DIP_TOWERS_TEXT))
+        return dip_fail(err, DIP_ECONFIG,
+                        "heads.%s.input: '%s' needs the other tower",
+                        head->name, dip_head_input_name(head->input));
     if (text && c->field_count > 0 && !has_text_field(c))
         return dip_fail(err, DIP_ECONFIG,
                         "heads.%s.input: '%s' needs a text field", head->name,
@@ -138,6 +142,30 @@ dip_fusion_fields dip_model_config_fields(const dip_model_config *config)
     return fields;
 }
 
+/* What a model of one tower leaves out. */
+static dip_status check_one_tower(dip_model_config *c, dip_err *err)
+{
+    static const dip_projection_options none = {.none = true};
+    if (c->towers == DIP_TOWERS_BOTH)
+        return DIP_OK;
+    if (c->field_count > 0 || c->match_hidden > 0)
+        return dip_fail(err, DIP_ECONFIG, "%s: a model of one tower has none",
+                        c->field_count > 0 ? "fields" : "match.hidden");
+    c->image_projection = c->text_projection = none;
+    c->fixed_temperature = true;
+    return DIP_OK;
+}
+
+static dip_status check_towers(dip_model_config *c, dip_err *err)
+{
+    dip_status st = DIP_OK;
+    if (c->towers != DIP_TOWERS_TEXT)
+        st = dip_image_options_check(&c->image, err);
+    if (st == DIP_OK && c->towers != DIP_TOWERS_IMAGE)
+        st = dip_text_options_check(&c->text, err);
+    return st;
+}
+
 static dip_status check_fusion(dip_model_config *c, dip_err *err)
 {
     dip_fusion_fields fields = dip_model_config_fields(c);
@@ -149,9 +177,9 @@ dip_status dip_model_config_check(dip_model_config *config, dip_err *err)
 {
     if (config->embed_dim == 0)
         config->embed_dim = DEFAULT_EMBED_DIM;
-    dip_status st = dip_image_options_check(&config->image, err);
+    dip_status st = check_one_tower(config, err);
     if (st == DIP_OK)
-        st = dip_text_options_check(&config->text, err);
+        st = check_towers(config, err);
     if (st == DIP_OK)
         st = dip_option_int(config->embed_dim, 1, 1 << 16, "embed_dim", err);
     if (st == DIP_OK)

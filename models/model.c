@@ -24,8 +24,8 @@ typedef struct {
 
 struct dip_model {
     dip_params *params;
-    dip_image_tower *image;
-    dip_text_tower *text;
+    dip_image_tower *image; /* NULL: a model of texts alone */
+    dip_text_tower *text;   /* NULL: of photos alone */
     projection image_projection, text_projection;
     int64_t embed_dim;
     dip_similarity similarity;
@@ -151,18 +151,24 @@ static dip_status check_features(const dip_projection_options *o,
     return DIP_OK;
 }
 
-static dip_status build_parts(dip_model *model, const dip_model_config *c,
-                              const dip_maker *root, dip_err *err)
+static dip_status build_towers(dip_model *model, const dip_model_config *c,
+                               const dip_maker *root, dip_err *err)
 {
     dip_maker image = dip_maker_in(root, "image");
     dip_maker text = dip_maker_in(root, "text");
-    dip_status st =
-        dip_image_tower_create(&model->image, &c->image, &image, err);
-    if (st == DIP_OK)
+    dip_status st = DIP_OK;
+    if (c->towers != DIP_TOWERS_TEXT)
+        st = dip_image_tower_create(&model->image, &c->image, &image, err);
+    if (st == DIP_OK && c->towers != DIP_TOWERS_IMAGE)
         st = dip_text_tower_create(&model->text, &c->text, &text, err);
-    if (st == DIP_OK)
-        st = check_features(&c->image_projection, "image_projection",
-                            model->image->features, c->embed_dim, err);
+    return st;
+}
+
+static dip_status build_projections(dip_model *model, const dip_model_config *c,
+                                    const dip_maker *root, dip_err *err)
+{
+    dip_status st = check_features(&c->image_projection, "image_projection",
+                                   model->image->features, c->embed_dim, err);
     if (st == DIP_OK)
         st = check_features(&c->text_projection, "text_projection",
                             model->text->features, c->embed_dim, err);
@@ -174,16 +180,34 @@ static dip_status build_parts(dip_model *model, const dip_model_config *c,
     model->text_projection =
         make_projection(root, "text_projection", &c->text_projection,
                         model->text->features, c->embed_dim);
-    st = build_attributes(model, c, root, err);
-    if (st == DIP_OK && c->field_count > 0) {
-        dip_maker fusion = dip_maker_in(root, "fusion");
-        dip_fusion_fields fields = dip_model_config_fields(c);
-        fields.token_features[DIP_MODALITY_IMAGE] =
-            model->image->token_features;
-        fields.token_features[DIP_MODALITY_TEXT] = model->text->token_features;
-        st = dip_fusion_create(&model->fusion, &c->fusion, &fields, &fusion,
-                               err);
-    }
+    return DIP_OK;
+}
+
+static dip_status build_fusion(dip_model *model, const dip_model_config *c,
+                               const dip_maker *root, dip_err *err)
+{
+    dip_status st = build_attributes(model, c, root, err);
+    if (st != DIP_OK || c->field_count == 0)
+        return st;
+    dip_maker fusion = dip_maker_in(root, "fusion");
+    dip_fusion_fields fields = dip_model_config_fields(c);
+    fields.token_features[DIP_MODALITY_IMAGE] = model->image->token_features;
+    fields.token_features[DIP_MODALITY_TEXT] = model->text->token_features;
+    return dip_fusion_create(&model->fusion, &c->fusion, &fields, &fusion, err);
+}
+
+static dip_status build_parts(dip_model *model, const dip_model_config *c,
+                              const dip_maker *root, dip_err *err)
+{
+    dip_status st = build_towers(model, c, root, err);
+    if (st == DIP_OK && c->towers == DIP_TOWERS_BOTH)
+        st = build_projections(model, c, root, err);
+    else if (st == DIP_OK)
+        model->embed_dim = c->towers == DIP_TOWERS_IMAGE
+                               ? model->image->features
+                               : model->text->features;
+    if (st == DIP_OK)
+        st = build_fusion(model, c, root, err);
     if (st != DIP_OK)
         return st;
     build_heads(model, c, root);
@@ -264,6 +288,16 @@ void dip_model_merge_adapters(dip_model *model)
 dip_params *dip_model_params(dip_model *model)
 {
     return model->params;
+}
+
+bool dip_model_has_image(const dip_model *model)
+{
+    return model->image != NULL;
+}
+
+bool dip_model_has_text(const dip_model *model)
+{
+    return model->text != NULL;
 }
 
 int64_t dip_model_embed_dim(const dip_model *model)
@@ -370,6 +404,10 @@ static dip_encoded encode_image(const dip_model *model,
                                 bool training)
 {
     dip_tokens found = {0};
+    if (!model->image) {
+        dip_tensor_fail(DIP_ECONFIG, "the model has no image tower");
+        return (dip_encoded){0};
+    }
     bool trains = training && dip_model_trains(model, "image");
     dip_lora_begin(model->lora, "image", trains);
     dip_tensor *features =
@@ -416,6 +454,10 @@ static dip_encoded encode_text(const dip_model *model, const dip_tensor *ids,
                                bool training)
 {
     dip_tokens found = {0};
+    if (!model->text) {
+        dip_tensor_fail(DIP_ECONFIG, "the model has no text tower");
+        return (dip_encoded){0};
+    }
     bool trains = training && dip_model_trains(model, "text");
     dip_lora_begin(model->lora, "text", trains);
     dip_tensor *features =

@@ -1,6 +1,7 @@
 /* The model: image tower, text tower, projections into one space, attributes,
  * fusion of a product's fields, temperature, classification heads, and a match
- * classifier over a query and a product.
+ * classifier over a query and a product. A classifier of photos or of texts has
+ * one tower and heads over its features.
  *
  * Parameters are named image.*, text.*, image_projection.*, text_projection.*,
  * fields.<name>.*, fusion.*, heads.<name>.*, match.*, logit_scale, logit_bias.
@@ -62,8 +63,20 @@ typedef struct {
     dip_head_input input;
 } dip_head_options;
 
+/* The towers that a model has. */
+typedef enum {
+    DIP_TOWERS_BOTH,
+    DIP_TOWERS_IMAGE,
+    DIP_TOWERS_TEXT
+} dip_model_towers;
+
 /* Strings are borrowed by dip_model_create() for its duration. */
 typedef struct {
+    /* A model of one tower has neither fields nor a match classifier; its
+     * embedding is the tower's features without a projection, whatever
+     * embed_dim and the projections say, and its temperature is fixed. The
+     * options of the other tower are not looked at. */
+    dip_model_towers towers;
     dip_image_options image;
     dip_text_options text;
     int64_t embed_dim; /* D; 0 = 512 */
@@ -113,6 +126,9 @@ void dip_model_merge_adapters(dip_model *model);
 /* Borrowed. For the optimizer, EMA, checkpoints, devices. */
 dip_params *dip_model_params(dip_model *model);
 
+/* Encoding through a tower that is not there is an error. */
+bool dip_model_has_image(const dip_model *model);
+bool dip_model_has_text(const dip_model *model);
 int64_t dip_model_embed_dim(const dip_model *model);
 dip_similarity dip_model_similarity(const dip_model *model);
 int dip_model_field_count(const dip_model *model);

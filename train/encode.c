@@ -16,6 +16,8 @@ static void encode_image(dip_encoded_batch *out, const dip_model *model,
     int64_t sizes[4] = {batch->size, 3, side, side};
     dip_tensor *images = dip_tensor_borrow(batch->images, DIP_F32, 4, sizes);
     images = dip_t_to_device(images, options->device);
+    if (options->mix != NULL)
+        images = dip_mix_images(options->mix, images);
     if (options->channels_last)
         images = dip_t_channels_last(images);
     dip_tensor *present = dip_tensor_borrow(batch->present, DIP_U8, 1, sizes);

@@ -9,6 +9,7 @@
 #include "models/model.h"
 #include "tensor/tensor.h"
 #include "train/features.h"
+#include "train/mixing.h"
 
 /* Stands for the photo where a text source's index is expected; and for the
  * attribute that is the model's field `f`. */
@@ -38,6 +39,7 @@ typedef struct {
     int64_t text_tokens; /* texts are not cut below so many; 0: none */
     /* Sources that it has are not sent through their tower; NULL: none. */
     const dip_features *features;
+    const dip_mix *mix; /* of the photos; NULL: none */
 } dip_encode_options;
 
 /* Follows tensor/tensor.h: results in the open scope, failures stick. The

@@ -390,41 +390,15 @@ dip_tensor *dip_retrieval_head_input(const dip_model *model, int h,
                                  training);
 }
 
-static bool has_labels(const dip_batch *batch, int h)
-{
-    for (int64_t i = 0; i < batch->size; i++) {
-        if (batch->labels[h][i] >= 0)
-            return true;
-    }
-    return false;
-}
-
-/* 0 for a batch without any label of the head: a mean of none is NaN. */
 static dip_tensor *head_loss(const dip_retrieval *r, int h,
                              const dip_encoded_batch *encoded,
                              const dip_batch *batch)
 {
-    int64_t size = batch->size;
-    dip_tensor *targets =
-        dip_tensor_borrow(batch->labels[h], DIP_I64, 1, &size);
-    dip_tensor *logits = dip_model_head_logits(
-        r->model, h,
-        dip_retrieval_head_input(r->model, h, encoded, r->field_text, true));
-    if (!has_labels(batch, h))
-        return dip_t_mul_scalar(dip_t_sum_all(dip_t_to_dtype(logits, DIP_F32)),
-                                0);
-    dip_head_target how = {0};
-    dip_tensor *weights = NULL;
-    if (r->head_targets != NULL)
-        how = r->head_targets[h];
-    if (how.class_weights != NULL) {
-        int64_t classes = dip_model_head_classes(r->model, h);
-        weights = dip_t_to_device(
-            dip_tensor_from(how.class_weights, DIP_F32, 1, &classes),
-            r->device);
-    }
-    return dip_loss_cross_entropy(logits, dip_t_to_device(targets, r->device),
-                                  weights, how.label_smoothing);
+    dip_tensor *input =
+        dip_retrieval_head_input(r->model, h, encoded, r->field_text, true);
+    return dip_head_loss(r->model, h, input, batch,
+                         r->head_targets != NULL ? &r->head_targets[h] : NULL,
+                         NULL, r->device);
 }
 
 /* Adds a part to the sum, and its value to *term (NULL: nobody asks). */

@@ -15,6 +15,7 @@
 #include "train/distill.h"
 #include "train/encode.h"
 #include "train/grad_cache.h"
+#include "train/heads.h"
 #include "train/queue.h"
 
 #define DIP_RETRIEVAL_TASKS_MAX 16
@@ -41,12 +42,6 @@ typedef struct {
     dip_queue *queue;
     dip_teacher_rows teacher; /* NULL both: the task has none */
 } dip_retrieval_task;
-
-/* How the cross-entropy of a head is made. */
-typedef struct {
-    double label_smoothing;
-    const float *class_weights; /* [classes], borrowed; NULL: all 1 */
-} dip_head_target;
 
 /* Sums over the batches since they were last cleared, each before its weight:
  * what a log tells of a loss beside its total. */

@@ -167,8 +167,8 @@ static dip_transform everything(int size)
 {
     dip_transform transform = dip_transform_defaults();
     transform.size = size;
-    transform.augment_count = 5;
-    for (int i = 0; i < 5; i++)
+    transform.augment_count = 6;
+    for (int i = 0; i < 6; i++)
         transform.augment[i] = dip_augment_defaults((dip_augment_kind)i);
     transform.augment[1].padded_crop.padding = 3;
     transform.augment[3].jitter = (dip_augment_jitter){0.4, 0.4, 0.4, 0.1};
@@ -228,6 +228,62 @@ static void test_transform_flip_mirrors_rows(void **state)
     for (int i = 0; i < 12; i++)
         assert_float_equal(got[i], mirrored[i], 1e-4);
     free(got);
+}
+
+/* A square around a centre that may be any pixel: the zeros of each draw are
+ * one rectangle with sides of 4, or of what the edge leaves of them, and the
+ * rest of the image is as it was. */
+static void test_transform_cutout_blanks_a_square_anywhere(void **state)
+{
+    (void)state;
+    enum { SIDE = 8, HOLE = 4, DRAWS = 400 };
+    uint8_t pixels[SIDE * SIDE * 3];
+    for (int i = 0; i < SIDE * SIDE * 3; i++)
+        pixels[i] = (uint8_t)(1 + i);
+    dip_image_view view = {pixels, SIDE, SIDE, 3, 0};
+    dip_transform transform = plain(SIDE);
+    transform.augment_count = 1;
+    transform.augment[0] = dip_augment_defaults(DIP_AUGMENT_CUTOUT);
+    transform.augment[0].cutout.size = HOLE;
+    int blank[SIDE] = {0}, whole = 0;
+    for (uint64_t draw = 0; draw < DRAWS; draw++) {
+        dip_rng rng = dip_rng_stream(3, 1, 0, draw);
+        float *got = apply(&transform, &view, &rng);
+        int left = SIDE, right = -1, top = SIDE, bottom = -1, zeros = 0;
+        for (int i = 0; i < SIDE * SIDE * 3; i++) {
+            int plane = i / (SIDE * SIDE), at = i % (SIDE * SIDE);
+            if (got[i] != 0) {
+                assert_float_equal(got[i], pixels[3 * at + plane], 1e-4);
+                continue;
+            }
+            int x = at % SIDE, y = at / SIDE;
+            left = x < left ? x : left;
+            right = x > right ? x : right;
+            top = y < top ? y : top;
+            bottom = y > bottom ? y : bottom;
+            zeros++;
+        }
+        int width = right - left + 1, height = bottom - top + 1;
+        assert_int_equal(zeros, 3 * width * height);
+        assert_in_range(width, HOLE / 2, HOLE);
+        assert_in_range(height, HOLE / 2, HOLE);
+        if (width < HOLE)
+            assert_true(left == 0 || right == SIDE - 1);
+        whole += width == HOLE && height == HOLE;
+        for (int x = left; x <= right; x++)
+            blank[x]++;
+        free(got);
+    }
+    /* A side is whole for 5 of 8 centres, column 0 is blank for 3, 4 for 4. */
+    assert_in_range(whole, DRAWS * 25 / 64 - 50, DRAWS * 25 / 64 + 50);
+    assert_in_range(blank[0], DRAWS * 3 / 8 - 50, DRAWS * 3 / 8 + 50);
+    assert_in_range(blank[4], DRAWS / 2 - 50, DRAWS / 2 + 50);
+    transform.augment[0].p = 0;
+    dip_rng rng = dip_rng_stream(3, 1, 0, 0);
+    float *kept = apply(&transform, &view, &rng);
+    for (int i = 0; i < SIDE * SIDE * 3; i++)
+        assert_true(kept[i] > 0);
+    free(kept);
 }
 
 static void test_transform_grey_is_replicated(void **state)
@@ -349,8 +405,8 @@ static void test_transform_least_side_suffices_for_crops(void **state)
 static void test_transform_refuses_impossible_values(void **state)
 {
     (void)state;
-    dip_transform cases[12];
-    for (size_t i = 0; i < 12; i++)
+    dip_transform cases[14];
+    for (size_t i = 0; i < 14; i++)
         cases[i] = everything(32);
     cases[0].size = 0;
     cases[1].std[1] = 0;
@@ -364,7 +420,9 @@ static void test_transform_refuses_impossible_values(void **state)
     cases[9].augment[3].jitter.hue = 0.6;
     cases[10].augment[3].jitter.contrast = -1;
     cases[11].augment[4].kind = DIP_AUGMENT_RANDOM_RESIZED_CROP;
-    for (size_t i = 0; i < 12; i++) {
+    cases[12].augment[5].cutout.size = 0;
+    cases[13].augment[5].cutout.size = 65;
+    for (size_t i = 0; i < 14; i++) {
         dip_err err = {0};
         assert_int_equal(dip_transform_check(&cases[i], &err), DIP_ERANGE);
         assert_int_not_equal(err.msg[0], '\0');
@@ -428,6 +486,7 @@ int main(void)
         cmocka_unit_test(test_transform_crops_are_distributed_as_torchvisions),
         cmocka_unit_test(test_transform_is_a_function_of_the_stream),
         cmocka_unit_test(test_transform_flip_mirrors_rows),
+        cmocka_unit_test(test_transform_cutout_blanks_a_square_anywhere),
         cmocka_unit_test(test_transform_grey_is_replicated),
         cmocka_unit_test(test_transform_padded_crop_moves_the_image),
         cmocka_unit_test(test_transform_probability_is_kept),

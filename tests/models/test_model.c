@@ -565,9 +565,75 @@ static void test_model_frozen_tower_has_no_dropout(void **state)
     dip_model_free(model);
 }
 
+/* One tower, heads over its features, and nothing else but the temperature. */
+static void test_model_of_one_tower(void **state)
+{
+    (void)state;
+    static const struct {
+        dip_model_towers towers;
+        dip_head_input input;
+        const char *prefix;
+    } cases[] = {{DIP_TOWERS_IMAGE, DIP_HEAD_IMAGE_FEATURES, "image."},
+                 {DIP_TOWERS_TEXT, DIP_HEAD_TEXT_FEATURES, "text."}};
+    for (int k = 0; k < 2; k++) {
+        dip_model_config config = small_config();
+        config.towers = cases[k].towers;
+        config.field_count = 0;
+        config.heads[0].input = cases[k].input;
+        config.heads[1].input = cases[k].input;
+        dip_model *model = make(&config);
+        assert_int_equal(dip_model_has_image(model), k == 0);
+        assert_int_equal(dip_model_has_text(model), k == 1);
+        const dip_params *params = dip_model_params(model);
+        for (int i = 0; i < dip_params_count(params); i++) {
+            const char *name = dip_params_name(params, i);
+            if (strncmp(name, cases[k].prefix, strlen(cases[k].prefix)) != 0 &&
+                strncmp(name, "heads.", 6) != 0 &&
+                strcmp(name, "logit_scale") != 0)
+                fail_msg("%s", name);
+        }
+        dip_encoded encoded =
+            k == 0 ? dip_model_encode_image(
+                         model, pattern(SIZES(3, 3, SMALL_SIDE, SMALL_SIDE)),
+                         false)
+                   : dip_model_encode_text(model, ids(), lengths(), false);
+        assert_int_equal(dip_model_embed_dim(model), 16);
+        assert_rows(dip_t_narrow(encoded.embedding, 0, 0, 2),
+                    dip_t_normalize(dip_t_narrow(encoded.features, 0, 0, 2), 1),
+                    1e-6);
+        dip_tensor *logits = dip_model_head_logits(model, 0, encoded.features);
+        assert_int_equal(dip_tensor_size(logits, 1), 4);
+        dip_model_free(model);
+    }
+}
+
+static void test_model_of_one_tower_refuses_the_other(void **state)
+{
+    (void)state;
+    dip_err err = {0};
+    dip_model_config config = small_config();
+    config.towers = DIP_TOWERS_IMAGE;
+    assert_int_equal(dip_model_config_check(&config, &err), DIP_ECONFIG);
+    assert_string_equal(err.msg, "fields: a model of one tower has none");
+    config.field_count = 0;
+    config.heads[0].input = DIP_HEAD_TEXT_FEATURES;
+    assert_int_equal(dip_model_config_check(&config, &err), DIP_ECONFIG);
+    assert_string_equal(
+        err.msg, "heads.kind.input: 'text_features' needs the other tower");
+    config.heads[0].input = DIP_HEAD_IMAGE_FEATURES;
+    config.text.kind = "none such"; /* is not looked at */
+    dip_model *model = make(&config);
+    assert_null(dip_model_encode_text(model, ids(), lengths(), false).features);
+    assert_int_equal(dip_tensor_status(&err), DIP_ECONFIG);
+    assert_non_null(strstr(err.msg, "the model has no text tower"));
+    dip_model_free(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        MODEL_TEST(test_model_of_one_tower),
+        MODEL_TEST(test_model_of_one_tower_refuses_the_other),
         MODEL_TEST(test_model_every_combination_trains_all_parameters),
         MODEL_TEST(test_model_trains_under_autocast),
         MODEL_TEST(test_model_has_the_promised_names),

@@ -16,8 +16,11 @@
 #include "apps/word_vectors.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "train/classification.h"
 #include "train/retrieval.h"
 
+/* Trains towers over a corpus: for retrieval, or for a classification, which
+ * has no tasks but heads alone. */
 typedef struct {
     const dip_settings *settings;
     const dip_trainer_options *options;
@@ -39,7 +42,8 @@ typedef struct {
     dip_retrieval_terms terms;  /* since the last line of the log */
     dip_grad_cache *grad_cache; /* NULL: none */
     dip_retrieval recipe;
-    double scale; /* of the similarities, 1 / temperature */
+    dip_classification classes; /* the recipe where there are no tasks */
+    double scale;               /* of the similarities, 1 / temperature */
 } trainer;
 
 static void end(trainer *t)
@@ -82,7 +86,10 @@ static dip_status compute_loss(void *user, dip_tensor **loss, int64_t *rows,
     if (batch == NULL)
         return dip_fail(err, DIP_FAIL, "the loader ended before the schedule");
     *rows = batch->size;
-    return dip_retrieval_loss(loss, &t->recipe, batch, err);
+    if (t->settings->task_count > 0)
+        return dip_retrieval_loss(loss, &t->recipe, batch, err);
+    t->terms.batches++;
+    return dip_classification_loss(loss, &t->classes, batch, err);
 }
 
 static void finish_backward(void *user)
@@ -126,7 +133,8 @@ static json_t *describe_terms(const trainer *t)
 {
     const dip_settings *s = t->settings;
     double batches = t->terms.batches > 0 ? (double)t->terms.batches : 1;
-    json_t *tasks = json_object(), *heads = json_object();
+    json_t *tasks = s->task_count > 0 ? json_object() : NULL;
+    json_t *heads = json_object();
     json_t *distill = s->teacher != NULL ? json_object() : NULL;
     for (int i = 0; i < s->task_count; i++) {
         if (s->tasks[i].weight > 0)
@@ -146,14 +154,17 @@ static json_t *describe_terms(const trainer *t)
                 heads, s->model.heads[h].name,
                 dip_json_real(t->terms.heads[h] / batches));
     }
-    return json_pack("{s:o, s:o*, s:o}", "tasks", tasks, "distill", distill,
+    return json_pack("{s:o*, s:o*, s:o}", "tasks", tasks, "distill", distill,
                      "heads", heads);
 }
 
 static dip_status log_update(trainer *t, const dip_loop_report *r, dip_err *err)
 {
-    json_t *more = json_pack("{s:o, s:o}", "terms", describe_terms(t), "scale",
-                             dip_json_real(t->scale));
+    json_t *scale = NULL; /* a classification compares nothing */
+    if (t->settings->task_count > 0)
+        scale = dip_json_real(t->scale);
+    json_t *more =
+        json_pack("{s:o, s:o*}", "terms", describe_terms(t), "scale", scale);
     dip_status st = more != NULL
                         ? dip_session_log_update(&t->session, r, more, err)
                         : dip_no_memory(err);
@@ -294,6 +305,20 @@ static void prepare_tasks(trainer *t)
                          : 1;
 }
 
+static void prepare_classes(trainer *t)
+{
+    const dip_settings *s = t->settings;
+    t->classes = (dip_classification){.model = t->model,
+                                      .text_count = s->text_count,
+                                      .head_weights = s->head_weights,
+                                      .head_targets = t->head_targets,
+                                      .terms = t->terms.heads,
+                                      .mixing = s->mixing,
+                                      .image_size = s->transform.size,
+                                      .device = t->session.loop_options.device,
+                                      .channels_last = s->loop.channels_last};
+}
+
 static dip_status make_grad_cache(trainer *t, dip_err *err)
 {
     const dip_settings *s = t->settings;
@@ -335,6 +360,7 @@ static dip_status prepare_model(trainer *t, dip_err *err)
     if (st != DIP_OK)
         return st;
     prepare_tasks(t);
+    prepare_classes(t);
     st = make_grad_cache(t, err);
     return st == DIP_OK ? dip_tensor_status(err) : st;
 }
@@ -390,7 +416,7 @@ static dip_status prepare_features(trainer *t, dip_err *err)
     if (st != DIP_OK)
         return st;
     t->corpus->features = &t->features;
-    t->recipe.features = &t->features;
+    t->recipe.features = t->classes.features = &t->features;
     dip_loader_free(t->loader);
     return dip_corpus_loader(&t->loader, t->corpus, DIP_SPLIT_TRAIN, true, err);
 }
@@ -417,8 +443,8 @@ static dip_status open_logs(trainer *t, dip_err *err)
     return st == DIP_OK ? dip_session_open_logs(&t->session, err) : st;
 }
 
-dip_status dip_train_retrieval(const dip_settings *settings,
-                               const dip_trainer_options *options, dip_err *err)
+dip_status dip_train_towers(const dip_settings *settings,
+                            const dip_trainer_options *options, dip_err *err)
 {
     trainer t = {.settings = settings,
                  .options = options,

@@ -1,0 +1,82 @@
+#include "apps/settings_classification.h"
+
+#include <string.h>
+
+#include "apps/settings_data.h"
+#include "apps/settings_eval.h"
+#include "apps/settings_fields.h"
+#include "apps/settings_model.h"
+#include "apps/settings_train.h"
+
+static void read_photos(dip_settings *s)
+{
+    const dip_config *c = s->config;
+    dip_settings_read_photos(s);
+    s->model.towers = DIP_TOWERS_IMAGE;
+    dip_settings_read_image_tower(s);
+    s->init[DIP_INITIAL_IMAGE] = dip_config_string(c, "init.image");
+    s->mixing =
+        (dip_mixing){.mixup = dip_config_float(c, "classification.mixup"),
+                     .cutmix = dip_config_float(c, "classification.cutmix"),
+                     .seed = s->seed};
+    s->loop.channels_last = dip_config_bool(c, "train.channels_last");
+}
+
+static void read_text(dip_settings *s)
+{
+    static const char key[] = "classification.text";
+    const dip_config *c = s->config;
+    const char *name = dip_config_string(c, key);
+    dip_settings_read_tokenizer(s);
+    if (name == NULL)
+        dip_config_fault(s->config, key,
+                         "'classification.text' is missing: the field that is "
+                         "read");
+    else
+        (void)dip_settings_field_source(s, name, key);
+    for (size_t i = 0; i < dip_config_child_count(c, "fields"); i++) {
+        const char *field = dip_config_child(c, "fields", i);
+        if (name != NULL && strcmp(field, name) != 0)
+            dip_config_fault(s->config, "fields",
+                             "the task does not use the field '%s'", field);
+    }
+    s->model.towers = DIP_TOWERS_TEXT;
+    dip_settings_read_text_tower(s);
+    s->init[DIP_INITIAL_TEXT] = dip_config_string(c, "init.text");
+}
+
+static void check_heads(dip_settings *s)
+{
+    double sum = 0;
+    for (int h = 0; h < s->model.head_count; h++)
+        sum += s->head_weights[h];
+    if (s->model.head_count == 0)
+        dip_config_fault(s->config, "model.heads",
+                         "no label under 'model.heads' to tell");
+    else if (sum <= 0)
+        dip_config_fault(s->config, "model.heads",
+                         "no head has a weight above 0");
+}
+
+void dip_settings_read_classification(dip_settings *s)
+{
+    bool photos = s->task == DIP_TASK_IMAGE_CLASSIFICATION;
+    dip_settings_read_catalog(s);
+    dip_settings_read_loop(s);
+    dip_settings_read_towers_training(s);
+    if (photos)
+        read_photos(s);
+    else
+        read_text(s);
+    double rate = dip_config_float(s->config, photos ? "train.lr_scale.image"
+                                                     : "train.lr_scale.text");
+    s->loop.optimizer.tuning.image_rate = rate;
+    s->loop.optimizer.tuning.text_rate = rate;
+    s->model.seed = s->seed;
+    dip_settings_read_lora(s);
+    dip_settings_read_heads(s, photos ? DIP_HEAD_IMAGE_FEATURES
+                                      : DIP_HEAD_TEXT_FEATURES);
+    check_heads(s);
+    dip_settings_check_model(s);
+    dip_settings_read_class_eval(s);
+}

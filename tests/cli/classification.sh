@@ -1,0 +1,124 @@
+#!/bin/sh
+# The tasks `image_classification` and `text_classification` from outside:
+# train, resume, eval, predictions, compare, embed, export.
+# usage: tests/cli/classification.sh BUILD/diptych
+. "$(dirname "$0")/common"
+
+"$program" synth --rows 1500 --size 32 --seed 3 --out a.h5 \
+    --quiet >/dev/null 2>&1
+cat >photos.yaml <<'END2'
+name: photos
+task: image_classification
+data: {catalog: a.h5, image_size: 16}
+augment: {random_crop: {padding: 2}, cutout: {size: 4, p: 0.5}}
+classification: {mixup: 0.1, cutmix: 0.1}
+model:
+  image: {tower: cnn, widths: [16, 32]}
+  heads: {colour: {}, type: {weight: 0.5, label_smoothing: 0.1}}
+train: {epochs: 5, batch_size: 16, lr: 1e-2, threads: 1, precision: fp32, ema: {decay: 0.98}}
+eval: {bootstrap: 200, k: [1, 2]}
+END2
+cat >texts.yaml <<'END2'
+name: texts
+task: text_classification
+data: {catalog: a.h5}
+tokenizer: {context: 12, min_count: 1}
+classification: {text: title}
+model:
+  text: {tower: bag, width: 32, depth: 1}
+  heads: {type: {class_weights: balanced}}
+train: {epochs: 4, batch_size: 16, lr: 1e-2, threads: 1, precision: fp32}
+eval: {bootstrap: 200, k: [1, 2], slices: [query_length]}
+END2
+train() {
+    config=$1
+    shift
+    "$program" train "$config.yaml" --quiet "$@"
+}
+
+# Configs: what another task reads is an unknown key here.
+check "photos" 0 "config is right: heads 2, metric colour.accuracy" \
+    train photos --check
+check "texts" 0 "config is right: heads 1, metric type.accuracy" \
+    train texts --check
+for key in loss.kind=siglip model.embed_dim=8 model.fusion.kind=maximum \
+    model.text.tower=bag tokenizer.context=8 classification.text=title \
+    model.heads.type.input=text train.grad_cache=4 eval.rerank=3; do
+    expect "photos: $key" 2 train photos --check "$key"
+    grep -q "unknown key '${key%%=*}'" output && ok || bad "photos: $key: $(cat output)"
+done
+for key in data.image_size=8 augment.cutout.size=4 model.image.tower=cnn \
+    classification.mixup=1 train.channels_last=false tasks.a.query=title; do
+    expect "texts: $key" 2 train texts --check "$key"
+    grep -q "unknown key '${key%%=*}'" output && ok || bad "texts: $key: $(cat output)"
+done
+check "no text" 2 \
+    "texts.yaml:5: 'classification.text' is missing: the field that is read" \
+    train texts --check classification.text=null
+check "no weight" 2 "texts.yaml:8: no head has a weight above 0" \
+    train texts --check model.heads.type.weight=0
+check "a metric of rankings" 2 \
+    "diptych train: command line: unknown metric 'type.mrr'; there are: LABEL.NAME with a head of type and a name of accuracy, precision_macro, recall_macro, f1_macro, precision_weighted, recall_weighted, f1_weighted, f1_micro" \
+    train texts --check train.metric=type.mrr
+check "a label that is not there" 4 \
+    "diptych train: model.heads.maker: no label column 'maker' in 'a.h5' (it has 'type', 'colour', 'pattern', 'print', 'gender', 'season', 'brand')" \
+    train texts model.heads.maker.weight=1 --run runs/none
+absent runs/none
+
+# Training: a run that was stopped goes on as if it had not been.
+expect "photos" 0 train photos
+expect "stopped" 8 train photos --run runs/again --stop-at 23
+expect "resumed" 0 train photos --run runs/again --resume
+losses photos >whole
+losses again >parts
+expect "the same losses" 0 cmp whole parts
+expect "the same weights" 0 cmp runs/photos/checkpoints/latest/model.safetensors \
+    runs/again/checkpoints/latest/model.safetensors
+expect "texts" 0 train texts
+
+# Evaluation: the report agrees with the predictions, and these with
+# themselves.
+for run in photos texts; do
+    expect "eval of $run" 0 "$program" eval "runs/$run" --quiet --predictions "$run"
+done
+check "figures of the predictions" 0 "equal" python3 -c '
+import csv, json
+for run, label, floor in (("photos", "colour", .6), ("photos", "type", .1), ("texts", "type", .9)):
+    rows = list(csv.DictReader(open(f"{run}/{label}.csv")))
+    report = json.load(open(f"runs/{run}/report.json"))
+    assert "retrieval" not in report and "similarity" not in report["run"]
+    found = report["classification"][label]
+    classes = [name[2:-1] for name in rows[0] if name.startswith("p(")]
+    right = best2 = 0
+    for row in rows:
+        p = sorted(((float(row[f"p({c})"]), c) for c in classes), reverse=True)
+        assert abs(sum(x for x, _ in p) - 1) < 1e-5
+        assert row["predicted"] == p[0][1] or p[0][0] == p[1][0]
+        assert abs(float(row["confidence"]) - p[0][0]) < 1e-6
+        right += row["label"] == row["predicted"]
+        best2 += row["label"] in (p[0][1], p[1][1])
+        assert int(row["correct"]) == (row["label"] == row["predicted"])
+    assert abs(found["accuracy"] - right / len(rows)) < 1e-9, (found["accuracy"], right)
+    assert abs(found["accuracy@2"] - best2 / len(rows)) < 1e-9
+    assert found["accuracy"] > floor, (run, label, found["accuracy"])
+print("equal")'
+
+# What else reads a run.
+check "search" 4 "diptych search: 'runs/photos' classifies, it finds nothing" \
+    "$program" search runs/photos --text shirt
+expect "embeddings of photos" 0 "$program" embed runs/photos --out photos.h5 --quiet
+expect "embeddings of texts" 0 "$program" embed runs/texts --out texts.h5 --quiet
+expect "another seed" 0 train photos --run runs/other seed=5
+expect "its report" 0 "$program" eval runs/other --quiet
+for format in safetensors torchscript; do
+    for run in photos texts; do
+        expect "$format of $run" 0 "$program" export "runs/$run" \
+            --format $format --out "$format-$run"
+    done
+done
+present torchscript-photos/head_0_colour.pt torchscript-photos/head_1_type.pt \
+    torchscript-texts/head_0_type.pt torchscript-texts/text_encoder.pt
+absent torchscript-texts/image_encoder.pt torchscript-photos/text_encoder.pt
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
