@@ -9,6 +9,7 @@
 #include "apps/import_logs.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "data/cifar10.h"
 #include "data/fashion_mnist.h"
 #include "data/import.h"
 
@@ -239,6 +240,7 @@ static int import_table(int argc, char **argv)
         "Makes a catalog from a table (CSV, TSV or JSON Lines) and a folder of "
         "images.\v"
         "Other sources:\n"
+        "  diptych import cifar10 DIR --out FILE.h5\n"
         "  diptych import fashion-mnist DIR --out FILE.h5\n"
         "  diptych import graph TRAIN --out FILE.h5\n"
         "  diptych import judgements TABLE --into FILE.h5\n"
@@ -273,9 +275,9 @@ static int import_table(int argc, char **argv)
     return code;
 }
 
-/* ---- diptych import fashion-mnist DIR ---- */
+/* ---- diptych import fashion-mnist DIR, cifar10 DIR ---- */
 
-static const struct argp_option fashion_options[] = {
+static const struct argp_option set_options[] = {
     {"out", 'o', "FILE.h5", 0, "the catalog to write", 0},
     {"val", OPT_VAL, "N", 0,
      "the last N training images are for validation (default 5000)", 0},
@@ -286,13 +288,13 @@ static const struct argp_option fashion_options[] = {
     {0}};
 
 typedef struct {
-    dip_fashion_mnist_options import;
+    dip_photo_set_options import;
     bool quiet;
-} fashion_arguments;
+} set_arguments;
 
-static error_t parse_fashion(int key, char *arg, struct argp_state *state)
+static error_t parse_set(int key, char *arg, struct argp_state *state)
 {
-    fashion_arguments *a = state->input;
+    set_arguments *a = state->input;
     switch (key) {
     case 'o':
         a->import.out = arg;
@@ -328,30 +330,43 @@ static error_t parse_fashion(int key, char *arg, struct argp_state *state)
     }
 }
 
-static int import_fashion_mnist(int argc, char **argv)
+typedef dip_status (*set_importer)(dip_import_report *report,
+                                   const dip_photo_set_options *options,
+                                   dip_err *err);
+
+static int import_set(int argc, char **argv, set_importer import,
+                      int64_t val_rows, const char *doc)
 {
-    static const struct argp parser = {
-        fashion_options,
-        parse_fashion,
-        "DIR --out FILE.h5",
-        "Makes a catalog from the four idx files of Fashion-MNIST, compressed "
-        "or not.",
-        0,
-        0,
-        0};
-    fashion_arguments a = {.import.val_rows = DIP_FASHION_MNIST_VAL};
-    (void)argp_parse(&parser, argc, argv, 0, 0, &a);
+    const struct argp parser = {
+        set_options, parse_set, "DIR --out FILE.h5", doc, 0, 0, 0};
+    set_arguments a = {.import.val_rows = val_rows};
+    (void)argp_parse(&parser, argc, argv, 0, NULL, &a);
     dip_cli_bar bar = {.label = "import", .unit = "rows", .quiet = a.quiet};
     a.import.progress = (dip_import_progress){dip_cli_tick, &bar};
     dip_import_report report;
     dip_err err = {0};
     double start = dip_cli_now();
-    dip_status st = dip_import_fashion_mnist(&report, &a.import, &err);
+    dip_status st = import(&report, &a.import, &err);
     dip_progress_finish(bar.bar);
     int code = dip_import_print(argv[0], &report, a.import.out, "rows",
                                 dip_cli_now() - start, st, &err);
     dip_import_report_free(&report);
     return code;
+}
+
+static int import_fashion_mnist(int argc, char **argv)
+{
+    return import_set(argc, argv, dip_import_fashion_mnist,
+                      DIP_FASHION_MNIST_VAL,
+                      "Makes a catalog from the four idx files of "
+                      "Fashion-MNIST, compressed or not.");
+}
+
+static int import_cifar10(int argc, char **argv)
+{
+    return import_set(argc, argv, dip_import_cifar10, DIP_CIFAR10_VAL,
+                      "Makes a catalog from the binary version of CIFAR-10: "
+                      "data_batch_1.bin to the last, and test_batch.bin.");
 }
 
 /* ---- choosing ---- */
@@ -363,6 +378,7 @@ int dip_cmd_import(int argc, char **argv)
         char *full_name;
         int (*run)(int argc, char **argv);
     } sources[] = {
+        {"cifar10", "diptych import cifar10", import_cifar10},
         {"fashion-mnist", "diptych import fashion-mnist", import_fashion_mnist},
         {"graph", "diptych import graph", dip_import_graph_cli},
         {"judgements", "diptych import judgements", dip_import_judgements_cli},

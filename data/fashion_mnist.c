@@ -1,6 +1,5 @@
 #include "data/fashion_mnist.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,10 +8,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "data/catalog_writer.h"
-#include "data/template.h"
 
-enum { SIDE = 28, PIXELS = SIDE * SIDE, TICK_ROWS = 256 };
+enum { SIDE = 28, PIXELS = SIDE * SIDE };
 
 static const char *const classes[DIP_FASHION_MNIST_CLASSES] = {
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
@@ -128,44 +125,11 @@ static dip_status idx_finish(idx_file *idx, dip_err *err)
 
 /* ---- rows ---------------------------------------------------------------- */
 
-typedef struct {
-    const dip_fashion_mnist_options *options;
-    dip_template *title;
-    dip_catalog_writer *writer;
-    dip_import_report *report;
-} importer;
-
-static dip_status add_row(importer *self, const char *prefix, int64_t number,
-                          dip_split split, const unsigned char *pixels,
-                          const char *name, dip_err *err)
-{
-    char id[40];
-    int n = snprintf(id, sizeof id, "%s-%05lld", prefix, (long long)number);
-    dip_bytes class = {name, strlen(name)};
-    dip_str title = {0};
-    dip_template_render(&title, self->title, &class);
-    dip_status st = dip_str_status(&title, err);
-    const dip_value values[] = {
-        {.bytes = {(const char *)pixels, PIXELS}, .number = NAN},
-        {.bytes = {dip_str_text(&title), title.len}, .number = NAN},
-        {.label = class, .number = NAN}};
-    dip_row row = {.id = {id, (size_t)n}, .split = split, .values = values};
-    if (st == DIP_OK)
-        st = dip_catalog_writer_add(self->writer, &row, err);
-    if (st == DIP_OK) {
-        dip_import_report_good(self->report, split);
-        self->report->image_bytes += PIXELS;
-    }
-    dip_str_free(&title);
-    return st;
-}
-
 /* One of the two parts; the last `val_rows` of it are for validation. */
-static dip_status add_rows(importer *self, idx_file *images, idx_file *labels,
-                           const char *prefix, dip_split split,
-                           int64_t val_rows, dip_err *err)
+static dip_status add_rows(dip_photo_set *set, idx_file *images,
+                           idx_file *labels, const char *prefix,
+                           dip_split split, int64_t val_rows, dip_err *err)
 {
-    const dip_import_progress *progress = &self->options->progress;
     int64_t count = images->count;
     for (int64_t i = 0; i < count; i++) {
         unsigned char pixels[PIXELS], class;
@@ -177,11 +141,9 @@ static dip_status add_rows(importer *self, idx_file *images, idx_file *labels,
         if (class >= DIP_FASHION_MNIST_CLASSES)
             return dip_fail(err, DIP_EFORMAT, "item %lld in '%s' has class %d",
                             (long long)i, labels->path, class);
-        st = add_row(self, prefix, i,
-                     i < count - val_rows ? split : DIP_SPLIT_VAL, pixels,
-                     classes[class], err);
-        if (st == DIP_OK && i % TICK_ROWS == 0)
-            st = dip_import_tick(progress, self->report->rows, 0, err);
+        st = dip_photo_set_add(set, prefix, i,
+                               i < count - val_rows ? split : DIP_SPLIT_VAL,
+                               pixels, classes[class], err);
         if (st != DIP_OK)
             return st;
     }
@@ -189,10 +151,11 @@ static dip_status add_rows(importer *self, idx_file *images, idx_file *labels,
     return st == DIP_OK ? idx_finish(labels, err) : st;
 }
 
-static dip_status add_part(importer *self, const char *stem, const char *prefix,
-                           dip_split split, int64_t val_rows, dip_err *err)
+static dip_status add_part(dip_photo_set *set, const char *stem,
+                           const char *prefix, dip_split split,
+                           int64_t val_rows, dip_err *err)
 {
-    const char *folder = self->options->folder;
+    const char *folder = set->options->folder;
     char name[40];
     idx_file images = {0}, labels = {0};
     (void)snprintf(name, sizeof name, "%s-images-idx3-ubyte", stem);
@@ -208,53 +171,30 @@ static dip_status add_part(importer *self, const char *stem, const char *prefix,
                       "%lld rows for validation, but '%s' has only %u",
                       (long long)val_rows, images.path, images.count);
     if (st == DIP_OK)
-        st = add_rows(self, &images, &labels, prefix, split, val_rows, err);
+        st = add_rows(set, &images, &labels, prefix, split, val_rows, err);
     idx_close(&images);
     idx_close(&labels);
     return st;
 }
 
-static dip_status start(importer *self, dip_err *err)
-{
-    static const char *const names[] = {"class"};
-    static const dip_column columns[] = {
-        {.kind = DIP_COLUMN_IMAGE,
-         .name = "image",
-         .height = SIDE,
-         .width = SIDE,
-         .channels = 1},
-        {.kind = DIP_COLUMN_TEXT, .name = "title"},
-        {.kind = DIP_COLUMN_LABEL, .name = "class"}};
-    const char *title = self->options->title;
-    dip_status st = dip_template_parse(
-        &self->title, title != NULL ? title : "{class}", names, 1, err);
-    if (st == DIP_OK && dip_template_column_count(self->title) > 1)
-        st = dip_fail(err, DIP_EUSAGE, "{class} stands twice in '%s'", title);
-    if (st != DIP_OK)
-        return st;
-    dip_catalog_schema schema = {.source = "Fashion-MNIST",
-                                 .columns = columns,
-                                 .column_count = DIP_ARRAY_LEN(columns),
-                                 .shard_rows = self->options->shard_rows};
-    return dip_catalog_writer_create(&self->writer, self->options->out, &schema,
-                                     err);
-}
-
 dip_status dip_import_fashion_mnist(dip_import_report *report,
-                                    const dip_fashion_mnist_options *options,
+                                    const dip_photo_set_options *options,
                                     dip_err *err)
 {
     *report = (dip_import_report){0};
-    importer self = {.options = options, .report = report};
-    dip_status st = start(&self, err);
+    dip_photo_set set = {.options = options,
+                         .report = report,
+                         .source = "Fashion-MNIST",
+                         .side = SIDE,
+                         .channels = 1};
+    dip_status st = dip_photo_set_begin(&set, err);
     if (st == DIP_OK)
-        st = add_part(&self, "train", "train", DIP_SPLIT_TRAIN,
+        st = add_part(&set, "train", "train", DIP_SPLIT_TRAIN,
                       options->val_rows, err);
     if (st == DIP_OK)
-        st = add_part(&self, "t10k", "test", DIP_SPLIT_TEST, 0, err);
+        st = add_part(&set, "t10k", "test", DIP_SPLIT_TEST, 0, err);
     if (st == DIP_OK)
-        st = dip_catalog_writer_commit(self.writer, err);
-    dip_catalog_writer_end(self.writer);
-    dip_template_free(self.title);
+        st = dip_photo_set_commit(&set, err);
+    dip_photo_set_end(&set);
     return st;
 }

@@ -5,19 +5,10 @@
 #define DIP_DATA_FASHION_MNIST_H
 
 #include "base/status.h"
-#include "data/import_report.h"
+#include "data/photo_set.h"
 
 #define DIP_FASHION_MNIST_CLASSES 10
 #define DIP_FASHION_MNIST_VAL     5000
-
-typedef struct {
-    const char *folder;
-    const char *out;
-    int64_t val_rows;  /* the last ones of the training file */
-    const char *title; /* template with {class}; NULL: "{class}" */
-    int64_t shard_rows;
-    dip_import_progress progress;
-} dip_fashion_mnist_options;
 
 /* The published names; class is in [0, 10). Borrowed, static. */
 const char *dip_fashion_mnist_class(int class);
@@ -26,7 +17,7 @@ const char *dip_fashion_mnist_class(int class);
  * pixels, the text `title` and the label `class`. DIP_EFORMAT for files that
  * are cut, too long, of another shape, or whose counts differ. */
 dip_status dip_import_fashion_mnist(dip_import_report *report,
-                                    const dip_fashion_mnist_options *options,
+                                    const dip_photo_set_options *options,
                                     dip_err *err) DIP_MUST_CHECK;
 
 #endif

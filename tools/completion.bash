@@ -11,7 +11,7 @@ _diptych_options() {
     import) echo --id= --text= --label= --number= --split= --split-ratio= \
         --group= --images= --image= --exif= --max-pixels= --store= --format= \
         --out= --quiet --shard-rows= --skip-bad --help --usage ;;
-    "import fashion-mnist") echo --out= --quiet --shard-rows= --title= --val= \
+    "import cifar10" | "import fashion-mnist") echo --out= --quiet --shard-rows= --title= --val= \
         --help --usage ;;
     "import graph") echo --form= --hold-out= --out= --quiet --test= --val= \
         --help --usage ;;
@@ -72,7 +72,7 @@ _diptych() {
     ((COMP_CWORD > 1)) && command=${COMP_WORDS[1]}
     if [[ $command == import && $COMP_CWORD -gt 2 ]]; then
         case ${COMP_WORDS[2]} in
-        fashion-mnist | graph | judgements | interactions)
+        cifar10 | fashion-mnist | graph | judgements | interactions)
             command+=" ${COMP_WORDS[2]}" ;;
         esac
     fi
@@ -96,7 +96,7 @@ _diptych() {
         words=$_diptych_commands
     elif [[ $command == import ]] && ((COMP_CWORD == 2)); then
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
-        words="fashion-mnist graph judgements interactions"
+        words="cifar10 fashion-mnist graph judgements interactions"
     fi
     if [[ -n $words ]]; then
         mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY \

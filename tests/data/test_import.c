@@ -585,7 +585,7 @@ static int enter_with_idx(void **state)
 static dip_status import_idx(const char *title, dip_err *err)
 {
     const char *out = fixture_path("out.h5");
-    dip_fashion_mnist_options options = {
+    dip_photo_set_options options = {
         .folder = fixture_folder, .out = out, .val_rows = 2, .title = title};
     dip_import_report report;
     dip_status st = dip_import_fashion_mnist(&report, &options, err);

@@ -49,7 +49,7 @@ void fuzz_one(const char *path, const char *bytes, size_t n)
     spread(folder, names[0]);
     spread(folder, names[2]);
     dip_str_addf(&out, "%s/out.h5", folder);
-    const dip_fashion_mnist_options options = {
+    const dip_photo_set_options options = {
         .folder = folder, .out = out.data, .val_rows = (int64_t)(n % 3)};
     (void)!dip_import_fashion_mnist(&report, &options, &err);
     dip_import_report_free(&report);
