@@ -10,6 +10,7 @@
 #include "apps/evaluate_sampled.h"
 #include "apps/evaluate_slices.h"
 #include "apps/evaluate_task.h"
+#include "apps/evaluate_threshold.h"
 #include "apps/fields.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -159,8 +160,8 @@ dip_status dip_evaluation_metric(double *out, const json_t *report,
 
 /* ---- all ---- */
 
-/* Asks for the products that the evaluation needs. */
-static dip_status plan(dip_embedded *e, const dip_evaluation *ev, dip_err *err)
+dip_status dip_evaluate_plan(dip_embedded *e, const dip_evaluation *ev,
+                             dip_err *err)
 {
     dip_field_set all = {0};
     for (int f = 0; f < ev->job.settings->field_count; f++)
@@ -242,7 +243,7 @@ static dip_status match(json_t **out, const dip_evaluation *ev,
 {
     dip_embedded validation = {0};
     *out = NULL;
-    dip_status st = plan(&validation, ev, err);
+    dip_status st = dip_evaluate_plan(&validation, ev, err);
     if (st == DIP_OK)
         st = dip_embed_split(&validation, &ev->job, DIP_SPLIT_VAL, err);
     if (st == DIP_OK)
@@ -286,7 +287,8 @@ dip_status dip_evaluate(json_t **out, const dip_evaluation *ev, dip_err *err)
 {
     dip_embedded e = {0};
     *out = json_object();
-    dip_status st = *out != NULL ? plan(&e, ev, err) : dip_no_memory(err);
+    dip_status st =
+        *out != NULL ? dip_evaluate_plan(&e, ev, err) : dip_no_memory(err);
     if (st == DIP_OK && ev->full)
         st = dip_slices_check(ev, err);
     if (st == DIP_OK && ev->full)
@@ -299,6 +301,8 @@ dip_status dip_evaluate(json_t **out, const dip_evaluation *ev, dip_err *err)
         st = add_tasks(*out, ev, &e, err);
     if (st == DIP_OK)
         st = add_heads(*out, ev, &e, err);
+    if (st == DIP_OK && ev->full)
+        st = dip_evaluate_thresholds(*out, ev, &e, err);
     if (st == DIP_OK && ev->full && ev->job.corpus->attribute_count > 0)
         st = put(*out, "fields", dip_fields_count(ev->job.corpus, ev->split),
                  err);

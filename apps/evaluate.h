@@ -29,6 +29,11 @@ typedef struct {
 dip_status dip_evaluate(json_t **out, const dip_evaluation *evaluation,
                         dip_err *err) DIP_MUST_CHECK;
 
+/* Asks `embedded` for the products that the evaluation reads. */
+dip_status dip_evaluate_plan(dip_embedded *embedded,
+                             const dip_evaluation *evaluation,
+                             dip_err *err) DIP_MUST_CHECK;
+
 /* A value by its name, "text_to_image.hit@10" or "articleType.accuracy", out of
  * what dip_evaluate() made; NaN when it is null. DIP_ENOTFOUND when there is
  * none. */

@@ -203,9 +203,8 @@ dip_status dip_evaluate_report_classes(json_t **out, dip_class_set *set,
     return st;
 }
 
-/* Where the head has something to see. */
-static const dip_matrix *head_sees(const dip_evaluation *ev,
-                                   const dip_embedded *e, int h)
+const dip_matrix *dip_evaluate_head_input(const dip_evaluation *ev,
+                                          const dip_embedded *e, int h)
 {
     const dip_settings *s = ev->job.settings;
     dip_head_input input = s->model.heads[h].input;
@@ -229,7 +228,7 @@ dip_status dip_evaluate_head(json_t **out, const dip_evaluation *ev,
     dip_status st = dip_class_set_make(&set, json_object_get(ev->labels, label),
                                        ev->job.corpus,
                                        ev->job.corpus->head_columns[h], e, err);
-    const uint8_t *present = head_sees(ev, e, h)->present;
+    const uint8_t *present = dip_evaluate_head_input(ev, e, h)->present;
     (void)snprintf(set.file, sizeof set.file, "%s", label);
     if (st == DIP_OK)
         dip_class_set_leave_out(&set, present, e->count);

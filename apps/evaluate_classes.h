@@ -14,6 +14,10 @@ dip_status dip_evaluate_head(json_t **out, const dip_evaluation *evaluation,
                              const dip_embedded *embedded, int h,
                              dip_err *err) DIP_MUST_CHECK;
 
+/* What head `h` has to see; its `present` tells of which rows. */
+const dip_matrix *dip_evaluate_head_input(const dip_evaluation *evaluation,
+                                          const dip_embedded *embedded, int h);
+
 /* The part of the report for a label column of the catalog: each row gets the
  * class whose texts are nearest to it. */
 dip_status dip_evaluate_zero_shot(json_t **out,

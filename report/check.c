@@ -361,6 +361,15 @@ static dip_status check_row_slices(const json_t *slices, dip_err *err)
     return check_slices(slices, check_rows_slice, err);
 }
 
+static dip_status check_threshold(const json_t *threshold, dip_err *err)
+{
+    static const member members[] = {
+        {"class", TEXT},    {"value", REAL},     {"validation_f1", REAL},
+        {"accuracy", REAL}, {"precision", REAL}, {"recall", REAL},
+        {"f1", REAL}};
+    return check_members(threshold, members, DIP_ARRAY_LEN(members), err);
+}
+
 static dip_status check_label(const json_t *label, dip_err *err)
 {
     static const member members[] = {{"rows", COUNT},
@@ -399,6 +408,8 @@ static dip_status check_label(const json_t *label, dip_err *err)
         st = check_cutoffs(label, err);
     if (st == DIP_OK)
         st = check_object(label, "interval", check_intervals, err);
+    if (st == DIP_OK)
+        st = check_object(label, "threshold", check_threshold, err);
     if (st == DIP_OK)
         st = check_object(label, "confusion", check_confusion, err);
     if (st == DIP_OK)

@@ -206,6 +206,30 @@ static void add_calibration(dip_str *out, const json_t *calibration)
 
 /* ---- labels ---- */
 
+/* A label of two classes at the threshold of its probability. */
+static void add_threshold(dip_str *out, const json_t *threshold)
+{
+    static const struct {
+        const char *key, *words;
+    } parts[] = {{"f1", "F1 "},
+                 {"precision", ", precision "},
+                 {"recall", ", recall "},
+                 {"accuracy", ", accuracy "}};
+    const char *name = json_string_value(json_object_get(threshold, "class"));
+    if (name == NULL)
+        return;
+    dip_str_add(out, "<p>Told ");
+    dip_html_name(out, name);
+    dip_str_add(out, " from a probability of ");
+    dip_html_number(out, dip_html_value(threshold, "value"), 3);
+    dip_str_add(out, " on, which had the best F1 on the val split: ");
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        dip_str_add(out, parts[i].words);
+        dip_html_number(out, dip_html_value(threshold, parts[i].key), 3);
+    }
+    dip_str_add(out, "</p>\n");
+}
+
 /* How a classifier of frozen embeddings was made, or why it was not. */
 static void add_learning(dip_str *out, const json_t *label)
 {
@@ -247,6 +271,7 @@ static dip_status add_label(dip_str *out, const dip_report_row *label,
     dip_html_number(out, dip_html_value(label->values, "f1_macro"), 3);
     dip_str_add(out, "</small></summary>\n");
     add_learning(out, label->values);
+    add_threshold(out, json_object_get(label->values, "threshold"));
     add_confusion(out, json_object_get(label->values, "confusion"));
     dip_str_add(out, "<div class=\"charts\">\n");
     add_calibration(out, json_object_get(label->values, "calibration"));

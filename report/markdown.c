@@ -408,6 +408,31 @@ static const dip_report_column classes[] = {
     {"PR AUC", "average_precision", DIP_REPORT_REAL},
 };
 
+static const dip_report_column thresholds[] = {
+    {"probability from", "value", DIP_REPORT_REAL},
+    {"F1", "f1", DIP_REPORT_REAL},
+    {"precision", "precision", DIP_REPORT_REAL},
+    {"recall", "recall", DIP_REPORT_REAL},
+    {"accuracy", "accuracy", DIP_REPORT_REAL},
+    {"F1 on val", "validation_f1", DIP_REPORT_REAL},
+};
+
+/* A label of two classes at the threshold that val chose. */
+static void add_threshold(dip_str *out, const dip_report_row *label)
+{
+    const json_t *values = json_object_get(label->values, "threshold");
+    const char *name = json_string_value(json_object_get(values, "class"));
+    if (name == NULL)
+        return;
+    dip_report_row row = {.name = name, .values = values};
+    dip_report_rows rows = {.items = &row, .count = 1};
+    dip_str_add(out, "### Threshold of ");
+    dip_escape_markdown(out, label->name);
+    dip_str_add(out, "\n\n");
+    add_table(out, "told", thresholds, DIP_ARRAY_LEN(thresholds), &rows,
+              SIZE_MAX);
+}
+
 /* The most frequent mistakes. */
 static void add_confused(dip_str *out, const dip_report_row *label)
 {
@@ -476,6 +501,7 @@ static dip_status add_labels(dip_str *out, const json_t *report,
                   &labels, SIZE_MAX);
     }
     for (size_t i = 0; i < labels.count && st == DIP_OK; i++) {
+        add_threshold(out, &labels.items[i]);
         st = add_classes(out, &labels.items[i], err);
         add_confused(out, &labels.items[i]);
     }

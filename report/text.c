@@ -301,6 +301,37 @@ static void add_skipped(dip_str *out, const char *first,
     dip_str_free(&line);
 }
 
+static const dip_report_column thresholds[] = {
+    {"from", "value", DIP_REPORT_REAL},
+    {"F1", "f1", DIP_REPORT_REAL},
+    {"precision", "precision", DIP_REPORT_REAL},
+    {"recall", "recall", DIP_REPORT_REAL},
+    {"accuracy", "accuracy", DIP_REPORT_REAL},
+    {"F1 on val", "validation_f1", DIP_REPORT_REAL},
+};
+
+/* A label of two classes at the threshold of its probability. */
+static dip_status add_threshold(dip_str *out, const dip_report_row *label,
+                                int width, dip_err *err)
+{
+    const json_t *values = json_object_get(label->values, "threshold");
+    const char *name = json_string_value(json_object_get(values, "class"));
+    if (name == NULL)
+        return DIP_OK;
+    dip_report_row row = {.name = name, .values = values};
+    dip_report_rows rows = {.items = &row, .count = 1};
+    dip_str first = {0};
+    dip_str_add(&first, "threshold of ");
+    (void)dip_utf8_fit(&first, label->name, strlen(label->name),
+                       LONGEST_NAME - first.len);
+    dip_status st = dip_str_status(&first, err);
+    if (st == DIP_OK)
+        st = add_table(out, dip_str_text(&first), thresholds,
+                       DIP_ARRAY_LEN(thresholds), &rows, width, err);
+    dip_str_free(&first);
+    return st;
+}
+
 static dip_status add_labels(dip_str *out, const json_t *report,
                              const char *key, const char *first, int width,
                              dip_err *err)
@@ -313,6 +344,8 @@ static dip_status add_labels(dip_str *out, const json_t *report,
                        width, err);
     for (size_t i = 0; i < labels.count && st == DIP_OK; i++)
         add_skipped(out, first, &labels.items[i], width);
+    for (size_t i = 0; i < labels.count && st == DIP_OK; i++)
+        st = add_threshold(out, &labels.items[i], width, err);
     for (size_t i = 0; i < labels.count && st == DIP_OK; i++)
         st = add_worst(out, &labels.items[i], width, err);
     free(labels.items);

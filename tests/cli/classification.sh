@@ -103,6 +103,53 @@ for run, label, floor in (("photos", "colour", .6), ("photos", "type", .1), ("te
     assert found["accuracy"] > floor, (run, label, found["accuracy"])
 print("equal")'
 
+# Two classes: the threshold is the best one of val, and is measured on test.
+python3 - <<'END2'
+import csv, random
+random.seed(2)
+words = {"no": "poor thin broken late dull".split(),
+         "yes": "fine warm sturdy quick bright".split()}
+with open("reviews.csv", "w", newline="") as file:
+    out = csv.writer(file)
+    out.writerow(["split", "good", "review"])
+    for i in range(600):
+        good = "yes" if random.random() < .3 else "no"
+        pick = [random.choice(words[good if random.random() < .65 else
+                                    ("no" if good == "yes" else "yes")])
+                for _ in range(4)]
+        out.writerow([("train", "train", "val", "test")[i % 4], good, " ".join(pick)])
+END2
+expect "import reviews" 0 "$program" import reviews.csv --text review \
+    --label good --split split --out reviews.h5 --quiet
+expect "reviews" 0 train texts --data reviews.h5 --run runs/reviews \
+    classification.text=review model.heads=null \
+    model.heads.good.label_smoothing=0.05
+for split in val test; do
+    expect "eval on $split" 0 "$program" eval runs/reviews --quiet \
+        --split $split --predictions "reviews-$split" --out "reviews-$split.json"
+done
+check "threshold" 0 "equal" python3 -c '
+import csv, json
+def rows(split):
+    return [(float(r["p(yes)"]), r["label"] == "yes")
+            for r in csv.DictReader(open(f"reviews-{split}/good.csv"))]
+def measure(rows, t):
+    told, good = sum(p >= t for p, _ in rows), sum(y for _, y in rows)
+    hits = sum(p >= t and y for p, y in rows)
+    return {"f1": 2 * hits / (told + good), "precision": hits / told,
+            "recall": hits / good,
+            "accuracy": sum((p >= t) == y for p, y in rows) / len(rows)}
+val, test = rows("val"), rows("test")
+best = max(sorted({p for p, _ in val}), key=lambda t: (measure(val, t)["f1"], t))
+found = json.load(open("reviews-test.json"))["classification"]["good"]["threshold"]
+assert found["class"] == "yes" and abs(found["value"] - best) < 1e-7, (found, best)
+assert abs(found["validation_f1"] - measure(val, best)["f1"]) < 1e-8
+for name, value in measure(test, best).items():
+    assert abs(found[name] - value) < 1e-8, (name, found, value)
+report = json.load(open("reviews-val.json"))["classification"]["good"]
+assert "threshold" not in report
+print("equal")'
+
 # What else reads a run.
 check "search" 4 "diptych search: 'runs/photos' classifies, it finds nothing" \
     "$program" search runs/photos --text shirt
