@@ -465,11 +465,8 @@ static dip_status evaluate_towers(const arguments *a, dip_err *err)
 /* By the task that the run's config says. */
 static dip_status evaluate_run(const arguments *a, dip_err *err)
 {
-    dip_settings *settings;
-    dip_status st = dip_run_settings(&settings, a->dir, a->overrides,
-                                     a->override_count, err);
-    dip_task_kind task = st == DIP_OK ? settings->task : DIP_TASK_RETRIEVAL;
-    dip_settings_free(settings);
+    dip_task_kind task;
+    dip_status st = dip_run_task(&task, a->dir, err);
     if (st != DIP_OK)
         return st;
     return task == DIP_TASK_RECOMMENDATION ? evaluate_recommender(a, err)

@@ -5,6 +5,7 @@
 
 #include "apps/cli.h"
 #include "apps/corpus.h"
+#include "apps/export_recommendation.h"
 #include "apps/model_apps.h"
 #include "apps/run_dir.h"
 #include "apps/version.h"
@@ -312,11 +313,40 @@ static dip_status export_run(const dip_trained *run, const arguments *a,
     return st;
 }
 
-int dip_cmd_export(int argc, char **argv)
+static dip_status export_retrieval(const arguments *a, dip_err *err)
 {
     /* Artefacts are made and compared on the CPU in F32. */
     static const char *const overrides[] = {"train.device=cpu",
                                             "train.precision=fp32"};
+    dip_trained *run = NULL;
+    dip_status st = dip_trained_load(&run, a->dir, a->checkpoint, overrides,
+                                     DIP_ARRAY_LEN(overrides), err);
+    if (st == DIP_OK)
+        st = export_run(run, a, err);
+    dip_trained_free(run);
+    return st;
+}
+
+static dip_status export_recommender(const arguments *a, dip_err *err)
+{
+    const dip_export_recommendation_options o = {.dir = a->dir,
+                                                 .out = a->out,
+                                                 .data = a->data,
+                                                 .checkpoint = a->checkpoint,
+                                                 .format = a->format,
+                                                 .onnx = a->onnx,
+                                                 .rows = a->rows,
+                                                 .samples = a->samples};
+    dip_gate_report report = {0};
+    dip_status st = dip_export_recommendation(&report, &o, err);
+    if (st == DIP_OK && !a->quiet)
+        st = print_checks(&report, a, err);
+    dip_gate_report_free(&report);
+    return st;
+}
+
+int dip_cmd_export(int argc, char **argv)
+{
     static const struct argp argp = {
         options,
         parse_option,
@@ -327,17 +357,16 @@ int dip_cmd_export(int argc, char **argv)
         NULL,
         NULL};
     dip_err err = {0};
-    dip_trained *run = NULL;
+    dip_task_kind task;
     arguments a = {.checkpoint = "best",
                    .split = DIP_SPLIT_TEST,
                    .rows = 256,
                    .samples = DIP_SAMPLES_BUNDLED};
     (void)argp_parse(&argp, argc, argv, 0, NULL, &a);
     dip_cli_catch_signals();
-    dip_status st = dip_trained_load(&run, a.dir, a.checkpoint, overrides,
-                                     DIP_ARRAY_LEN(overrides), &err);
+    dip_status st = dip_run_task(&task, a.dir, &err);
     if (st == DIP_OK)
-        st = export_run(run, &a, &err);
-    dip_trained_free(run);
+        st = task == DIP_TASK_RECOMMENDATION ? export_recommender(&a, &err)
+                                             : export_retrieval(&a, &err);
     return st == DIP_OK ? 0 : dip_cli_fail("diptych export", &err);
 }

@@ -226,6 +226,16 @@ dip_status dip_run_settings(dip_settings **out, const char *dir,
     return st;
 }
 
+dip_status dip_run_task(dip_task_kind *out, const char *dir, dip_err *err)
+{
+    dip_settings *settings;
+    dip_status st = dip_run_settings(&settings, dir, NULL, 0, err);
+    if (st == DIP_OK)
+        *out = settings->task;
+    dip_settings_free(settings);
+    return st;
+}
+
 /* The caller ends *out with json_decref(). */
 static dip_status load_json(json_t **out, const char *dir, const char *name,
                             dip_err *err)

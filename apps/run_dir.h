@@ -60,6 +60,11 @@ dip_status dip_run_settings(dip_settings **out, const char *dir,
                             const char *const *overrides, size_t count,
                             dip_err *err) DIP_MUST_CHECK;
 
+/* The task that the run in `dir` is of; DIP_ENOTFOUND when it is no run
+ * directory. */
+dip_status dip_run_task(dip_task_kind *out, const char *dir,
+                        dip_err *err) DIP_MUST_CHECK;
+
 /* Reads the weights of checkpoints/<which>, as dip_trained_load() says, into
  * `params`. The caller frees *checkpoint, its folder, in any case. */
 dip_status dip_run_weights(char **checkpoint, dip_params *params,

@@ -3,15 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/digest.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "export/bundle_manifest.h"
 
 #define CONFIG_LIMIT ((size_t)16 << 20)
-#define MANIFEST     "manifest.json"
 
-static dip_status copy_config(const char *to, const char *from, dip_err *err)
+dip_status dip_bundle_copy_config(const char *to, const char *from,
+                                  dip_err *err)
 {
     char *text = NULL;
     size_t length = 0;
@@ -29,7 +29,7 @@ typedef dip_status (*write_fn)(const dip_bundle *bundle, const char *path,
 static dip_status write_config(const dip_bundle *b, const char *path,
                                dip_err *err)
 {
-    return copy_config(path, b->config_path, err);
+    return dip_bundle_copy_config(path, b->config_path, err);
 }
 
 static dip_status write_tokenizer(const dip_bundle *b, const char *path,
@@ -79,64 +79,6 @@ static dip_status write_companions(const dip_bundle *bundle, const char *dir,
     return st;
 }
 
-/* ---- manifest ------------------------------------------------------------ */
-
-static dip_status add_file(json_t *files, const char *dir, const char *name,
-                           dip_err *err)
-{
-    char digest[DIP_DIGEST_SIZE];
-    dip_file_info info;
-    char *path = dip_path_join(dir, name);
-    if (path == NULL)
-        return dip_no_memory(err);
-    dip_status st = dip_file_stat(&info, path, err);
-    if (st == DIP_OK)
-        st = dip_digest_file(digest, path, err);
-    if (st == DIP_OK &&
-        json_array_append_new(files, json_pack("{s:s, s:I, s:s}", "name", name,
-                                               "bytes", (json_int_t)info.size,
-                                               "sha256", digest)) != 0)
-        st = dip_no_memory(err);
-    free(path);
-    return st;
-}
-
-static dip_status list_files(json_t *files, const char *dir, dip_err *err)
-{
-    char **names = NULL;
-    size_t count = 0;
-    dip_status st = dip_dir_list(&names, &count, dir, err);
-    for (size_t i = 0; i < count && st == DIP_OK; i++)
-        st = add_file(files, dir, names[i], err);
-    dip_dir_list_free(names, count);
-    return st;
-}
-
-static dip_status write_manifest(const dip_bundle *b,
-                                 const dip_export_result *result,
-                                 const char *dir, dip_err *err)
-{
-    json_t *files = json_array();
-    char *path = dip_path_join(dir, MANIFEST);
-    dip_status st = path != NULL && files != NULL ? list_files(files, dir, err)
-                                                  : dip_no_memory(err);
-    if (st == DIP_OK) {
-        json_t *manifest =
-            json_pack("{s:s, s:s, s:s, s:O, s:s, s:O, s:O, s:{s:O, s:I, s:o}}",
-                      "schema", DIP_EXPORT_SCHEMA, "version", b->version,
-                      "libtorch", dip_tensor_torch_version(), "run", b->run,
-                      "format", b->format->name, "artefacts", result->artefacts,
-                      "files", files, "verification", "data", b->data, "rows",
-                      (json_int_t)b->job.samples->rows, "checks",
-                      dip_gate_report_json(&result->gate));
-        st = dip_json_write(path, manifest, DIP_JSON_AS_BUILT, err);
-        json_decref(manifest);
-    }
-    json_decref(files);
-    free(path);
-    return st;
-}
-
 /* -------------------------------------------------------------------------- */
 
 static dip_status fill(dip_export_result *result, const dip_bundle *bundle,
@@ -146,7 +88,15 @@ static dip_status fill(dip_export_result *result, const dip_bundle *bundle,
     if (st == DIP_OK)
         st = write_companions(bundle, dir, err);
     if (st == DIP_OK)
-        st = write_manifest(bundle, result, dir, err);
+        st = dip_bundle_manifest_write(
+            &(dip_bundle_manifest){.version = bundle->version,
+                                   .format = bundle->format->name,
+                                   .run = bundle->run,
+                                   .artefacts = result->artefacts,
+                                   .data = bundle->data,
+                                   .rows = bundle->job.samples->rows,
+                                   .gate = &result->gate},
+            dir, err);
     return st;
 }
 

@@ -3,8 +3,7 @@
  *   weights (export/format.h)   config.yaml   tokenizer.json   labels.json
  *   preprocessing.json   samples.safetensors   manifest.json
  *
- * manifest.json (schema "diptych-export/1") is written last and names every
- * other file with its bytes and SHA-256, and what was verified. */
+ * manifest.json (export/bundle_manifest.h) is written last. */
 #ifndef DIP_EXPORT_BUNDLE_H
 #define DIP_EXPORT_BUNDLE_H
 
@@ -13,8 +12,6 @@
 #include "base/status.h"
 #include "data/tokenizer.h"
 #include "export/format.h"
-
-#define DIP_EXPORT_SCHEMA "diptych-export/1"
 
 /* All borrowed. */
 typedef struct {
@@ -26,8 +23,8 @@ typedef struct {
     const json_t *preprocessing;
     const char *version; /* of the program */
     int64_t sample_rows; /* that go into samples.safetensors */
-    const json_t *run;   /* object: name, checkpoint, step */
-    const json_t *data;  /* object: where the verified rows come from */
+    json_t *run;         /* object: name, checkpoint, step */
+    json_t *data;        /* object: where the verified rows come from */
 } dip_bundle;
 
 /* Writes the bundle as `dir`, which must not exist or be empty (DIP_EIO). On
@@ -35,5 +32,8 @@ typedef struct {
  * measured before a failure, too. */
 dip_status dip_bundle_write(dip_gate_report *report, const dip_bundle *bundle,
                             const char *dir, dip_err *err) DIP_MUST_CHECK;
+/* Copies the config of a run, as it stands. */
+dip_status dip_bundle_copy_config(const char *to, const char *from,
+                                  dip_err *err) DIP_MUST_CHECK;
 
 #endif

@@ -65,8 +65,8 @@ static dip_status lower(dip_onnx *onnx, const dip_part *part,
     return st;
 }
 
-static dip_status lose_precision(dip_onnx *onnx, dip_precision precision,
-                                 dip_err *err)
+dip_status dip_onnx_lose_precision(dip_onnx *onnx, dip_precision precision,
+                                   dip_err *err)
 {
     int64_t clamped = 0;
     int matrices = 0;
@@ -92,7 +92,7 @@ dip_status dip_onnx_part_save(const dip_part *part, dip_model *model,
     if (st == DIP_OK)
         st = lower(onnx, part, model, script, options, err);
     if (st == DIP_OK)
-        st = lose_precision(onnx, options->precision, err);
+        st = dip_onnx_lose_precision(onnx, options->precision, err);
     if (st == DIP_OK)
         st = dip_onnx_save(dip_onnx_model(onnx), path, err);
     else
@@ -223,15 +223,23 @@ static dip_status write_part(dip_export_result *result,
                                 path, err);
 }
 
-static dip_status write_parts(dip_export_result *result,
-                              const dip_export_job *job, const char *dir,
-                              dip_err *err)
+dip_status dip_onnx_check_runtime(const dip_onnx_options *options, dip_err *err)
 {
-    dip_status st = job->onnx.unverified ? DIP_OK : dip_ort_available(err);
+    dip_status st = options->unverified ? DIP_OK : dip_ort_available(err);
     if (st != DIP_OK)
         return dip_fail_context(
             err, "onnx files cannot be verified (--unverified writes them all "
                  "the same)");
+    return DIP_OK;
+}
+
+static dip_status write_parts(dip_export_result *result,
+                              const dip_export_job *job, const char *dir,
+                              dip_err *err)
+{
+    dip_status st = dip_onnx_check_runtime(&job->onnx, err);
+    if (st != DIP_OK)
+        return st;
     return dip_export_parts(result, job, dir, ".onnx", write_part, err);
 }
 

@@ -277,31 +277,16 @@ void dip_part_output(dip_signature *output, const dip_part *part,
     }
 }
 
-static json_t *describe_signature(const dip_signature *s)
-{
-    json_t *shape = json_array();
-    for (int i = 0; i < s->rank; i++)
-        (void)json_array_append_new(shape, s->sizes[i] < 0
-                                               ? json_string(s->axes[i])
-                                               : json_integer(s->sizes[i]));
-    return json_pack("{s:s, s:s, s:o}", "name", s->name, "dtype",
-                     s->dtype == DIP_F32   ? "float32"
-                     : s->dtype == DIP_I64 ? "int64"
-                     : s->dtype == DIP_U8  ? "uint8"
-                                           : "bool",
-                     "shape", shape);
-}
-
 json_t *dip_part_describe(const dip_part *part, const dip_model *model)
 {
     dip_signature inputs[DIP_PART_INPUTS_MAX], output;
     int count = dip_part_inputs(inputs, part);
     json_t *list = json_array();
     for (int i = 0; i < count; i++)
-        (void)json_array_append_new(list, describe_signature(&inputs[i]));
+        (void)json_array_append_new(list, dip_signature_json(&inputs[i]));
     dip_part_output(&output, part, model);
     json_t *json = json_pack("{s:s, s:o, s:o}", "part", part->name, "inputs",
-                             list, "output", describe_signature(&output));
+                             list, "output", dip_signature_json(&output));
     if (json != NULL && part->head >= 0)
         (void)json_object_set_new(
             json, "label", json_string(dip_model_head_name(model, part->head)));

@@ -2,6 +2,8 @@
 #ifndef DIP_EXPORT_SIGNATURE_H
 #define DIP_EXPORT_SIGNATURE_H
 
+#include <jansson.h>
+
 #include "tensor/tensor.h"
 
 #define DIP_SIGNATURE_RANK_MAX 5
@@ -15,5 +17,9 @@ typedef struct {
     int64_t sizes[DIP_SIGNATURE_RANK_MAX];
     const char *axes[DIP_SIGNATURE_RANK_MAX];
 } dip_signature;
+
+/* {"name", "dtype", "shape"}; NULL when memory is out. The caller ends it with
+ * json_decref(). */
+json_t *dip_signature_json(const dip_signature *signature);
 
 #endif

@@ -93,6 +93,46 @@ if [ "$(wc -l <all.csv)" -eq 206 ]; then ok; else bad "all.csv has $(wc -l <all.
 expect "TREC" 0 "$program" recommend runs/a --all --top 5 --out all.run
 check "all without a file" 2 "diptych recommend: --all and --out go together" \
     "$program" recommend runs/a --all
+# Exports: what the tables say is what `recommend` says.
+for format in safetensors torchscript; do
+    expect "export as $format" 0 "$program" export runs/sage --format "$format" \
+        --out "as-$format" --quiet
+done
+present as-safetensors/embeddings.safetensors as-torchscript/scorer.pt
+check "gate" 0 "as-table: verified on 41 rows" \
+    "$program" export runs/a --format safetensors --out as-table
+check "photos of a recommender" 2 \
+    "diptych export: 'runs/a' is a run of recommendation: --raw-images is not for it" \
+    "$program" export runs/a --format onnx --raw-images --out b
+check "onnx that nothing can run" 4 \
+    "diptych export: onnx files cannot be verified (--unverified writes them all the same): cannot load ONNX Runtime from ONNXRUNTIME='none': none: cannot open shared object file: No such file or directory" \
+    env ONNXRUNTIME=none "$program" export runs/a --format onnx --out b
+absent b
+check "unverified onnx" 0 "as-onnx: not verified" env ONNXRUNTIME=none \
+    "$program" export runs/a --format onnx --unverified --out as-onnx
+present as-onnx/scorer.onnx
+check "an export that is there" 3 \
+    "diptych export: 'as-onnx' exists already" \
+    "$program" export runs/a --format safetensors --out as-onnx
+cat >scores.py <<'END'
+import array, csv, json, struct
+with open("as-table/embeddings.safetensors", "rb") as file:
+    head = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
+    data = file.read()
+def rows(name):
+    of = head[name]
+    values = array.array("f", data[slice(*of["data_offsets"])])
+    dim = of["shape"][1]
+    return [values[i * dim:(i + 1) * dim] for i in range(of["shape"][0])]
+def table(name, side):
+    return dict(zip(json.load(open("as-table/%s.json" % side)), rows(name)))
+users, items = table("user_embeddings", "users"), table("item_embeddings", "items")
+gap = max(abs(float(one["score"]) - sum(a * b for a, b in zip(
+    users[one["user"]], items[one["item"]]))) for one in csv.DictReader(open("all.csv")))
+print(len(users), len(items), gap < 1e-5)
+END
+check "scores of the export" 0 "41 61 True" python3 scores.py
+
 expect "retrieval's commands refuse it" 4 "$program" search runs/a --text x
 
 summary
