@@ -20,6 +20,8 @@
 
 enum {
     OPT_FORMAT = 0x100,
+    OPT_NAMES,
+    OPT_LIST_NAMES,
     OPT_DATA,
     OPT_SPLIT,
     OPT_CHECKPOINT,
@@ -33,6 +35,12 @@ enum {
 
 static const struct argp_option options[] = {
     {"format", OPT_FORMAT, "NAME", 0, "safetensors, torchscript or onnx", 0},
+    {"names", OPT_NAMES, "ORIGIN", 0,
+     "safetensors: as files of another program, of open_clip, huggingface, "
+     "torchvision or timm",
+     0},
+    {"list-names", OPT_LIST_NAMES, 0, 0,
+     "print the origins, and the towers of which each has models", 0},
     {"out", 'o', "DIR", 0, "the bundle; must not exist, or be empty", 0},
     {"data", OPT_DATA, "FILE", 0,
      "catalog to verify on (default: that of the training)", 0},
@@ -52,7 +60,7 @@ static const struct argp_option options[] = {
     {0}};
 
 typedef struct {
-    const char *dir, *out, *data, *checkpoint;
+    const char *dir, *out, *data, *checkpoint, *names;
     const dip_export_format *format;
     dip_split split;
     int64_t rows, samples;
@@ -66,6 +74,8 @@ static void check_arguments(const arguments *a, struct argp_state *state)
         argp_error(state, "a run directory is missing");
     if (a->format == NULL)
         argp_error(state, "--format is missing");
+    if (a->names != NULL && strcmp(a->format->name, "safetensors") != 0)
+        argp_error(state, "--names is of the format safetensors alone");
     if (a->out == NULL)
         argp_error(state, "--out is missing");
     if (a->format != NULL && !a->format->takes_onnx_options &&
@@ -90,6 +100,16 @@ static void parse_format(arguments *a, struct argp_state *state,
     dip_str_free(&names);
 }
 
+static void print_origins(void)
+{
+    for (int i = 0; i < dip_origin_count(); i++) {
+        const dip_origin *o = dip_origin_at(i);
+        (void)printf("%-12s %-12s %-12s %s\n", o->name,
+                     o->image != NULL ? o->image : "-",
+                     o->text != NULL ? o->text : "-", o->file);
+    }
+}
+
 static error_t parse_option(int key, char *value, struct argp_state *state)
 {
     arguments *a = state->input;
@@ -97,6 +117,12 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case OPT_FORMAT:
         parse_format(a, state, value);
         return 0;
+    case OPT_NAMES:
+        a->names = value;
+        return 0;
+    case OPT_LIST_NAMES:
+        print_origins();
+        exit(0);
     case 'o':
         a->out = value;
         return 0;
@@ -145,7 +171,8 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 
 /* ---- what stands in the bundle ---- */
 
-static json_t *describe_preprocessing(const dip_trained *run)
+static json_t *describe_preprocessing(const dip_trained *run,
+                                      const char *tokenizer_file)
 {
     const dip_settings *s = run->settings;
     dip_preprocessing_text fields[DIP_FUSION_FIELDS_MAX];
@@ -153,6 +180,7 @@ static json_t *describe_preprocessing(const dip_trained *run)
     dip_preprocessing p = {.transform = &s->transform,
                            .exif = s->exif,
                            .tokenizer = run->tokenizer,
+                           .tokenizer_file = tokenizer_file,
                            .context = s->context,
                            .fields = fields,
                            .field_count = s->field_count,
@@ -247,7 +275,10 @@ static dip_status print_checks(const dip_gate_report *report,
 static dip_status write_bundle(dip_bundle *bundle, const dip_trained *run,
                                const arguments *a, dip_err *err)
 {
-    json_t *about = NULL, *preprocessing = describe_preprocessing(run);
+    json_t *about = NULL,
+           *preprocessing = describe_preprocessing(
+               run, bundle->job.origin != NULL ? DIP_BUNDLE_OTHER_TOKENIZER
+                                               : DIP_BUNDLE_TOKENIZER);
     dip_gate_report report = {0};
     char *config = dip_path_join(run->dir, "config.yaml");
     dip_status st = config != NULL && preprocessing != NULL
@@ -271,45 +302,70 @@ static dip_status write_bundle(dip_bundle *bundle, const dip_trained *run,
     return st;
 }
 
-static dip_status export_run(const dip_trained *run, const arguments *a,
-                             dip_err *err)
+/* The origin that is asked for; refused before any work is done. */
+static dip_status choose_origin(dip_export_job *job, dip_model_config *config,
+                                const dip_trained *run, const char *names,
+                                dip_err *err)
+{
+    dip_origin_fit fit = {0};
+    if (names == NULL)
+        return DIP_OK;
+    dip_status st = dip_run_model_config(config, run->settings, run->tokenizer,
+                                         run->labels, run->fields, err);
+    job->handed =
+        (dip_origin_model){config, &run->settings->transform, run->tokenizer};
+    if (st == DIP_OK)
+        st = dip_origin_find(&job->origin, names, config, err);
+    return st == DIP_OK ? job->origin->fit(&fit, &job->handed, err) : st;
+}
+
+static dip_status write_verified(dip_bundle *bundle, const dip_trained *run,
+                                 const arguments *a, dip_err *err)
 {
     dip_corpus *corpus = NULL;
-    dip_model *blank = NULL;
     dip_samples samples = {0};
     json_t *data = NULL;
     dip_status st = dip_trained_corpus(&corpus, run, a->data, err);
-    dip_model_merge_adapters(run->model);
-    run->settings->model.lora.rank = 0; /* of the blank model, then */
     if (st == DIP_OK) {
         data = describe_data(corpus, a->split);
         st = data != NULL ? read_samples(&samples, run, corpus, a, err)
                           : dip_no_memory(err);
     }
+    bundle->job.samples = &samples;
+    bundle->data = data;
+    if (st == DIP_OK)
+        st = write_bundle(bundle, run, a, err);
+    json_decref(data);
+    dip_samples_free(&samples);
+    dip_corpus_free(corpus);
+    return st;
+}
+
+static dip_status export_run(const dip_trained *run, const arguments *a,
+                             dip_err *err)
+{
+    dip_model *blank = NULL;
+    dip_model_config config;
+    dip_bundle bundle = {.format = a->format,
+                         .job = {.model = run->model, .onnx = a->onnx},
+                         .tokenizer = run->tokenizer,
+                         .labels = run->labels,
+                         .version = dip_version(),
+                         .sample_rows = a->samples};
+    memcpy(bundle.job.onnx.mean, run->settings->transform.mean,
+           sizeof bundle.job.onnx.mean);
+    memcpy(bundle.job.onnx.std, run->settings->transform.std,
+           sizeof bundle.job.onnx.std);
+    dip_model_merge_adapters(run->model);
+    run->settings->model.lora.rank = 0; /* of the blank model, then */
+    dip_status st = choose_origin(&bundle.job, &config, run, a->names, err);
     if (st == DIP_OK)
         st = dip_run_model(&blank, run->settings, run->tokenizer, run->labels,
                            run->fields, err);
-    if (st == DIP_OK) {
-        dip_bundle bundle = {.format = a->format,
-                             .job = {.model = run->model,
-                                     .blank = blank,
-                                     .samples = &samples,
-                                     .onnx = a->onnx},
-                             .tokenizer = run->tokenizer,
-                             .labels = run->labels,
-                             .version = dip_version(),
-                             .sample_rows = a->samples,
-                             .data = data};
-        memcpy(bundle.job.onnx.mean, run->settings->transform.mean,
-               sizeof bundle.job.onnx.mean);
-        memcpy(bundle.job.onnx.std, run->settings->transform.std,
-               sizeof bundle.job.onnx.std);
-        st = write_bundle(&bundle, run, a, err);
-    }
-    json_decref(data);
-    dip_samples_free(&samples);
+    bundle.job.blank = blank;
+    if (st == DIP_OK)
+        st = write_verified(&bundle, run, a, err);
     dip_model_free(blank);
-    dip_corpus_free(corpus);
     return st;
 }
 

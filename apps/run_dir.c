@@ -78,21 +78,33 @@ dip_status dip_run_labels(json_t **out, const dip_corpus *corpus, dip_err *err)
 
 /* ---- model ---- */
 
+dip_status dip_run_model_config(dip_model_config *out,
+                                const dip_settings *settings,
+                                const dip_tokenizer *tokenizer,
+                                const json_t *labels, const json_t *fields,
+                                dip_err *err)
+{
+    *out = settings->model;
+    out->text.vocabulary = dip_tokenizer_size(tokenizer);
+    for (int h = 0; h < out->head_count; h++) {
+        const json_t *names = json_object_get(labels, out->heads[h].name);
+        if (json_array_size(names) == 0)
+            return dip_fail(err, DIP_EDATA, "label '%s' has no classes",
+                            out->heads[h].name);
+        out->heads[h].classes = (int64_t)json_array_size(names);
+    }
+    dip_status st = dip_fields_apply(out, settings, fields, err);
+    return st == DIP_OK ? dip_model_config_check(out, err) : st;
+}
+
 dip_status dip_run_model(dip_model **out, const dip_settings *settings,
                          const dip_tokenizer *tokenizer, const json_t *labels,
                          const json_t *fields, dip_err *err)
 {
+    dip_model_config config;
     *out = NULL;
-    dip_model_config config = settings->model;
-    config.text.vocabulary = dip_tokenizer_size(tokenizer);
-    for (int h = 0; h < config.head_count; h++) {
-        const json_t *names = json_object_get(labels, config.heads[h].name);
-        if (json_array_size(names) == 0)
-            return dip_fail(err, DIP_EDATA, "label '%s' has no classes",
-                            config.heads[h].name);
-        config.heads[h].classes = (int64_t)json_array_size(names);
-    }
-    dip_status st = dip_fields_apply(&config, settings, fields, err);
+    dip_status st =
+        dip_run_model_config(&config, settings, tokenizer, labels, fields, err);
     return st == DIP_OK ? dip_model_create(out, &config, err) : st;
 }
 

@@ -104,6 +104,14 @@ dip_status dip_run_check_config(const char *dir, const dip_settings *settings,
 dip_status dip_run_labels(json_t **out, const dip_corpus *corpus,
                           dip_err *err) DIP_MUST_CHECK;
 
+/* The config of the next, checked and with all defaults. Its strings are those
+ * of the settings and of `fields`. */
+dip_status dip_run_model_config(dip_model_config *out,
+                                const dip_settings *settings,
+                                const dip_tokenizer *tokenizer,
+                                const json_t *labels, const json_t *fields,
+                                dip_err *err) DIP_MUST_CHECK;
+
 /* The model that the settings describe, with the sizes that tokenizer, labels
  * and fields give it. */
 dip_status dip_run_model(dip_model **out, const dip_settings *settings,

@@ -228,6 +228,11 @@ int64_t dip_tokenizer_length(const dip_tokenizer *tokenizer, int64_t needed,
     return needed < context && !tokenizer->count_pads ? needed : context;
 }
 
+bool dip_tokenizer_counts_pads(const dip_tokenizer *tokenizer)
+{
+    return tokenizer->count_pads;
+}
+
 int64_t dip_tokenizer_size(const dip_tokenizer *tokenizer)
 {
     return dip_interner_count(tokenizer->tokens);

@@ -142,6 +142,7 @@ dip_status dip_tokenizer_encode(int64_t *needed, int64_t *ids, int64_t context,
  * pads count as tokens, none where the text has no words. */
 int64_t dip_tokenizer_length(const dip_tokenizer *tokenizer, int64_t needed,
                              int64_t context);
+bool dip_tokenizer_counts_pads(const dip_tokenizer *tokenizer);
 
 int64_t dip_tokenizer_size(const dip_tokenizer *tokenizer);
 dip_tokenizer_kind dip_tokenizer_kind_of(const dip_tokenizer *tokenizer);

@@ -56,15 +56,17 @@ static dip_status write_samples(const dip_bundle *b, const char *path,
     return dip_samples_save(b->job.samples, b->sample_rows, path, err);
 }
 
-static dip_status write_companions(const dip_bundle *bundle, const char *dir,
+static dip_status write_companions(const dip_bundle *b, const char *dir,
                                    dip_err *err)
 {
-    static const struct {
+    const struct {
         const char *name;
         write_fn write;
     } files[] = {
         {"config.yaml", write_config},
-        {"tokenizer.json", write_tokenizer},
+        {b->job.origin != NULL ? DIP_BUNDLE_OTHER_TOKENIZER
+                               : DIP_BUNDLE_TOKENIZER,
+         write_tokenizer},
         {"labels.json", write_labels},
         {"preprocessing.json", write_preprocessing},
         {"samples.safetensors", write_samples},
@@ -72,8 +74,7 @@ static dip_status write_companions(const dip_bundle *bundle, const char *dir,
     dip_status st = DIP_OK;
     for (size_t i = 0; i < DIP_ARRAY_LEN(files) && st == DIP_OK; i++) {
         char *path = dip_path_join(dir, files[i].name);
-        st = path != NULL ? files[i].write(bundle, path, err)
-                          : dip_no_memory(err);
+        st = path != NULL ? files[i].write(b, path, err) : dip_no_memory(err);
         free(path);
     }
     return st;
@@ -87,6 +88,9 @@ static dip_status fill(dip_export_result *result, const dip_bundle *bundle,
     dip_status st = bundle->format->write(result, &bundle->job, dir, err);
     if (st == DIP_OK)
         st = write_companions(bundle, dir, err);
+    const dip_origin *origin = bundle->job.origin;
+    if (st == DIP_OK && origin != NULL && origin->write != NULL)
+        st = origin->write(&bundle->job.handed, dir, err);
     if (st == DIP_OK)
         st = dip_bundle_manifest_write(
             &(dip_bundle_manifest){.version = bundle->version,

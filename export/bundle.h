@@ -13,6 +13,11 @@
 #include "data/tokenizer.h"
 #include "export/format.h"
 
+/* The tokenizer's own file, and its name beside the files of an origin, which
+ * may have one of the first name. */
+#define DIP_BUNDLE_TOKENIZER       "tokenizer.json"
+#define DIP_BUNDLE_OTHER_TOKENIZER "diptych_tokenizer.json"
+
 /* All borrowed. */
 typedef struct {
     const dip_export_format *format;

@@ -9,6 +9,7 @@
 
 #include "base/status.h"
 #include "export/gate.h"
+#include "export/origin.h"
 #include "export/samples.h"
 #include "models/model.h"
 
@@ -48,6 +49,9 @@ typedef struct {
     dip_model *blank; /* a second one of the same config, to read files into */
     const dip_samples *samples; /* encoded by `model` */
     dip_onnx_options onnx;      /* of formats that take them */
+    const dip_origin *origin;   /* whose files are written; NULL: our own. Only
+                                   the format safetensors knows of it */
+    dip_origin_model handed;    /* to the origin */
     /* Called before each part and at the end; false asks to stop. May be
      * NULL. */
     bool (*tick)(void *user, int64_t done, int64_t total);

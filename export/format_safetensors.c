@@ -1,33 +1,20 @@
-/* All weights in one file, under the names of tensor/params.h. */
+/* All weights in one file, under the names of tensor/params.h, or those that an
+ * origin takes under its own. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "export/bits.h"
 #include "export/formats.h"
+#include "export/origin_weights.h"
 #include "export/part.h"
 #include "models/weights.h"
 
 #define FILE_NAME "model.safetensors"
 
 /* ---- bits ---------------------------------------------------------------- */
-
-static bool same_bits(const dip_tensor *a, const dip_tensor *b)
-{
-    if (dip_tensor_dtype(a) != dip_tensor_dtype(b) ||
-        dip_tensor_ndim(a) != dip_tensor_ndim(b))
-        return false;
-    for (int d = 0; d < dip_tensor_ndim(a); d++) {
-        if (dip_tensor_size(a, d) != dip_tensor_size(b, d))
-            return false;
-    }
-    const void *left = dip_tensor_data(dip_t_contiguous(a));
-    const void *right = dip_tensor_data(dip_t_contiguous(b));
-    size_t bytes =
-        (size_t)dip_tensor_numel(a) * dip_dtype_size(dip_tensor_dtype(a));
-    return left != NULL && right != NULL && memcmp(left, right, bytes) == 0;
-}
 
 static dip_status compare_file(const dip_safetensors *file,
                                const dip_params *params, dip_err *err)
@@ -43,8 +30,8 @@ static dip_status compare_file(const dip_safetensors *file,
             return dip_fail(err, DIP_EVERIFY, "'%s' lacks '%s'", FILE_NAME,
                             name);
         dip_scope_open();
-        bool same = same_bits(dip_safetensors_tensor(file, found),
-                              dip_params_tensor(params, i));
+        bool same = dip_bits_equal(dip_safetensors_tensor(file, found),
+                                   dip_params_tensor(params, i));
         dip_scope_close();
         dip_status st = dip_tensor_status(err);
         if (st == DIP_OK && !same)
@@ -115,6 +102,8 @@ static dip_status write_weights(dip_export_result *result,
 {
     /* Loaders of Python's transformers insist on this entry. */
     static const dip_metadata metadata[] = {{"format", "pt"}};
+    if (job->origin != NULL)
+        return dip_origin_weights_write(result, job, dir, err);
     const dip_params *params = dip_model_params(job->model);
     char *path = dip_path_join(dir, FILE_NAME);
     if (path == NULL)

@@ -53,7 +53,7 @@ static json_t *text_json(const dip_preprocessing *p)
     json_t *json = json_pack(
         "{s:s, s:s, s:I, s:I, s:b, s:I}", "tokenizer",
         dip_tokenizer_kind_name(dip_tokenizer_kind_of(p->tokenizer)), "file",
-        "tokenizer.json", "vocabulary",
+        p->tokenizer_file, "vocabulary",
         (json_int_t)dip_tokenizer_size(p->tokenizer), "context",
         (json_int_t)p->context, "append_eos",
         dip_tokenizer_has_eos(p->tokenizer), "pad_id", (json_int_t)special.pad);

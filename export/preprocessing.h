@@ -23,6 +23,7 @@ typedef struct {
     const dip_transform *transform;
     bool exif; /* photos are turned as their EXIF orientation says */
     const dip_tokenizer *tokenizer;
+    const char *tokenizer_file; /* in the bundle */
     int64_t context;
     const dip_preprocessing_text *fields; /* in the order of the fusion */
     int field_count;

@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "models/options.h"
-#include "models/origins.h"
+#include "models/pieces.h"
 #include "models/positions.h"
 #include "models/source.h"
 
@@ -58,20 +58,13 @@ void dip_initial_report_free(dip_initial_report *report)
 /* ---- what the file has ---- */
 
 typedef struct {
-    dip_origin_name origin;
-    int tensor;  /* of the source */
-    bool wanted; /* some parameter is made of it */
-} entry;
-
-typedef struct {
     dip_initial_report *report;
     dip_params *params;
     dip_initial_part part;
     const dip_image_kind *image;
     const char *path;
     dip_source *source;
-    entry *entries;
-    int count;
+    dip_pieces pieces; /* of the source */
 } load;
 
 /* Whether a name in our language is of what is asked for. */
@@ -96,32 +89,19 @@ static dip_status read_names(load *l, dip_err *err)
 {
     int total = dip_source_count(l->source);
     bool told = l->part == DIP_INITIAL_MODEL;
-    l->entries = dip_calloc((size_t)total, sizeof *l->entries);
-    if (!l->entries)
+    l->pieces.items = dip_calloc((size_t)total, sizeof *l->pieces.items);
+    if (!l->pieces.items)
         return dip_no_memory(err);
     for (int i = 0; i < total && !told; i++)
         told = dip_origin_tells_part(dip_source_name(l->source, i));
     for (int i = 0; i < total; i++) {
-        entry *e = &l->entries[l->count];
+        dip_piece *p = &l->pieces.items[l->pieces.count];
         const char *name = dip_source_name(l->source, i);
-        e->tensor = i;
-        l->count += dip_origin_read(
-            &e->origin, name, told ? NULL : dip_initial_part_name(l->part));
+        p->tensor = i;
+        l->pieces.count += dip_origin_read(
+            &p->origin, name, told ? NULL : dip_initial_part_name(l->part));
     }
     return DIP_OK;
-}
-
-/* The entry that holds a third of `name`; NULL when there is none. */
-static entry *find(const load *l, const char *name, int third)
-{
-    for (int i = 0; i < l->count; i++) {
-        entry *e = &l->entries[i];
-        if (e->origin.first <= third &&
-            third < e->origin.first + e->origin.count &&
-            strcmp(e->origin.name, name) == 0)
-            return e;
-    }
-    return NULL;
 }
 
 /* ---- one parameter ---- */
@@ -132,41 +112,15 @@ static bool is_float(dip_dtype dtype)
            dtype == DIP_BF16;
 }
 
-/* Thirds `first` to `end` of the whole, out of what an entry holds. */
-static dip_tensor *cut(const load *l, const entry *e, int first, int end,
-                       bool transposed)
+static dip_tensor *get_tensor(void *user, int i)
 {
-    dip_tensor *t = dip_source_tensor(l->source, e->tensor);
+    const load *l = user;
+    dip_tensor *t = dip_source_tensor(l->source, i);
     if (!dip_tensor_failed() && !is_float(dip_tensor_dtype(t)))
         dip_tensor_fail(DIP_EDATA, "wrong dtype for '%s' in '%s': %s",
-                        dip_source_name(l->source, e->tensor), l->path,
+                        dip_source_name(l->source, i), l->path,
                         dip_dtype_name(dip_tensor_dtype(t)));
-    if (e->origin.transposed != transposed && dip_tensor_ndim(t) == 2)
-        t = dip_t_transpose(t, 0, 1);
-    if (end - first == e->origin.count || dip_tensor_ndim(t) == 0)
-        return t;
-    int64_t third = dip_tensor_size(t, 0) / e->origin.count;
-    return dip_t_narrow(t, 0, (first - e->origin.first) * third,
-                        (end - first) * third);
-}
-
-/* What the file has for a parameter, in the open scope; NULL when it has not
- * all of it. */
-static dip_tensor *assemble(const load *l, const dip_origin_name *want)
-{
-    dip_tensor *pieces[DIP_ORIGIN_THIRDS] = {0};
-    int count = 0, end = want->first + want->count;
-    for (int third = want->first; third < end; count++) {
-        entry *e = find(l, want->name, third);
-        if (!e)
-            return NULL;
-        int last = e->origin.first + e->origin.count;
-        last = last < end ? last : end;
-        pieces[count] = cut(l, e, third, last, want->transposed);
-        e->wanted = true;
-        third = last;
-    }
-    return count == 1 ? pieces[0] : dip_t_cat(pieces, count, 0);
+    return t;
 }
 
 static bool is_finite(const dip_tensor *t)
@@ -264,7 +218,7 @@ static dip_status take(load *l, int i, bool assign, dip_err *err)
     if (!is_asked(l->part, name) || !dip_origin_read(&want, name, NULL))
         return DIP_OK;
     dip_initial_report *r = l->report;
-    dip_tensor *got = assemble(l, &want);
+    dip_tensor *got = dip_pieces_assemble(&l->pieces, &want);
     if (dip_tensor_failed())
         return dip_tensor_status(err);
     dip_tensor *resized = NULL;
@@ -308,13 +262,13 @@ static dip_status take_all(load *l, bool assign, dip_err *err)
 static dip_status note_unexpected(load *l, dip_err *err)
 {
     dip_status st = DIP_OK;
-    for (int i = 0; i < l->count && st == DIP_OK; i++) {
-        const entry *e = &l->entries[i];
-        if (e->wanted)
+    for (int i = 0; i < l->pieces.count && st == DIP_OK; i++) {
+        const dip_piece *p = &l->pieces.items[i];
+        if (p->wanted)
             continue;
-        if (is_asked(l->part, e->origin.name))
+        if (is_asked(l->part, p->origin.name))
             st = add_name(&l->report->unexpected,
-                          dip_source_name(l->source, e->tensor), err);
+                          dip_source_name(l->source, p->tensor), err);
         else
             l->report->elsewhere++;
     }
@@ -331,6 +285,7 @@ dip_status dip_initial_load(dip_initial_report *report, dip_params *params,
               .image = image,
               .path = path};
     *report = (dip_initial_report){0};
+    l.pieces = (dip_pieces){.get = get_tensor, .user = &l};
     dip_status st = dip_source_open(&l.source, path, err);
     if (st == DIP_OK)
         st = read_names(&l, err);
@@ -343,10 +298,10 @@ dip_status dip_initial_load(dip_initial_report *report, dip_params *params,
                       "nothing in '%s' is a weight of this model's %s: it "
                       "begins with '%s'",
                       path, part_names[part],
-                      l.count > 0 ? dip_source_name(l.source, 0) : "");
+                      l.pieces.count > 0 ? dip_source_name(l.source, 0) : "");
     if (st == DIP_OK)
         st = take_all(&l, true, err);
-    free(l.entries);
+    free(l.pieces.items);
     dip_source_close(l.source);
     return st;
 }

@@ -11,7 +11,22 @@
 typedef struct {
     const char *theirs, *ours;
     enum { WHOLE, QUERIES, KEYS, VALUES, KEYS_AND_VALUES, TURNED } holds;
+    unsigned by; /* the spellings that write it, all of them; 0: it is only
+                    read */
 } rule;
+
+/* Short for the tables. */
+enum {
+    VISUAL = DIP_SPELLING_VISUAL,
+    TRUNK = DIP_SPELLING_TRUNK,
+    ROOT = DIP_SPELLING_ROOT,
+    TEXT = DIP_SPELLING_TEXT,
+    BIAS = DIP_SPELLING_TEXT_BIAS,
+    PLAIN = DIP_SPELLING_TEXT_PLAIN,
+    HF = DIP_SPELLING_HUGGING_FACE,
+    HEAD = DIP_SPELLING_TEXT_HEAD,
+    TIMM = DIP_SPELLING_TIMM,
+};
 
 /* What is no weight. */
 static const char *const ignored[] = {"num_batches_tracked", "attn_mask",
@@ -23,41 +38,41 @@ static const char *const wrappers[] = {"module.", "_orig_mod."};
 /* The first that fits counts; the tower's words are read by `words` below. */
 static const rule parts[] = {
     /* open_clip and OpenAI */
-    {"visual.proj", "image_projection.weight", TURNED},
-    {"visual.head.proj.*", "image_projection.*", WHOLE},
-    {"visual.head.*", "image_projection.*", WHOLE},
-    {"visual.trunk.*", "image.*", WHOLE},
-    {"visual.*", "image.*", WHOLE},
-    {"text_projection", "text_projection.weight", TURNED},
-    {"text.text_projection", "text_projection.weight", TURNED},
-    {"text.text_projection.*", "text_projection.*", WHOLE},
-    {"text.proj.*", "text_projection.*", WHOLE},
-    {"text.transformer.embeddings.*", "text.embeddings.*", WHOLE},
-    {"text.transformer.encoder.*", "text.encoder.*", WHOLE},
+    {"visual.proj", "image_projection.weight", TURNED, VISUAL},
+    {"visual.head.proj.*", "image_projection.*", WHOLE, TRUNK},
+    {"visual.head.*", "image_projection.*", WHOLE, 0},
+    {"visual.trunk.*", "image.*", WHOLE, TRUNK},
+    {"visual.*", "image.*", WHOLE, VISUAL},
+    {"text_projection", "text_projection.weight", TURNED, ROOT | PLAIN},
+    {"text.text_projection", "text_projection.weight", TURNED, TEXT | PLAIN},
+    {"text.text_projection.*", "text_projection.*", WHOLE, TEXT | BIAS},
+    {"text.proj.*", "text_projection.*", WHOLE, 0},
+    {"text.transformer.embeddings.*", "text.embeddings.*", WHOLE, 0},
+    {"text.transformer.encoder.*", "text.encoder.*", WHOLE, 0},
     /* Hugging Face */
-    {"visual_projection.*", "image_projection.*", WHOLE},
-    {"text_model.head.*", "text_projection.*", WHOLE},
-    {"vision_model.*", "image.*", WHOLE},
-    {"text_model.*", "text.*", WHOLE},
-    {"bert.*", "text.*", WHOLE},
+    {"visual_projection.*", "image_projection.*", WHOLE, HF},
+    {"text_model.head.*", "text_projection.*", WHOLE, HF | HEAD},
+    {"vision_model.*", "image.*", WHOLE, HF},
+    {"text_model.*", "text.*", WHOLE, HF},
+    {"bert.*", "text.*", WHOLE, 0},
     /* what is the same everywhere, and what is ours alone */
-    {"text.*", "text.*", WHOLE},
-    {"image.*", "image.*", WHOLE},
-    {"image_projection.*", "image_projection.*", WHOLE},
-    {"text_projection.*", "text_projection.*", WHOLE},
-    {"fusion.*", "fusion.*", WHOLE},
-    {"fields.*", "fields.*", WHOLE},
-    {"heads.*", "heads.*", WHOLE},
-    {"logit_scale", "logit_scale", WHOLE},
-    {"logit_bias", "logit_bias", WHOLE},
+    {"text.*", "text.*", WHOLE, 0},
+    {"image.*", "image.*", WHOLE, 0},
+    {"image_projection.*", "image_projection.*", WHOLE, 0},
+    {"text_projection.*", "text_projection.*", WHOLE, 0},
+    {"fusion.*", "fusion.*", WHOLE, 0},
+    {"fields.*", "fields.*", WHOLE, 0},
+    {"heads.*", "heads.*", WHOLE, 0},
+    {"logit_scale", "logit_scale", WHOLE, 0},
+    {"logit_bias", "logit_bias", WHOLE, 0},
 };
 
 /* Words at the root of a file that holds CLIP's text tower. */
 static const rule text_root[] = {
-    {"transformer.*", "text.transformer.*", WHOLE},
-    {"token_embedding.*", "text.token_embedding.*", WHOLE},
-    {"positional_embedding", "text.positional_embedding", WHOLE},
-    {"ln_final.*", "text.ln_final.*", WHOLE},
+    {"transformer.*", "text.transformer.*", WHOLE, ROOT},
+    {"token_embedding.*", "text.token_embedding.*", WHOLE, ROOT},
+    {"positional_embedding", "text.positional_embedding", WHOLE, ROOT},
+    {"ln_final.*", "text.ln_final.*", WHOLE, ROOT},
 };
 
 #define BLOCK "transformer.resblocks.#."
@@ -66,44 +81,46 @@ static const rule text_root[] = {
  * origin has them: residual networks, BERT. */
 static const rule words[] = {
     /* timm's vision transformers */
-    {"patch_embed.proj.*", "conv1.*", WHOLE},
-    {"cls_token", "class_embedding", WHOLE},
-    {"pos_embed", "positional_embedding", WHOLE},
-    {"norm_pre.*", "ln_pre.*", WHOLE},
-    {"norm.*", "ln_post.*", WHOLE},
-    {"fc_norm.*", "ln_post.*", WHOLE},
-    {"blocks.#.norm1.*", BLOCK "ln_1.*", WHOLE},
-    {"blocks.#.norm2.*", BLOCK "ln_2.*", WHOLE},
-    {"blocks.#.attn.qkv.*", BLOCK "attn.in_proj_*", WHOLE},
-    {"blocks.#.attn.proj.*", BLOCK "attn.out_proj.*", WHOLE},
-    {"blocks.#.mlp.fc1.*", BLOCK "mlp.c_fc.*", WHOLE},
-    {"blocks.#.mlp.fc2.*", BLOCK "mlp.c_proj.*", WHOLE},
-    {"attn_pool.q.*", "attn_pool.in_proj_*", QUERIES},
-    {"attn_pool.kv.*", "attn_pool.in_proj_*", KEYS_AND_VALUES},
+    {"patch_embed.proj.*", "conv1.*", WHOLE, TIMM},
+    {"cls_token", "class_embedding", WHOLE, TIMM},
+    {"pos_embed", "positional_embedding", WHOLE, TIMM},
+    {"norm_pre.*", "ln_pre.*", WHOLE, TIMM},
+    {"norm.*", "ln_post.*", WHOLE, TIMM},
+    {"fc_norm.*", "ln_post.*", WHOLE, 0},
+    {"blocks.#.norm1.*", BLOCK "ln_1.*", WHOLE, TIMM},
+    {"blocks.#.norm2.*", BLOCK "ln_2.*", WHOLE, TIMM},
+    {"blocks.#.attn.qkv.*", BLOCK "attn.in_proj_*", WHOLE, TIMM},
+    {"blocks.#.attn.proj.*", BLOCK "attn.out_proj.*", WHOLE, TIMM},
+    {"blocks.#.mlp.fc1.*", BLOCK "mlp.c_fc.*", WHOLE, TIMM},
+    {"blocks.#.mlp.fc2.*", BLOCK "mlp.c_proj.*", WHOLE, TIMM},
+    {"attn_pool.q.*", "attn_pool.in_proj_*", QUERIES, TIMM},
+    {"attn_pool.kv.*", "attn_pool.in_proj_*", KEYS_AND_VALUES, TIMM},
     /* Hugging Face's CLIP and SigLIP */
-    {"embeddings.class_embedding", "class_embedding", WHOLE},
-    {"embeddings.patch_embedding.*", "conv1.*", WHOLE},
-    {"embeddings.position_embedding.weight", "positional_embedding", WHOLE},
-    {"embeddings.token_embedding.*", "token_embedding.*", WHOLE},
-    {"pre_layrnorm.*", "ln_pre.*", WHOLE},
-    {"post_layernorm.*", "ln_post.*", WHOLE},
-    {"final_layer_norm.*", "ln_final.*", WHOLE},
-    {"encoder.layers.#.layer_norm1.*", BLOCK "ln_1.*", WHOLE},
-    {"encoder.layers.#.layer_norm2.*", BLOCK "ln_2.*", WHOLE},
-    {"encoder.layers.#.self_attn.q_proj.*", BLOCK "attn.in_proj_*", QUERIES},
-    {"encoder.layers.#.self_attn.k_proj.*", BLOCK "attn.in_proj_*", KEYS},
-    {"encoder.layers.#.self_attn.v_proj.*", BLOCK "attn.in_proj_*", VALUES},
-    {"encoder.layers.#.self_attn.out_proj.*", BLOCK "attn.out_proj.*", WHOLE},
-    {"encoder.layers.#.mlp.fc1.*", BLOCK "mlp.c_fc.*", WHOLE},
-    {"encoder.layers.#.mlp.fc2.*", BLOCK "mlp.c_proj.*", WHOLE},
-    {"head.probe", "attn_pool.latent", WHOLE},
-    {"head.attention.in_proj_*", "attn_pool.in_proj_*", WHOLE},
-    {"head.attention.out_proj.*", "attn_pool.proj.*", WHOLE},
-    {"head.layernorm.*", "attn_pool.norm.*", WHOLE},
-    {"head.mlp.*", "attn_pool.mlp.*", WHOLE},
+    {"embeddings.class_embedding", "class_embedding", WHOLE, HF},
+    {"embeddings.patch_embedding.*", "conv1.*", WHOLE, HF},
+    {"embeddings.position_embedding.weight", "positional_embedding", WHOLE, HF},
+    {"embeddings.token_embedding.*", "token_embedding.*", WHOLE, HF},
+    {"pre_layrnorm.*", "ln_pre.*", WHOLE, HF},
+    {"post_layernorm.*", "ln_post.*", WHOLE, HF},
+    {"final_layer_norm.*", "ln_final.*", WHOLE, HF},
+    {"encoder.layers.#.layer_norm1.*", BLOCK "ln_1.*", WHOLE, HF},
+    {"encoder.layers.#.layer_norm2.*", BLOCK "ln_2.*", WHOLE, HF},
+    {"encoder.layers.#.self_attn.q_proj.*", BLOCK "attn.in_proj_*", QUERIES,
+     HF},
+    {"encoder.layers.#.self_attn.k_proj.*", BLOCK "attn.in_proj_*", KEYS, HF},
+    {"encoder.layers.#.self_attn.v_proj.*", BLOCK "attn.in_proj_*", VALUES, HF},
+    {"encoder.layers.#.self_attn.out_proj.*", BLOCK "attn.out_proj.*", WHOLE,
+     HF},
+    {"encoder.layers.#.mlp.fc1.*", BLOCK "mlp.c_fc.*", WHOLE, HF},
+    {"encoder.layers.#.mlp.fc2.*", BLOCK "mlp.c_proj.*", WHOLE, HF},
+    {"head.probe", "attn_pool.latent", WHOLE, HF},
+    {"head.attention.in_proj_*", "attn_pool.in_proj_*", WHOLE, HF},
+    {"head.attention.out_proj.*", "attn_pool.proj.*", WHOLE, HF},
+    {"head.layernorm.*", "attn_pool.norm.*", WHOLE, HF},
+    {"head.mlp.*", "attn_pool.mlp.*", WHOLE, HF},
     /* open_clip's text towers without CLIP's own */
-    {"transformer.embeddings.*", "embeddings.*", WHOLE},
-    {"transformer.encoder.*", "encoder.*", WHOLE},
+    {"transformer.embeddings.*", "embeddings.*", WHOLE, 0},
+    {"transformer.encoder.*", "encoder.*", WHOLE, 0},
 };
 
 /* Where the digits of # and the rest of * stand in a name. */
@@ -264,4 +281,86 @@ bool dip_origin_read(dip_origin_name *out, const char *name, const char *part)
     if (is_below(out->name, "image.") || is_below(out->name, "text."))
         return read_words(out);
     return true;
+}
+
+/* ---- writing ---- */
+
+static bool is_written(const rule *r, unsigned spelling)
+{
+    return r->by != 0 && (r->by & spelling) == r->by;
+}
+
+/* Writes what the rules make of a name of our language, with `before` in front
+ * of it, to names[0], names[1]...; returns how many do. */
+static int spell(char names[][DIP_ORIGIN_NAME_MAX], const char *before,
+                 const char *name, const rule *rules, size_t count, int room,
+                 unsigned spelling)
+{
+    match m;
+    int n = 0;
+    for (size_t i = 0; i < count && n < room; i++) {
+        if (!is_written(&rules[i], spelling) || !fits(rules[i].ours, name, &m))
+            continue;
+        names[n][0] = '\0';
+        if (append(names[n], before, strlen(before)) &&
+            fill_in(names[n], rules[i].theirs, &m))
+            n++;
+    }
+    return n;
+}
+
+/* Replaces the part that a name begins with. */
+static void spell_part(char name[DIP_ORIGIN_NAME_MAX], unsigned spelling)
+{
+    char spelled[1][DIP_ORIGIN_NAME_MAX];
+    int n = spell(spelled, "", name, parts, DIP_ARRAY_LEN(parts), 1, spelling);
+    if (n == 0)
+        n = spell(spelled, "", name, text_root, DIP_ARRAY_LEN(text_root), 1,
+                  spelling);
+    if (n == 1) {
+        memcpy(name, spelled[0], sizeof spelled[0]);
+    } else if ((spelling & DIP_SPELLING_ALONE) != 0) {
+        const char *below = strchr(name, '.');
+        if (below)
+            memmove(name, below + 1, strlen(below + 1) + 1);
+    }
+}
+
+int dip_origin_write(char names[DIP_ORIGIN_THIRDS][DIP_ORIGIN_NAME_MAX],
+                     const char *ours, unsigned spelling)
+{
+    int count = 0;
+    const char *below = strchr(ours, '.');
+    if (is_below(ours, "image."))
+        count = spell(names, "image.", below + 1, words, DIP_ARRAY_LEN(words),
+                      DIP_ORIGIN_THIRDS, spelling);
+    else if (is_below(ours, "text."))
+        count = spell(names, "text.", below + 1, words, DIP_ARRAY_LEN(words),
+                      DIP_ORIGIN_THIRDS, spelling & ~(unsigned)TIMM);
+    if (count == 0) {
+        names[0][0] = '\0';
+        (void)append(names[0], ours, strlen(ours));
+        count = 1;
+    }
+    for (int i = 0; i < count; i++)
+        spell_part(names[i], spelling);
+    return count;
+}
+
+int dip_origin_ndim(const char *name, unsigned spelling)
+{
+    static const struct {
+        const char *end;
+        int ndim;
+    } shapes[] = {
+        {"cls_token", 3}, {"pos_embed", 3}, {"position_embedding.weight", 2}};
+    size_t length = strlen(name);
+    if ((spelling & DIP_SPELLING_TEXT_HEAD) != 0 && is_below(name, "logit_"))
+        return 1;
+    for (size_t i = 0; i < DIP_ARRAY_LEN(shapes); i++) {
+        size_t n = strlen(shapes[i].end);
+        if (length >= n && strcmp(name + length - n, shapes[i].end) == 0)
+            return shapes[i].ndim;
+    }
+    return 0;
 }

@@ -28,6 +28,30 @@ typedef struct {
  * counters) and for a name that is too long. */
 bool dip_origin_read(dip_origin_name *out, const char *name, const char *part);
 
+/* How names are spelled: a set. What none of them spells stands as in our
+ * language, which has the words of open_clip. */
+enum {
+    DIP_SPELLING_VISUAL = 1 << 0, /* photos: visual.*, a matrix projects */
+    DIP_SPELLING_TRUNK = 1 << 1,  /* photos: visual.trunk.*, a layer projects */
+    DIP_SPELLING_ROOT = 1 << 2,   /* texts: at the root */
+    DIP_SPELLING_TEXT = 1 << 3,   /* texts: text.* */
+    DIP_SPELLING_TEXT_PLAIN = 1 << 4,   /* a matrix projects them */
+    DIP_SPELLING_TEXT_BIAS = 1 << 5,    /* a layer projects them */
+    DIP_SPELLING_HUGGING_FACE = 1 << 6, /* its CLIP's and SigLIP's */
+    DIP_SPELLING_TEXT_HEAD = 1 << 7,    /* SigLIP's there */
+    DIP_SPELLING_TIMM = 1 << 8,  /* the words of its vision transformers */
+    DIP_SPELLING_ALONE = 1 << 9, /* a tower alone, without its part's name */
+};
+
+/* Writes the names, one or three, that hold the weights of a name of our
+ * language between them; returns how many. dip_origin_read() reads each. */
+int dip_origin_write(char names[DIP_ORIGIN_THIRDS][DIP_ORIGIN_NAME_MAX],
+                     const char *ours, unsigned spelling);
+
+/* Dimensions of the tensor of a written name, leading ones among them; 0: as
+ * many as ours has. */
+int dip_origin_ndim(const char *name, unsigned spelling);
+
 /* Whether the name tells its part. In a file with such names, those without a
  * part are at the root of a whole model. */
 bool dip_origin_tells_part(const char *name);

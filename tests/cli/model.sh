@@ -238,6 +238,15 @@ check "exports" 0 "torchscript" sh -c \
 present e/image_encoder.pt e/text_encoder.pt e/fusion.pt e/tokenizer.json
 check "export exists" 3 "diptych export: 'e' exists already" \
     "$program" export runs/tiny --format safetensors --out e --quiet
+check "names of nobody" 2 "diptych export: unknown names 'keras': one of open_clip, huggingface, torchvision, timm" \
+    "$program" export runs/tiny --format safetensors --names keras --out g
+check "names that do not fit" 2 "diptych export: timm has no model with the towers 'cnn' and 'transformer'" \
+    "$program" export runs/tiny --format safetensors --names timm --out g
+check "names of another format" 2 "diptych export: --names is of the format safetensors alone" \
+    "$program" export runs/tiny --format torchscript --names timm --out g
+check "refused exports leave nothing" 0 "nothing" sh -c "test -e g || echo nothing"
+check "lists names" 0 "timm         siglip       -            model.safetensors" \
+    "$program" export --list-names
 check "exports weights" 0 "safetensors" sh -c \
     "'$program' export runs/tiny --format safetensors --out f --quiet >/dev/null && grep -o safetensors f/manifest.json | head -n 1"
 

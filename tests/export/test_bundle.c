@@ -49,6 +49,7 @@ static json_t *make_preprocessing(const dip_tokenizer *tokenizer)
     const dip_preprocessing p = {.transform = &transform,
                                  .exif = true,
                                  .tokenizer = tokenizer,
+                                 .tokenizer_file = DIP_BUNDLE_TOKENIZER,
                                  .context = CONTEXT,
                                  .fields = fields,
                                  .field_count = 3,

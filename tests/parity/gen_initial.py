@@ -5,10 +5,12 @@ them, for tests/models/test_initial.c.
 
 <case>.weights.safetensors is a whole state dict as the origin saves it,
 <case>.safetensors holds the inputs (in.images, in.ids, in.lengths) and the
-embeddings (out.image, out.text; of BERT the pooled features as out.text).
-Computed by torch 2.13.0, open_clip 3.3.0 and transformers 5.23.0 on the CPU.
+embeddings (out.image, out.text; of BERT the pooled features as out.text, of
+timm's ViT those of the photos as out.image). Computed by torch 2.13.0, open_clip
+3.3.0, transformers 5.23.0 and timm 1.0.31 on the CPU.
 """
 
+import functools
 import sys
 from pathlib import Path
 
@@ -16,6 +18,7 @@ import torch
 import transformers
 from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
 from safetensors.torch import save_file
+from timm.models.vision_transformer import VisionTransformer
 
 OUT = Path(sys.argv[1])
 VOCABULARY, CONTEXT, SIZE, PATCH, WIDTH, DIM = 20, 6, 16, 8, 8, 6
@@ -73,6 +76,31 @@ def hf_clip():
     save("hf_clip", model, t)
 
 
+def hf_siglip():
+    torch.manual_seed(24)
+    small = dict(hidden_size=WIDTH, intermediate_size=4 * WIDTH,
+                 num_hidden_layers=1, num_attention_heads=2)
+    model = shake(transformers.SiglipModel(transformers.SiglipConfig(
+        text_config=dict(small, vocab_size=VOCABULARY, max_position_embeddings=CONTEXT),
+        vision_config=dict(small, image_size=SIZE, patch_size=PATCH))))
+    t = inputs()
+    out = model(input_ids=t["in.ids"], pixel_values=t["in.images"])
+    t["in.lengths"] = torch.full((3,), CONTEXT)  # pads count
+    t["out.image"], t["out.text"] = out.image_embeds, out.text_embeds
+    save("hf_siglip", model, t)
+
+
+def timm_vit():
+    torch.manual_seed(25)
+    model = shake(VisionTransformer(
+        img_size=SIZE, patch_size=PATCH, embed_dim=WIDTH, depth=1, num_heads=2,
+        num_classes=0, pre_norm=True,
+        norm_layer=functools.partial(torch.nn.LayerNorm, eps=1e-5)))
+    t = {"in.images": inputs()["in.images"]}
+    t["out.image"] = model(t["in.images"])
+    save("timm_vit", model, t)
+
+
 def hf_bert():
     torch.manual_seed(23)
     model = shake(transformers.BertModel(transformers.BertConfig(
@@ -90,3 +118,5 @@ if __name__ == "__main__":
     open_clip()
     hf_clip()
     hf_bert()
+    hf_siglip()
+    timm_vit()
