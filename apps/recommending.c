@@ -42,16 +42,19 @@ static dip_status read_values(float **out, int64_t *width,
     return st;
 }
 
-static dip_status describe_features(dip_recommending *r, int64_t width,
-                                    dip_err *err)
+/* The digest first: it says whether there is a file. */
+static dip_status read_features(float **values, int64_t *width,
+                                dip_recommending *r, dip_err *err)
 {
     const dip_recommendation_settings *s = &r->settings->recommendation;
     char digest[DIP_DIGEST_SIZE];
     dip_status st = dip_digest_file(digest, s->features, err);
+    if (st == DIP_OK)
+        st = read_values(values, width, r, err);
     if (st != DIP_OK)
         return st;
     r->features = json_pack("{s:s, s:s, s:I, s:s}", "path", s->features, "name",
-                            s->features_name, "width", (json_int_t)width,
+                            s->features_name, "width", (json_int_t)*width,
                             "sha256", digest);
     return r->features != NULL ? DIP_OK : dip_no_memory(err);
 }
@@ -103,9 +106,7 @@ dip_status dip_recommending_open(dip_recommending *out,
     *out = (dip_recommending){.settings = settings};
     dip_status st = open_data(out, err);
     if (st == DIP_OK && settings->recommendation.features != NULL)
-        st = read_values(&values, &features.width, out, err);
-    if (st == DIP_OK && values != NULL)
-        st = describe_features(out, features.width, err);
+        st = read_features(&values, &features.width, out, err);
     features.values = values;
     if (st == DIP_OK)
         st = make_model(out, &features, err);

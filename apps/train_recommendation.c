@@ -89,6 +89,7 @@ static dip_status prepare_data(trainer *t, dip_err *err)
     const dip_triple_options options = {.batch_size = s->batch_size,
                                         .negatives =
                                             s->recommendation.negatives,
+                                        .known_items = t->data.features != NULL,
                                         .seed = s->seed};
     if (st == DIP_OK)
         st = dip_triples_create(&t->triples, &t->data.graph, &options, err);

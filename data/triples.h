@@ -1,9 +1,11 @@
 /* What a recommender learns from: each edge of a graph once an epoch, in a new
- * order, with items that its user has not had. All drawn numbers are pure
+ * order, with items that its user has not had. The edges of a user who has had
+ * all that can be drawn are left out. All drawn numbers are pure
  * functions of (seed, epoch, place in the epoch). */
 #ifndef DIP_DATA_TRIPLES_H
 #define DIP_DATA_TRIPLES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/status.h"
@@ -12,6 +14,8 @@
 typedef struct {
     int64_t batch_size; /* edges, at least 1; the last batch may have fewer */
     int64_t negatives;  /* of each edge, at least 1; drawn uniformly */
+    bool known_items;   /* draw them among items that anybody has had: nobody's
+                         * not having had a new one says nothing */
     uint64_t seed;
 } dip_triple_options;
 
@@ -28,7 +32,7 @@ typedef struct {
 typedef struct dip_triples dip_triples;
 
 /* The graph is borrowed for the life of *out, which dip_triples_free() ends.
- * DIP_EDATA when it has no edge, or a user has had all items. */
+ * DIP_EDATA when nothing can be learnt. */
 dip_status dip_triples_create(dip_triples **out, const dip_bipartite *graph,
                               const dip_triple_options *options,
                               dip_err *err) DIP_MUST_CHECK;

@@ -14,8 +14,10 @@
 #include "models/options.h"
 #include "models/recommenders.h"
 
-/* Nodes that are computed at once when all are wanted. */
-enum { BLOCK = 256 };
+/* When all nodes are wanted: so many are computed at once, fewer where the
+ * longest list of neighbours, to which an LSTM's others are padded, times the
+ * nodes would pass PLACES. */
+enum { BLOCK = 256, PLACES = 1 << 16 };
 
 typedef struct {
     dip_linear neighbours, self;
@@ -216,14 +218,28 @@ static dip_tensor *forward_block(const dip_recommender *m, int64_t l,
     return apply(m, l, x, dip_t_narrow(x, 0, first, count), &of, false);
 }
 
+static int64_t end_of_block(const dip_recommender *m, int64_t first)
+{
+    const int64_t *offsets = m->graph.offsets;
+    int64_t nodes = m->graph.users + m->graph.items, most = 1, end = first;
+    for (; end < nodes && end - first < BLOCK; end++) {
+        int64_t degree = offsets[end + 1] - offsets[end];
+        most = degree > most ? degree : most;
+        if (end > first && (end - first + 1) * most > PLACES)
+            break;
+    }
+    return end;
+}
+
 /* One layer of all nodes, `out` [N, D]. */
 static dip_tensor *forward_layer(const dip_recommender *m, int64_t l,
                                  const dip_tensor *x, int64_t *room)
 {
     int64_t nodes = m->graph.users + m->graph.items;
     dip_tensor *out = dip_t_zeros_like(x);
-    for (int64_t first = 0; first < nodes; first += BLOCK) {
-        int64_t count = nodes - first < BLOCK ? nodes - first : BLOCK;
+    for (int64_t first = 0, end; first < nodes; first = end) {
+        end = end_of_block(m, first);
+        int64_t count = end - first;
         dip_scope_open();
         dip_tensor_assign(dip_t_narrow(out, 0, first, count),
                           forward_block(m, l, x, first, count, room));
@@ -237,8 +253,8 @@ static dip_tensor *forward_all(const dip_recommender *m)
 {
     int64_t nodes = m->graph.users + m->graph.items, most = 0;
     const int64_t *offsets = m->graph.offsets;
-    for (int64_t first = 0; first < nodes; first += BLOCK) {
-        int64_t end = first + BLOCK < nodes ? first + BLOCK : nodes;
+    for (int64_t first = 0, end; first < nodes; first = end) {
+        end = end_of_block(m, first);
         int64_t n = offsets[end] - offsets[first];
         most = n > most ? n : most;
     }

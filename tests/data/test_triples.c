@@ -39,7 +39,8 @@ static void make_graph(dip_bipartite *g)
 static dip_triples *make_triples(const dip_bipartite *g, int64_t batch,
                                  uint64_t seed)
 {
-    const dip_triple_options options = {batch, NEGATIVES, seed};
+    const dip_triple_options options = {
+        .batch_size = batch, .negatives = NEGATIVES, .seed = seed};
     dip_triples *t;
     dip_err err = {0};
     assert_int_equal(dip_triples_create(&t, g, &options, &err), DIP_OK);
@@ -138,19 +139,50 @@ static void test_triples_go_on_anywhere(void **state)
 static void test_triples_refuse(void **state)
 {
     (void)state;
-    const dip_triple_options options = {4, 1, 0};
-    const dip_edge edges[] = {{0, 0}, {1, 0}, {1, 1}};
+    const dip_triple_options options = {.batch_size = 4, .negatives = 1};
     dip_bipartite g;
     dip_triples *t;
     dip_err err = {0};
-    assert_int_equal(dip_bipartite_build(&g, 2, 2, edges, 3, &err), DIP_OK);
-    assert_int_equal(dip_triples_create(&t, &g, &options, &err), DIP_EDATA);
-    assert_string_equal(err.msg, "user 1 has had all 2 items: there is none "
-                                 "that he has not");
-    dip_bipartite_free(&g);
-    assert_int_equal(dip_bipartite_build(&g, 2, 2, edges, 0, &err), DIP_OK);
-    assert_int_equal(dip_triples_create(&t, &g, &options, &err), DIP_EDATA);
-    assert_null(t);
+    const dip_edge edges[] = {{1, 0}, {1, 1}};
+    for (int64_t count = 0; count <= 2; count += 2) {
+        assert_int_equal(dip_bipartite_build(&g, 2, 2, edges, count, &err),
+                         DIP_OK);
+        assert_int_equal(dip_triples_create(&t, &g, &options, &err), DIP_EDATA);
+        assert_null(t);
+        dip_bipartite_free(&g);
+    }
+    assert_string_equal(err.msg,
+                        "no interaction to learn from: 2 in the graph, each of "
+                        "a user who has had all items");
+}
+
+/* Items that nobody has had are not drawn where that is asked for, and a user
+ * who has had all others is left out. */
+static void test_triples_draw_known_items(void **state)
+{
+    (void)state;
+    enum { OF_THREE = 3 };
+    /* Items 0 and 3 are new; user 1 has had all others. */
+    const dip_edge edges[] = {{0, 1}, {1, 1}, {1, 2}, {1, 4},
+                              {2, 4}, {2, 2}, {0, 2}};
+    dip_bipartite g;
+    dip_triples *t;
+    dip_triple_batch b;
+    dip_err err = {0};
+    const dip_triple_options options = {
+        .batch_size = 100, .negatives = 50, .known_items = true, .seed = 4};
+    assert_int_equal(dip_bipartite_build(&g, OF_THREE, 5, edges, 7, &err),
+                     DIP_OK);
+    assert_int_equal(dip_triples_create(&t, &g, &options, &err), DIP_OK);
+    dip_triples_next(&b, t);
+    assert_int_equal(b.size, 4);
+    for (int64_t i = 0; i < b.size; i++) {
+        assert_int_not_equal(b.users[i], 1);
+        for (int64_t n = 0; n < b.negative_count; n++)
+            assert_int_equal(b.negatives[i * b.negative_count + n] - OF_THREE,
+                             b.users[i] == 0 ? 4 : 1);
+    }
+    dip_triples_free(t);
     dip_bipartite_free(&g);
 }
 
@@ -161,6 +193,7 @@ int main(void)
         cmocka_unit_test(test_triples_are_fair),
         cmocka_unit_test(test_triples_go_on_anywhere),
         cmocka_unit_test(test_triples_refuse),
+        cmocka_unit_test(test_triples_draw_known_items),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
