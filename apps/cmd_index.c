@@ -30,7 +30,9 @@ static const struct argp_option options[] = {
     {"lists", OPT_LISTS, "N", 0,
      "ivf, ivfpq: parts (default: 4 times the root of the rows)", 0},
     {"probes", OPT_PROBES, "N", 0,
-     "ivf, ivfpq: parts that a query looks at (default: a sixteenth)", 0},
+     "ivf, ivfpq: parts that a query looks at (default: a sixteenth, at least "
+     "8)",
+     0},
     {"links", OPT_LINKS, "N", 0, "hnsw: of a row (default 32)", 0},
     {"depth", OPT_DEPTH, "N", 0,
      "hnsw: candidates that a query follows (default 64)", 0},
@@ -176,12 +178,12 @@ static dip_status measure_lists(measures *out, const dip_index_built *built,
             : dip_no_memory(err);
     if (st == DIP_OK)
         st = search_timed(found, ms, built, &queries, k, err);
-    if (st == DIP_OK)
-        st = dip_stored_rescore(found, k, k, store, &queries, err);
     if (st == DIP_OK && own) {
         dip_hits_drop(exact, n, k, sample->rows);
         dip_hits_drop(found, n, k, sample->rows);
     }
+    if (st == DIP_OK)
+        st = dip_stored_rescore(found, k, MEASURED, store, &queries, err);
     if (st == DIP_OK) {
         qsort(ms, (size_t)n, sizeof *ms, by_size);
         *out =

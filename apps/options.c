@@ -595,7 +595,8 @@ static const dip_option options[] = {
         "Stop after this many validations without a gain; 0: never."),
     INT("train.log_every", "1", 1, BIG, "Updates between lines of log.jsonl."),
 
-    INT("eval.batch_size", "256", 1, 1e6, "Rows of a batch."),
+    INT("eval.batch_size", "32", 1, 1e6,
+        "Rows of a batch; on a CPU more only take memory and time."),
     INTS("eval.k", "[1, 5, 10]", 1, BIG, "Cutoffs of the metrics @k."),
     ENUM("eval.ties", "pessimistic", "pessimistic|optimistic|expected",
          "Where right answers stand among products of equal score: last, "

@@ -3,8 +3,15 @@
 #include <math.h>
 #include <string.h>
 
-/* FAISS asks for so many rows for each centre, and takes at most as many. */
-enum { LEAST_OF_LIST = 39, MOST_OF_LIST = 256, CODE_CENTRES = 256 };
+/* Rows that a centre is learnt of: FAISS asks for at least so many, and more
+ * than so many only take memory. Of codes it takes more. */
+enum {
+    LEAST_OF_LIST = 39,
+    MOST_OF_LIST = 64,
+    LEAST_PROBES = 8,
+    CODE_CENTRES = 256,
+    MOST_OF_CODE = 256
+};
 
 #define LISTS_MOST ((int64_t)1 << 20)
 
@@ -45,6 +52,11 @@ static int64_t usual_lists(int64_t rows)
     return at_least_1(wanted < most ? wanted : most);
 }
 
+static int64_t usual_probes(int64_t lists)
+{
+    return lists / 16 > LEAST_PROBES ? lists / 16 : LEAST_PROBES;
+}
+
 static int64_t usual_code_bytes(int64_t dim)
 {
     int64_t bytes = at_least_1(dim / 8);
@@ -77,7 +89,7 @@ dip_status dip_index_complete(dip_index_options *o, int64_t rows, dip_err *err)
     dip_status st = complete(&o->lists, lists, usual_lists(rows), most, "lists",
                              o->kind, err);
     if (st == DIP_OK)
-        st = complete(&o->probes, lists, at_least_1(o->lists / 16),
+        st = complete(&o->probes, lists, usual_probes(o->lists),
                       lists ? o->lists : 0, "probes", o->kind, err);
     if (st == DIP_OK)
         st = complete(&o->links, links, 32, 512, "links", o->kind, err);
@@ -103,7 +115,7 @@ dip_status dip_index_complete(dip_index_options *o, int64_t rows, dip_err *err)
 int64_t dip_index_sample(const dip_index_options *o)
 {
     int64_t sample = o->lists * MOST_OF_LIST;
-    if (kinds[o->kind].codes && sample < CODE_CENTRES * MOST_OF_LIST)
-        sample = CODE_CENTRES * MOST_OF_LIST;
+    if (kinds[o->kind].codes && sample < CODE_CENTRES * MOST_OF_CODE)
+        sample = CODE_CENTRES * MOST_OF_CODE;
     return kinds[o->kind].lists ? sample : 0;
 }

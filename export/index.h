@@ -4,8 +4,10 @@
  * were added.
  *
  * Scores are those of eval/scores.h: dot products, or minus squared distances.
- * Indexes of other kinds than these are refused, and of these what points out
- * of the index. Exceptions of the library become statuses. */
+ * A file is untrusted input: indexes of other kinds than these are refused, and
+ * of these what counts more than the file has bytes for, and what points out of
+ * the index. Exceptions of the library become statuses; what it had made of a
+ * file when it threw one is lost. */
 #ifndef DIP_EXPORT_INDEX_H
 #define DIP_EXPORT_INDEX_H
 
@@ -45,8 +47,9 @@ const char *dip_index_kind_name(dip_index_kind kind);
 /* False when `name` is none of the table. */
 bool dip_index_kind_parse(dip_index_kind *out, const char *name);
 
-/* Fills in what is 0 and the kind has, for so many rows: 4 sqrt(rows) lists, a
- * sixteenth of them to look at, 32 links, 64 candidates, a byte for 8 numbers.
+/* Fills in what is 0 and the kind has, for so many rows: 4 sqrt(rows) lists
+ * (a centre is learnt of 39 rows at least), a sixteenth of them to look at, but
+ * 8, 32 links, 64 candidates, a byte for 8 numbers.
  * DIP_ECONFIG for an option that the kind has not, or that is impossible. */
 dip_status dip_index_complete(dip_index_options *options, int64_t rows,
                               dip_err *err) DIP_MUST_CHECK;

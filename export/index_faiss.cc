@@ -1,12 +1,16 @@
 /* export/index.h over FAISS: the only file that includes <faiss/…>. */
 extern "C" {
 #include "base/file.h"
+#include "data/embedding_store.h"
 #include "export/index.h"
 }
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <cstdio>
+#include <cstring>
+#include <iterator>
 #include <memory>
 #include <new>
 #include <stdexcept>
@@ -36,12 +40,12 @@ enum { CONSTRUCTION_DEPTH = 80, BITS = 8, QUERIES_AT_ONCE = 1024 };
 
 /* ---- exceptions ---- */
 
-/* The first line of FAISS's reason, without the place in its source. */
+/* The end of FAISS's reason, without the places in its source. */
 dip_status fail(dip_err *err, dip_status code, const char *what,
                 const std::exception &e)
 {
     std::string reason = e.what();
-    size_t place = reason.find("Error: ");
+    size_t place = reason.rfind("Error: ");
     if (place != std::string::npos)
         reason.erase(0, place + 7);
     reason.erase(std::min(reason.find('\n'), reason.size()));
@@ -159,13 +163,116 @@ std::unique_ptr<faiss::Index> make(const dip_index_options &o)
     }
 }
 
+/* ---- reading ---- */
+
+/* FAISS makes room for what a file says before it reads it. This looks first:
+ * nothing is counted that the file has no bytes for, there are no parts but
+ * those of the kinds that are built here, and no more than an index and what it
+ * holds. */
+class careful_reader : public faiss::IOReader
+{
+  public:
+    careful_reader(FILE *from, int64_t size)
+        : file(from), left(static_cast<size_t>(size)),
+          most(std::max<size_t>(left / sizeof(float), DUMMY))
+    {
+    }
+
+    size_t operator()(void *to, size_t size, size_t items) override
+    {
+        if (size == 0 || items > left / size)
+            return 0;
+        const size_t got = std::fread(to, size, items, file);
+        left -= got * size;
+        if (size != sizeof(uint64_t))
+            of_list_row = 0;
+        else if (of_list_row > 0)
+            check_lists_of(to, got);
+        if (got == 1 && size == sizeof(uint64_t))
+            check_number(to);
+        else
+            in_a_row = 0;
+        if (got == 1 && size == sizeof(uint32_t))
+            check_name(to);
+        return got;
+    }
+
+    size_t bytes_left() const
+    {
+        return left;
+    }
+
+  private:
+    /* What FAISS writes in two places of each index. */
+    static constexpr size_t DUMMY = 1 << 20;
+    static constexpr int INDEXES_MOST = 2;
+
+    FILE *file;
+    size_t left, most;
+    size_t numbers[4] = {};
+    int in_a_row = 0, indexes = 0;
+    size_t last = 0;        /* number */
+    size_t of_list_row = 0; /* bytes of a row; 0: no sizes of lists are next */
+
+    /* The rows of each list stand in the rest of the file. */
+    void check_lists_of(const void *sizes, size_t count) const
+    {
+        for (size_t i = 0; i < count; i++) {
+            uint64_t rows;
+            std::memcpy(&rows,
+                        static_cast<const char *>(sizes) + i * sizeof rows,
+                        sizeof rows);
+            if (rows > left / of_list_row)
+                throw faiss::FaissException(
+                    "it counts what it has no bytes for");
+        }
+    }
+
+    /* Four in a row are about codes: bytes, numbers and parts of a row, bits of
+     * a part. A table of 2^bits is made for each number. */
+    void check_number(const void *at)
+    {
+        uint64_t number;
+        std::memcpy(&number, at, sizeof number);
+        if (number > most)
+            throw faiss::FaissException("it counts what it has no bytes for");
+        last = number;
+        if (in_a_row == 4)
+            in_a_row = 0;
+        numbers[in_a_row++] = number;
+        if (in_a_row == 4 && (numbers[1] > DIP_EMBEDDING_DIM_MAX ||
+                              numbers[2] < 1 || numbers[3] != BITS))
+            throw faiss::FaissException("its codes are impossible");
+    }
+
+    void check_name(const void *at)
+    {
+        static const char *const known[] = {"IxFI", "IxF2", "IwFl", "IwPQ",
+                                            "IHNf", "ilar", "full", "sprs"};
+        const std::string word(static_cast<const char *>(at), 4);
+        if (!std::all_of(word.begin(), word.end(), [](char c) {
+                return std::isalnum(static_cast<unsigned char>(c)) != 0;
+            }))
+            return;
+        indexes += word[0] == 'I';
+        if (word == "full" || word == "sprs") /* behind the bytes of a code */
+            of_list_row = last + sizeof(uint64_t);
+        if (std::find(std::begin(known), std::end(known), word) ==
+                std::end(known) ||
+            indexes > INDEXES_MOST)
+            throw faiss::FaissException("it holds '" + word + "'");
+    }
+};
+
 /* ---- checking what was read ---- */
 
-bool is_flat(const faiss::Index *index, int64_t dim, int64_t rows)
+/* The rows, or the centres of lists, of `of`. */
+bool is_flat(const faiss::Index *index, const faiss::Index &of, int64_t rows)
 {
     auto flat = dynamic_cast<const faiss::IndexFlat *>(index);
-    return flat != nullptr && flat->d == dim && flat->ntotal == rows &&
-           flat->code_size == sizeof(float) * static_cast<size_t>(dim) &&
+    return flat != nullptr && flat->d == of.d && flat->ntotal == rows &&
+           flat->metric_type == of.metric_type &&
+           flat->code_size == sizeof(float) * static_cast<size_t>(of.d) &&
            flat->codes.size() == flat->code_size * static_cast<size_t>(rows);
 }
 
@@ -175,7 +282,7 @@ bool check_lists(const faiss::IndexIVF &ivf)
     const auto *lists = ivf.invlists;
     if (lists == nullptr || lists->nlist != ivf.nlist ||
         lists->code_size != ivf.code_size || ivf.nprobe < 1 ||
-        !is_flat(ivf.quantizer, ivf.d, static_cast<int64_t>(ivf.nlist)))
+        !is_flat(ivf.quantizer, ivf, static_cast<int64_t>(ivf.nlist)))
         return false;
     size_t total = 0;
     for (size_t l = 0; l < ivf.nlist; l++) {
@@ -242,7 +349,7 @@ bool check_graph(const faiss::IndexHNSWFlat &graph)
 {
     const auto &h = graph.hnsw;
     const auto rows = static_cast<size_t>(graph.ntotal);
-    if (!is_flat(graph.storage, graph.d, graph.ntotal) ||
+    if (!is_flat(graph.storage, graph, graph.ntotal) ||
         !check_levels(h, rows) || h.efSearch < 1)
         return false;
     if (rows == 0)
@@ -279,7 +386,7 @@ bool check(dip_index &index)
         return check_graph(*graph);
     }
     index.kind = DIP_INDEX_FLAT;
-    return is_flat(f, f->d, f->ntotal);
+    return is_flat(f, *f, f->ntotal);
 }
 
 /* ---- searching ---- */
@@ -402,17 +509,23 @@ dip_status dip_index_write(const dip_index *index, const char *path,
 dip_status dip_index_read(dip_index **out, const char *path, dip_err *err)
 {
     *out = nullptr;
+    dip_file_info info;
+    dip_status st = dip_file_stat(&info, path, err);
+    if (st != DIP_OK)
+        return st;
     std::unique_ptr<FILE, int (*)(FILE *)> file(std::fopen(path, "rb"), fclose);
     if (!file)
         return dip_fail(err, DIP_EIO, "cannot open '%s'", path);
-    return guard(err, DIP_EFORMAT, path, [&] {
+    char what[256];
+    (void)std::snprintf(what, sizeof what,
+                        "'%.200s' is no index of a kind that is built here",
+                        path);
+    return guard(err, DIP_EFORMAT, what, [&] {
+        careful_reader reader(file.get(), info.size);
         auto index = std::make_unique<dip_index>();
-        index->faiss.reset(faiss::read_index(file.get()));
-        if (!check(*index))
-            return dip_fail(err, DIP_EFORMAT,
-                            "'%s' is no index of a kind that is read here, or "
-                            "contradicts itself",
-                            path);
+        index->faiss.reset(faiss::read_index(&reader));
+        if (reader.bytes_left() > 0 || !check(*index))
+            throw faiss::FaissException("it contradicts itself");
         *out = index.release();
         return DIP_OK;
     });
