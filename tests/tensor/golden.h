@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "tensor/safetensors.h"
@@ -120,5 +121,24 @@ static inline void assert_elements(const dip_tensor *t, int n,
 #define assert_tensor(t, ...)                                                  \
     assert_elements(t, (int)DIP_ARRAY_LEN(((double[]){__VA_ARGS__})),          \
                     (double[]){__VA_ARGS__})
+
+/* Files of that name which the process has loaded. */
+static inline int distinct_libgomps(void)
+{
+    FILE *maps = fopen("/proc/self/maps", "re");
+    assert_non_null(maps);
+    char line[4352], first[4352] = "";
+    int distinct = 0;
+    while (fgets(line, sizeof line, maps) != NULL) {
+        const char *path = strchr(line, '/');
+        if (path == NULL || strstr(path, "libgomp") == NULL ||
+            strcmp(path, first) == 0)
+            continue;
+        (void)snprintf(first, sizeof first, "%s", path);
+        distinct++;
+    }
+    (void)fclose(maps);
+    return distinct;
+}
 
 #endif
