@@ -184,7 +184,7 @@ static dip_status put_full(json_t *task, const evaluation *e,
     dip_status st = dip_evaluate_put_intervals(task, &e->ranking, &stats, err);
     if (st == DIP_OK)
         st = dip_evaluate_put_recommendation(task, &given, &s->eval.ranking,
-                                             err);
+                                             &stats, err);
     if (st == DIP_OK)
         st = put_digest(task, "queries_sha256", e, false, err);
     return st == DIP_OK ? put_digest(task, "gallery_sha256", e, true, err) : st;

@@ -1,5 +1,7 @@
 #include "apps/evaluate_trec.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -225,38 +227,47 @@ dip_status dip_evaluate_put_intervals(json_t *task, const dip_ranking *r,
     return st;
 }
 
+/* The measures at one cutoff, and their intervals. */
+static dip_status put_measures(json_t *out, json_t *intervals,
+                               const dip_recommendations *given, int64_t k,
+                               const dip_stats_options *stats, dip_err *err)
+{
+    dip_recommendation r;
+    dip_interval interval[DIP_RECOMMENDATION_MEASURES];
+    int faults = 0;
+    dip_status st = dip_recommendation_measure(&r, given, k, err);
+    if (st == DIP_OK)
+        st = dip_recommendation_intervals(interval, given, k, stats, err);
+    for (int m = 0; m < DIP_RECOMMENDATION_MEASURES && st == DIP_OK; m++) {
+        char key[64];
+        (void)snprintf(key, sizeof key, "%s@%lld", dip_recommendation_name(m),
+                       (long long)k);
+        faults |= json_object_set_new(
+            out, key, dip_json_real(dip_recommendation_value(&r, m)));
+        if (!isnan(interval[m].mean))
+            faults |= json_object_set_new(intervals, key,
+                                          dip_report_interval(&interval[m]));
+    }
+    if (st == DIP_OK)
+        faults |= json_object_set_new(out, "users",
+                                      json_integer((json_int_t)r.users));
+    return st == DIP_OK && faults ? dip_no_memory(err) : st;
+}
+
 dip_status dip_evaluate_put_recommendation(json_t *task,
                                            const dip_recommendations *given,
                                            const dip_ranking_options *options,
+                                           const dip_stats_options *stats,
                                            dip_err *err)
 {
-    json_t *out = json_object();
+    json_t *out = json_object(), *intervals = json_object();
     dip_status st = DIP_OK;
-    int faults = out == NULL;
-    for (int i = 0; i < options->n_cutoffs && st == DIP_OK; i++) {
-        dip_recommendation r;
-        char key[64];
-        st = dip_recommendation_measure(&r, given, options->cutoffs[i], err);
-        if (st != DIP_OK)
-            break;
-        const struct {
-            const char *name;
-            double value;
-        } parts[] = {{"coverage", r.coverage},
-                     {"gini", r.gini},
-                     {"popularity", r.popularity},
-                     {"popularity_lift", r.lift}};
-        for (size_t p = 0; p < DIP_ARRAY_LEN(parts); p++) {
-            (void)snprintf(key, sizeof key, "%s@%lld", parts[p].name,
-                           (long long)options->cutoffs[i]);
-            faults |=
-                json_object_set_new(out, key, dip_json_real(parts[p].value));
-        }
-        faults |= json_object_set_new(out, "users",
-                                      json_integer((json_int_t)r.users));
-    }
-    faults |= json_object_set_new(out, "items",
-                                  json_integer((json_int_t)given->items));
+    for (int i = 0; i < options->n_cutoffs && st == DIP_OK; i++)
+        st = put_measures(out, intervals, given, options->cutoffs[i], stats,
+                          err);
+    int faults = json_object_set_new(out, "items",
+                                     json_integer((json_int_t)given->items));
+    faults |= json_object_set_new(out, "interval", intervals);
     faults |= json_object_set_new(task, "recommendation", out);
     return st == DIP_OK && faults ? dip_no_memory(err) : st;
 }
@@ -307,7 +318,8 @@ static dip_status report_lists(json_t **out, const dip_trec *trec,
     st = task != NULL ? dip_evaluate_put_intervals(task, &ranking, &stats, err)
                       : dip_no_memory(err);
     if (st == DIP_OK && given->run != NULL)
-        st = dip_evaluate_put_recommendation(task, given, &options, err);
+        st =
+            dip_evaluate_put_recommendation(task, given, &options, &stats, err);
     *out = json_pack(
         "{s:s, s:{s:s, s:s}, s:{s:s}, s:{s:s, s:s, s:b, s:o, s:I}, s:{s:o}}",
         "schema", DIP_REPORT_SCHEMA, "run", "name", trec->tag, "dir", run,

@@ -46,10 +46,12 @@ dip_status dip_evaluate_lists(json_t **out, const char *run, const char *qrels,
 dip_status dip_evaluate_put_intervals(json_t *task, const dip_ranking *ranking,
                                       const dip_stats_options *options,
                                       dip_err *err) DIP_MUST_CHECK;
-/* Adds "recommendation": of each cutoff what dip_recommendation has. */
+/* Adds "recommendation": of each cutoff what dip_recommendation has, with an
+ * interval. */
 dip_status dip_evaluate_put_recommendation(json_t *task,
                                            const dip_recommendations *given,
                                            const dip_ranking_options *options,
+                                           const dip_stats_options *stats,
                                            dip_err *err) DIP_MUST_CHECK;
 
 #endif

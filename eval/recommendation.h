@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "eval/ranking.h"
 #include "eval/relevance.h"
+#include "eval/stats.h"
 
 /* Borrowed. Users and items have numbers; an item is a row of the lists. */
 typedef struct {
@@ -46,5 +47,31 @@ void dip_recommendation_free(dip_run *run);
 dip_status dip_recommendation_measure(dip_recommendation *out,
                                       const dip_recommendations *given,
                                       int64_t k, dip_err *err) DIP_MUST_CHECK;
+
+enum { DIP_RECOMMENDATION_MEASURES = 4 };
+/* "coverage", "gini", "popularity", "popularity_lift". Borrowed. */
+const char *dip_recommendation_name(int measure);
+double dip_recommendation_value(const dip_recommendation *r, int measure);
+
+/* What each user whose list counts has to do with each measure, [measures,
+ * users] in *out, which the caller frees: the measure + (users - 1) times what
+ * it loses without him, less the mean of such losses. The mean of these values
+ * is the measure, and their spread over users that of the measure over draws
+ * of users (the jackknife's; Efron, The Annals of Statistics 1979). NaN where
+ * the others alone have no measure. */
+dip_status dip_recommendation_influences(double **out, int64_t *users,
+                                         const dip_recommendations *given,
+                                         int64_t k,
+                                         dip_err *err) DIP_MUST_CHECK;
+
+/* An interval of each measure: the bootstrap over users of their influences. A
+ * resample of users itself repeats some, and so shows fewer items, less evenly,
+ * than as many others would: an interval of such is beside the figure. NaN
+ * where influences are. */
+dip_status
+dip_recommendation_intervals(dip_interval out[DIP_RECOMMENDATION_MEASURES],
+                             const dip_recommendations *given, int64_t k,
+                             const dip_stats_options *options,
+                             dip_err *err) DIP_MUST_CHECK;
 
 #endif

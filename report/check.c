@@ -256,6 +256,8 @@ static dip_status check_recommendation(const json_t *part, dip_err *err)
 {
     static const member members[] = {{"users", COUNT}, {"items", COUNT}};
     dip_status st = check_members(part, members, DIP_ARRAY_LEN(members), err);
+    if (st == DIP_OK)
+        st = check_object(part, "interval", check_intervals, err);
     return st == DIP_OK ? check_cutoffs(part, err) : st;
 }
 

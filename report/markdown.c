@@ -271,6 +271,16 @@ static void add_sampled(dip_str *out, const dip_report_rows *tasks)
     add_table(out, "task", sampled, DIP_ARRAY_LEN(sampled), tasks, SIZE_MAX);
 }
 
+/* " (0.310 to 0.352)"; nothing without an interval. */
+static void add_bounds(dip_str *out, const json_t *interval)
+{
+    const json_t *low = json_object_get(interval, "low");
+    const json_t *high = json_object_get(interval, "high");
+    if (json_is_number(low) && json_is_number(high))
+        dip_str_addf(out, " (%.3f to %.3f)", json_number_value(low),
+                     json_number_value(high));
+}
+
 /* A row for each cutoff of a task, which its key "coverage@…" names. */
 static void add_recommendation(dip_str *out, const char *task, json_t *part,
                                const json_t *values)
@@ -295,6 +305,8 @@ static void add_recommendation(dip_str *out, const char *task, json_t *part,
         for (size_t n = 0; n < DIP_ARRAY_LEN(names); n++) {
             (void)snprintf(key, sizeof key, "%s%s", names[n], at);
             add_value(out, json_object_get(part, key));
+            add_bounds(out,
+                       json_object_get(json_object_get(part, "interval"), key));
         }
         dip_str_add(out, " |\n");
     }
@@ -305,7 +317,8 @@ static void add_recommendations(dip_str *out, const dip_report_rows *tasks)
     if (!has_member(tasks, "recommendation"))
         return;
     dip_str_add(out, "### Recommendations\n\n"
-                     "Without what a user had before.\n\n"
+                     "Without what a user had before; with 95 % intervals "
+                     "over users.\n\n"
                      "| lists | recall | nDCG | coverage | Gini | popularity | "
                      "lift |\n|:--|--:|--:|--:|--:|--:|--:|\n");
     for (size_t i = 0; i < tasks->count; i++) {

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "eval/recommendation.h"
 
@@ -102,11 +103,97 @@ static void test_recommendation_refuses_items_that_are_none(void **state)
     assert_null(out.rows);
 }
 
+/* Against the measures of the lists with one user left out, that is, without
+ * anything relevant. */
+static void
+test_recommendation_influences_are_those_of_leaving_out(void **state)
+{
+    (void)state;
+    dip_recommendations given = {&run, &relevance, &seen, ITEMS};
+    dip_run out;
+    assert_int_equal(dip_recommendation_unseen(&out, &given, NULL), DIP_OK);
+    given.run = &out;
+    for (int64_t k = 1; k <= 2; k++) {
+        double *got, left[DIP_RECOMMENDATION_MEASURES][3];
+        int64_t users;
+        dip_recommendation whole, rest;
+        assert_int_equal(
+            dip_recommendation_influences(&got, &users, &given, k, NULL),
+            DIP_OK);
+        assert_int_equal(users, 3);
+        assert_int_equal(dip_recommendation_measure(&whole, &given, k, NULL),
+                         DIP_OK);
+        for (int u = 0; u < 3; u++) {
+            float without[] = {grades[0], grades[1], grades[2], grades[3]};
+            without[u] = 0;
+            dip_relevance fewer = relevance;
+            fewer.grades = without;
+            const dip_recommendations others = {&out, &fewer, &seen, ITEMS};
+            assert_int_equal(
+                dip_recommendation_measure(&rest, &others, k, NULL), DIP_OK);
+            for (int m = 0; m < DIP_RECOMMENDATION_MEASURES; m++)
+                left[m][u] = dip_recommendation_value(&rest, m);
+        }
+        for (int m = 0; m < DIP_RECOMMENDATION_MEASURES; m++) {
+            double mean = (left[m][0] + left[m][1] + left[m][2]) / 3;
+            for (int u = 0; u < 3; u++)
+                NEAR(got[m * 3 + u], dip_recommendation_value(&whole, m) +
+                                         2 * (mean - left[m][u]));
+        }
+        free(got);
+    }
+    dip_recommendation_free(&out);
+}
+
+static void test_recommendation_intervals_lie_about_the_figures(void **state)
+{
+    (void)state;
+    dip_recommendations given = {&run, &relevance, &seen, ITEMS};
+    dip_interval got[DIP_RECOMMENDATION_MEASURES];
+    dip_recommendation r;
+    dip_run out;
+    const dip_stats_options options = dip_stats_defaults();
+    assert_int_equal(dip_recommendation_unseen(&out, &given, NULL), DIP_OK);
+    given.run = &out;
+    assert_int_equal(
+        dip_recommendation_intervals(got, &given, 2, &options, NULL), DIP_OK);
+    assert_int_equal(dip_recommendation_measure(&r, &given, 2, NULL), DIP_OK);
+    for (int m = 0; m < DIP_RECOMMENDATION_MEASURES; m++) {
+        NEAR(got[m].mean, dip_recommendation_value(&r, m));
+        assert_true(got[m].low < got[m].mean && got[m].mean < got[m].high);
+    }
+    dip_recommendation_free(&out);
+}
+
+/* One user had something before: without him there is no lift. */
+static void test_recommendation_of_one_profile_has_no_interval(void **state)
+{
+    (void)state;
+    int64_t ends[] = {0, 2, 2, 2, 2};
+    dip_relevance one = seen;
+    one.offsets = ends;
+    dip_recommendations given = {&run, &relevance, &one, ITEMS};
+    dip_interval got[DIP_RECOMMENDATION_MEASURES];
+    const dip_stats_options options = dip_stats_defaults();
+    dip_run out;
+    assert_int_equal(dip_recommendation_unseen(&out, &given, NULL), DIP_OK);
+    given.run = &out;
+    assert_int_equal(
+        dip_recommendation_intervals(got, &given, 2, &options, NULL), DIP_OK);
+    assert_true(isfinite(got[2].mean));
+    assert_true(isnan(got[3].mean));
+    dip_recommendation_free(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_recommendation_leaves_out_what_was_seen),
         cmocka_unit_test(test_recommendation_measures_lists),
+        cmocka_unit_test(
+            test_recommendation_influences_are_those_of_leaving_out),
+        cmocka_unit_test(test_recommendation_intervals_lie_about_the_figures),
+        cmocka_unit_test(test_recommendation_of_one_profile_has_no_interval),
         cmocka_unit_test(test_recommendation_of_nothing_has_no_values),
         cmocka_unit_test(test_recommendation_refuses_items_that_are_none),
     };

@@ -15,6 +15,7 @@
 #include "eval/classification.h"
 #include "eval/probe.h"
 #include "eval/ranking.h"
+#include "eval/recommendation.h"
 
 typedef dip_status (*measurer)(json_t *out, const json_t *in, dip_err *err);
 
@@ -160,6 +161,103 @@ static dip_status measure_ranking(json_t *out, const json_t *in, dip_err *err)
     free(in_list);
     free(kept);
     free(grades);
+    free(scores);
+    return st;
+}
+
+/* ---- recommendation ---- */
+
+/* Lists of the columns that are marked in [lists, columns]. */
+typedef struct {
+    int64_t *ends, *rows;
+    int32_t *marks;
+} marked;
+
+static marked read_marks(const json_t *in, const char *key, int64_t lists)
+{
+    int64_t n, count = 0;
+    marked m = {.marks = ints(in, key, &n)};
+    m.ends = dip_calloc((size_t)lists + 1, sizeof *m.ends);
+    m.rows = dip_calloc((size_t)n, sizeof *m.rows);
+    if (m.ends == NULL || m.rows == NULL)
+        abort();
+    for (int64_t i = 0; i < n; i++) {
+        if (m.marks[i] != 0)
+            m.rows[count++] = i % (n / lists);
+        m.ends[i / (n / lists) + 1] = count;
+    }
+    return m;
+}
+
+static void free_marks(marked *m)
+{
+    free(m->ends);
+    free(m->rows);
+    free(m->marks);
+}
+
+static dip_status put_measures(json_t *out, const dip_recommendations *given,
+                               int64_t k, dip_err *err)
+{
+    dip_recommendation r;
+    double *influences = NULL;
+    int64_t users = 0;
+    json_t *part = json_object();
+    dip_status st = dip_recommendation_measure(&r, given, k, err);
+    if (st == DIP_OK)
+        st = dip_recommendation_influences(&influences, &users, given, k, err);
+    for (int m = 0; m < DIP_RECOMMENDATION_MEASURES && st == DIP_OK; m++) {
+        json_t *list = json_array();
+        const double *of = influences + m * users;
+        for (int64_t u = 0; u < users; u++)
+            (void)json_array_append_new(list, isfinite(of[u]) ? json_real(of[u])
+                                                              : json_null());
+        double value = dip_recommendation_value(&r, m);
+        (void)json_object_set_new(
+            part, dip_recommendation_name(m),
+            json_pack("[o, o]",
+                      isfinite(value) ? json_real(value) : json_null(), list));
+    }
+    (void)json_array_append_new(out, part);
+    free(influences);
+    return st;
+}
+
+/* For each of "cutoffs" each measure and each user's influence on it. All are
+ * [users, items]: "scores", and what is "listed", "right" and "seen". */
+static dip_status measure_recommendation(json_t *out, const json_t *in,
+                                         dip_err *err)
+{
+    int64_t n, users = integer(in, "users"), at = 0;
+    double *scores = numbers(in, "scores", &n);
+    marked listed = read_marks(in, "listed", users);
+    marked right = read_marks(in, "right", users);
+    marked seen = read_marks(in, "seen", users);
+    for (int64_t i = 0; i < n; i++) {
+        if (listed.marks[i] != 0)
+            scores[at++] = scores[i];
+    }
+    dip_run run = {users, NULL, listed.ends, listed.rows, scores}, unseen;
+    dip_relevance relevance = {.queries = users,
+                               .lists = users,
+                               .offsets = right.ends,
+                               .rows = right.rows};
+    dip_relevance had = {.queries = users,
+                         .lists = users,
+                         .offsets = seen.ends,
+                         .rows = seen.rows};
+    dip_recommendations given = {&run, &relevance, &had, n / users};
+    dip_status st = dip_recommendation_unseen(&unseen, &given, err);
+    given.run = &unseen;
+    json_t *parts = json_array(), *cutoffs = json_object_get(in, "cutoffs");
+    for (size_t i = 0; i < json_array_size(cutoffs) && st == DIP_OK; i++)
+        st = put_measures(parts, &given,
+                          json_integer_value(json_array_get(cutoffs, i)), err);
+    (void)json_object_set_new(out, "cutoffs", parts);
+    dip_recommendation_free(&unseen);
+    free_marks(&seen);
+    free_marks(&right);
+    free_marks(&listed);
     free(scores);
     return st;
 }
@@ -378,12 +476,11 @@ static dip_status measure_probe(json_t *out, const json_t *in, dip_err *err)
 static const struct {
     const char *kind;
     measurer measure;
-} kinds[] = {{"ranking", measure_ranking},
-             {"classes", measure_classes},
-             {"probabilities", measure_probabilities},
-             {"binary", measure_binary},
-             {"calibration", measure_calibration},
-             {"probe", measure_probe}};
+} kinds[] = {
+    {"ranking", measure_ranking}, {"recommendation", measure_recommendation},
+    {"classes", measure_classes}, {"probabilities", measure_probabilities},
+    {"binary", measure_binary},   {"calibration", measure_calibration},
+    {"probe", measure_probe}};
 
 static dip_status measure(json_t *out, const json_t *in, dip_err *err)
 {
