@@ -227,7 +227,7 @@ fuzz-run: $(FUZZ_BIN)
 # The checks against peers compute with this.
 PARITY_BIN := $(BUILD)/tests/parity/parity
 .SECONDARY: $(PARITY_BIN).c.o
-$(PARITY_BIN): $(PARITY_BIN).c.o $(call app_objects,options initial $(patsubst apps/%.c,%,$(wildcard apps/settings*.c))) $(MODEL_LIBS)
+$(PARITY_BIN): $(PARITY_BIN).c.o $(call app_objects,options options_task initial $(patsubst apps/%.c,%,$(wildcard apps/settings*.c))) $(MODEL_LIBS)
 	@echo "ld  $@"
 	@$(CXX) $(LDFLAGS) -o $@ $^ $(TORCH_LIBS) $(PKG_LIBS)
 PEERS ?= .deps/peer
