@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "base/utf8.h"
 #include "data/catalog_commit.h"
+#include "data/catalog_content.h"
 #include "data/catalog_links.h"
 #include "data/catalog_names.h"
 #include "data/catalog_shard.h"
@@ -33,6 +34,7 @@ struct dip_catalog_writer {
     int column_count;
     int64_t shard_rows;
     dip_shard shard;
+    dip_digest *content;
     dip_names ids, groups;
     int64_t *group_rows; /* the first row of each group, which numbers it */
     size_t group_capacity;
@@ -151,6 +153,8 @@ dip_status dip_catalog_writer_create(dip_catalog_writer **out, const char *path,
     if (st == DIP_OK)
         st = copy_columns(w, schema, err);
     if (st == DIP_OK)
+        st = dip_content_begin(&w->content, w->columns, w->column_count, err);
+    if (st == DIP_OK)
         st = dip_shard_init(&w->shard, w->columns, w->column_count, w->folder,
                             err);
     if (st != DIP_OK) {
@@ -166,6 +170,7 @@ void dip_catalog_writer_end(dip_catalog_writer *w)
     if (w == NULL)
         return;
     dip_shard_free(&w->shard);
+    dip_digest_free(w->content);
     for (int i = 0; i < w->column_count; i++) {
         free((char *)w->columns[i].name);
         dip_names_free(&w->label_names[i]);
@@ -319,6 +324,9 @@ static dip_status append(dip_catalog_writer *w, const dip_row *row,
     if (st == DIP_OK)
         st = number_labels(w, row, err);
     if (st == DIP_OK)
+        st = dip_content_add(w->content, w->columns, w->column_count, row,
+                             group, err);
+    if (st == DIP_OK)
         st = dip_names_add(&w->ids, row->id, &number, err);
     if (st == DIP_OK)
         st = dip_shard_add(&w->shard, row, w->labels, group, err);
@@ -422,7 +430,9 @@ dip_status dip_catalog_writer_commit(dip_catalog_writer *w, dip_err *err)
                       .rows = w->ids.count,
                       .columns = w->columns,
                       .column_count = w->column_count};
-    st = commit_files(w, &m, err);
+    st = dip_digest_end(m.content, w->content, err);
+    if (st == DIP_OK)
+        st = commit_files(w, &m, err);
     for (int i = 0; i < m.shard_count; i++)
         dip_manifest_file_free(&m.shards[i]);
     free(m.shards);

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "data/catalog_content.h"
 #include "data/catalog_verify.h"
 
 enum { MANIFEST_LIMIT = 64 << 20 };
@@ -294,8 +295,9 @@ static dip_status read_manifest(dip_manifest *m, json_t *root, const char *path,
                                 dip_err *err)
 {
     static const char *const known[] = {
-        "schema",  "version", "name",       "created",      "source", "rows",
-        "columns", "shards",  "judgements", "interactions", NULL};
+        "schema", "version",    "name",           "created",
+        "source", "rows",       "content_sha256", "columns",
+        "shards", "judgements", "interactions",   NULL};
     if (!json_is_object(root))
         return dip_fail(err, DIP_EFORMAT, "no JSON object in '%s'", path);
     dip_status st = read_versions(root, path, err);
@@ -309,6 +311,8 @@ static dip_status read_manifest(dip_manifest *m, json_t *root, const char *path,
         st = read_text(&m->source, root, "source", path, err);
     if (st == DIP_OK)
         st = read_count(&m->rows, root, "rows", path, err);
+    if (st == DIP_OK && json_object_get(root, "content_sha256") != NULL)
+        st = read_digest(m->content, root, "content_sha256", path, err);
     if (st == DIP_OK)
         st = read_columns(m, root, path, err);
     if (st == DIP_OK)
@@ -333,7 +337,9 @@ dip_status dip_manifest_read(dip_manifest *out, const char *path, dip_err *err)
     if (st == DIP_OK)
         st = read_manifest(out, root, path, err);
     if (st == DIP_OK)
-        st = dip_digest_bytes(out->digest, text, len, err);
+        st = out->content[0] != '\0'
+                 ? dip_content_of_manifest(out->digest, out, err)
+                 : dip_digest_bytes(out->digest, text, len, err);
     json_decref(root);
     free(text);
     if (st != DIP_OK)
@@ -400,10 +406,11 @@ static bool pack_lists(json_t *root, const dip_manifest *m)
 dip_status dip_manifest_write(const dip_manifest *m, const char *path,
                               dip_err *err)
 {
-    json_t *root =
-        json_pack("{s:s,s:i,s:s,s:s,s:s,s:I}", "schema", DIP_MANIFEST_SCHEMA,
-                  "version", DIP_CATALOG_VERSION, "name", m->name, "created",
-                  m->created, "source", m->source, "rows", (json_int_t)m->rows);
+    json_t *root = json_pack(
+        "{s:s,s:i,s:s,s:s,s:s,s:I,s:s*}", "schema", DIP_MANIFEST_SCHEMA,
+        "version", DIP_CATALOG_VERSION, "name", m->name, "created", m->created,
+        "source", m->source, "rows", (json_int_t)m->rows, "content_sha256",
+        m->content[0] != '\0' ? m->content : NULL);
     dip_status st = root != NULL && pack_lists(root, m)
                         ? dip_json_write(path, root, DIP_JSON_AS_BUILT, err)
                         : dip_no_memory(err);

@@ -38,7 +38,11 @@ typedef struct {
     dip_manifest_file *shards;
     int shard_count;
     dip_manifest_file judgements, interactions; /* rows: items in it */
-    char digest[DIP_DIGEST_SIZE]; /* of the manifest's content, when read */
+    /* Of all rows, which begins with that of data/catalog_content.h; "" in
+     * manifests that do not have it. */
+    char content[DIP_DIGEST_SIZE];
+    char digest[DIP_DIGEST_SIZE]; /* when read: of rows and logs; of the
+                                   * manifest's bytes without `content` */
 } dip_manifest;
 
 /* The manifest's path for a manifest, a .h5 file or the common name of shards.

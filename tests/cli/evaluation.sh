@@ -154,7 +154,7 @@ check "recommendations as a table" 0 \
     lists few.run few.qrels --seen few.seen 'eval.k=[20]'
 lists few.run few.qrels --seen few.seen 'eval.k=[20]' --out few.json >/dev/null
 check "recommendations in Markdown" 0 \
-    "| t @20 | 1.000 | 1.000 | 0.333 | 0.667 | 1.000 | 0.000 |" cat few.md
+    "| t @20 | 1.000 | 1.000 | 0.333 (0.333 to 0.333) | 0.667 (0.667 to 0.667) | 1.000 (1.000 to 1.000) | 0.000 |" cat few.md
 : >empty
 check "nothing seen" 4 "diptych eval: 'empty' is empty" \
     lists few.run few.qrels --seen empty

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "base/digest.h"
 #include "tests/data/catalog_fixture.h"
 
 static void assert_message(dip_status st, const dip_err *err,
@@ -222,6 +223,68 @@ static void put_links(const char *path)
         fail_msg("%s", err.msg);
 }
 
+/* Files, names and times may differ, rows may not. */
+static void test_catalog_writer_digest_is_of_the_content(void **state)
+{
+    (void)state;
+    dip_err err = {0};
+    char digests[4][DIP_DIGEST_SIZE];
+    must_write(fixture_path("one.h5"), 7, 0);
+    assert_int_equal(setenv("SOURCE_DATE_EPOCH", "1", 1), 0);
+    must_write(fixture_path("parts.h5"), 7, 3);
+    assert_int_equal(unsetenv("SOURCE_DATE_EPOCH"), 0);
+    must_write(fixture_path("fewer.h5"), 6, 0);
+    must_write(fixture_path("logs.h5"), 7, 0);
+    const dip_bytes query = {"red", 3};
+    const dip_judgement item = {.query = 0, .row = 1, .grade = 1};
+    assert_int_equal(dip_catalog_put_judgements(fixture_path("logs.h5"), &query,
+                                                1, &item, 1, &err),
+                     DIP_OK);
+    static const char *const names[] = {"one.h5", "parts.manifest.json",
+                                        "fewer.h5", "logs.h5"};
+    for (int i = 0; i < 4; i++) {
+        dip_catalog *catalog = must_open(fixture_path(names[i]));
+        memcpy(digests[i], dip_catalog_digest(catalog), DIP_DIGEST_SIZE);
+        dip_catalog_close(catalog);
+    }
+    assert_string_equal(digests[0], digests[1]);
+    assert_string_not_equal(digests[0], digests[2]);
+    assert_string_not_equal(digests[0], digests[3]);
+}
+
+/* Each thing of a row counts, and what stands in which column. */
+static void test_catalog_writer_digest_sees_every_value(void **state)
+{
+    (void)state;
+    dip_err err = {0};
+    char digests[6][DIP_DIGEST_SIZE];
+    for (int i = 0; i < 6; i++) {
+        dip_catalog_writer *writer;
+        const char *path = fixture_path("value.h5");
+        assert_int_equal(fixture_create(&writer, path, 0, &err), DIP_OK);
+        fixture_row row = fixture_row_at(0);
+        if (i == 1)
+            row.colour = "none of these";
+        if (i == 2)
+            row.price = 4321;
+        if (i == 3)
+            row.title[10] = 'x'; /* was a d */
+        if (i == 4)
+            row.split =
+                row.split == DIP_SPLIT_VAL ? DIP_SPLIT_TEST : DIP_SPLIT_VAL;
+        if (i == 5)
+            row.id[0] = row.id[0] == 'x' ? 'y' : 'x';
+        assert_int_equal(fixture_add(writer, &row, &err), DIP_OK);
+        assert_int_equal(dip_catalog_writer_commit(writer, &err), DIP_OK);
+        dip_catalog_writer_end(writer);
+        dip_catalog *catalog = must_open(path);
+        memcpy(digests[i], dip_catalog_digest(catalog), DIP_DIGEST_SIZE);
+        dip_catalog_close(catalog);
+        for (int j = 0; j < i; j++)
+            assert_string_not_equal(digests[i], digests[j]);
+    }
+}
+
 static void test_catalog_writer_puts_logs_and_behaviour(void **state)
 {
     (void)state;
@@ -344,6 +407,8 @@ int main(void)
         cmocka_unit_test(test_catalog_writer_refuses_schemas),
         cmocka_unit_test(test_catalog_writer_needs_a_row),
         cmocka_unit_test(test_catalog_writer_equal_input_makes_equal_files),
+        cmocka_unit_test(test_catalog_writer_digest_is_of_the_content),
+        cmocka_unit_test(test_catalog_writer_digest_sees_every_value),
         cmocka_unit_test(test_catalog_writer_puts_logs_and_behaviour),
         cmocka_unit_test(test_catalog_writer_refuses_logs_that_contradict),
         cmocka_unit_test(test_catalog_writer_removes_what_it_replaces),
