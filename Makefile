@@ -15,7 +15,7 @@ endif
 
 # Folders in the order of their dependencies; the include table of docs/tour.md
 # says who may include whom, and `make lint` enforces it.
-MODULES := base tensor image data losses models train eval report export
+MODULES := base tensor image data losses models train eval report export sweep
 
 PACKAGES := hdf5 libfyaml jansson libjpeg spng libwebp libutf8proc libcrypto zlib \
             sentencepiece libprotobuf-c
@@ -53,7 +53,7 @@ lib_of = $(BUILD)/libdip_$(1).a
 LIBS  := $(foreach m,$(MODULES),$(call lib_of,$m))
 # Static archives are searched once each, so users stand before their needs.
 PLAIN_LIBS := $(foreach m,data image base,$(call lib_of,$m))
-MODEL_LIBS := $(foreach m,export report eval train models losses tensor data image base,$(call lib_of,$m))
+MODEL_LIBS := $(foreach m,sweep export report eval train models losses tensor data image base,$(call lib_of,$m))
 
 .PHONY: all
 all: programs
@@ -157,12 +157,13 @@ $(BUILD)/bench/bench_topk: $(BUILD)/bench/bench_topk.c.o $(BUILD)/bench/serve.c.
 
 TEST_SRC   := $(wildcard tests/*/test_*.c)
 TEST_BIN   := $(TEST_SRC:%.c=$(BUILD)/%)
-PLAIN_TEST := $(filter $(BUILD)/tests/base/% $(BUILD)/tests/image/% $(BUILD)/tests/data/%,$(TEST_BIN))
+PLAIN_TEST := $(filter $(BUILD)/tests/base/% $(BUILD)/tests/image/% $(BUILD)/tests/data/% $(BUILD)/tests/sweep/%,$(TEST_BIN))
 MODEL_TEST := $(filter-out $(PLAIN_TEST),$(TEST_BIN))
 
 .SECONDARY: $(TEST_SRC:%=$(BUILD)/%.o)
 # base and image tests need no HDF5 code, and must not wait for it to compile.
 $(filter $(BUILD)/tests/base/%,$(TEST_BIN)): $(call lib_of,base)
+$(filter $(BUILD)/tests/sweep/%,$(TEST_BIN)): $(call lib_of,sweep) $(call lib_of,base)
 $(filter $(BUILD)/tests/image/%,$(TEST_BIN)): $(call lib_of,image) $(call lib_of,base)
 $(filter $(BUILD)/tests/data/%,$(TEST_BIN)): $(PLAIN_LIBS)
 $(PLAIN_TEST): $(BUILD)/%: $(BUILD)/%.c.o

@@ -10,7 +10,15 @@
 #include "base/file.h"
 #include "base/mem.h"
 
-enum { OPT_DATA = 0x100, OPT_RUN, OPT_RESUME, OPT_CHECK, OPT_QUIET, OPT_STOP };
+enum {
+    OPT_DATA = 0x100,
+    OPT_RUN,
+    OPT_RESUME,
+    OPT_CHECK,
+    OPT_QUIET,
+    OPT_STOP,
+    OPT_AFTER
+};
 
 static const struct argp_option options[] = {
     {"data", OPT_DATA, "FILE", 0, "catalog instead of data.catalog", 0},
@@ -20,6 +28,10 @@ static const struct argp_option options[] = {
     {"check", OPT_CHECK, 0, 0, "check the config, and stop", 0},
     {"stop-at", OPT_STOP, "STEP", 0,
      "stop after this update as if a signal had come", 0},
+    {"stop-after", OPT_AFTER, "EPOCHS", 0,
+     "stop after so many epochs in the same way; the schedule stays that of "
+     "train.epochs",
+     0},
     {"quiet", OPT_QUIET, 0, 0, "no progress bar", 0},
     {0}};
 
@@ -62,6 +74,10 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         return 0;
     case OPT_STOP:
         a->trainer.stop_at = dip_cli_int(state, "stop-at", value, 1, INT64_MAX);
+        return 0;
+    case OPT_AFTER:
+        a->trainer.stop_after =
+            dip_cli_int(state, "stop-after", value, 1, 1000000);
         return 0;
     case ARGP_KEY_ARG:
         if (a->config == NULL)

@@ -22,6 +22,7 @@ static const struct {
     {"audit", CATALOG, "look for duplicates, leaks and gaps"},
     {"synth", CATALOG, "draw a catalog of made-up products"},
     {"train", MODEL, "train the model that a config describes"},
+    {"sweep", MODEL, "train many runs and find the best"},
     {"eval", MODEL, "evaluate a run on a catalog, with a report"},
     {"compare", CATALOG, "compare evaluated runs, with tests"},
     {"search", MODEL, "find products by a text or a photo"},

@@ -3,6 +3,7 @@
 #define DIP_APPS_MODEL_APPS_H
 
 int dip_cmd_train(int argc, char **argv);
+int dip_cmd_sweep(int argc, char **argv);
 int dip_cmd_eval(int argc, char **argv);
 int dip_cmd_export(int argc, char **argv);
 int dip_cmd_embed(int argc, char **argv);

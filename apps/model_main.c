@@ -7,6 +7,7 @@ int main(int argc, char **argv)
 {
     static const dip_command commands[] = {
         {"train", dip_cmd_train, "diptych train"},
+        {"sweep", dip_cmd_sweep, "diptych sweep"},
         {"eval", dip_cmd_eval, "diptych eval"},
         {"export", dip_cmd_export, "diptych export"},
         {"embed", dip_cmd_embed, "diptych embed"},

@@ -20,9 +20,7 @@
 
 enum { CHOICE_AUTO, CHOICE_FIRST, CHOICE_SECOND };
 
-/* Those that this process may run on, which taskset or a container can make
- * fewer than the machine has. */
-static int processors(void)
+int dip_run_processors(void)
 {
     cpu_set_t set;
     CPU_ZERO(&set);
@@ -41,7 +39,7 @@ dip_status dip_run_machine(const dip_settings *s, dip_device *device,
     *device = cuda && s->device != CHOICE_FIRST ? DIP_CUDA : DIP_CPU;
     *bf16 = s->precision == CHOICE_SECOND ||
             (s->precision == CHOICE_AUTO && dip_tensor_has_fast_bf16(*device));
-    *threads = s->threads > 0 ? s->threads : processors();
+    *threads = s->threads > 0 ? s->threads : dip_run_processors();
     dip_tensor_set_threads(*threads);
     return dip_tensor_status(err);
 }
@@ -386,9 +384,10 @@ dip_status dip_run_check_teacher(const char *dir, const char *path,
 static bool may_differ(const char *line)
 {
     static const char *const keys[] = {
-        "name:",        "  catalog:",         "    teacher:",
-        "  threads:",   "  loader_threads:",  "  keep_last:",
-        "  log_every:", "  checkpoint_every:"};
+        "name:",        "  catalog:",          "    teacher:",
+        "  threads:",   "  loader_threads:",   "  keep_last:",
+        "  log_every:", "  checkpoint_every:", /* of sweeps: */ "trials:",
+        "workers:"};
     for (size_t i = 0; i < DIP_ARRAY_LEN(keys); i++) {
         if (strncmp(line, keys[i], strlen(keys[i])) == 0)
             return true;
@@ -425,14 +424,20 @@ static dip_status compare_configs(const char *before, const char *now,
 dip_status dip_run_check_config(const char *dir, const dip_settings *settings,
                                 dip_err *err)
 {
+    return dip_run_check_config_of(dir, "config.yaml", settings->config, err);
+}
+
+dip_status dip_run_check_config_of(const char *dir, const char *file,
+                                   const dip_config *config, dip_err *err)
+{
     dip_str now = {0};
-    char *before = NULL, *path = dip_path_join(dir, "config.yaml");
+    char *before = NULL, *path = dip_path_join(dir, file);
     size_t length;
     dip_status st = path != NULL
                         ? dip_file_read(&before, &length, path, FILE_LIMIT, err)
                         : dip_no_memory(err);
     if (st == DIP_OK)
-        st = dip_config_dump(&now, settings->config, err);
+        st = dip_config_dump(&now, config, err);
     if (st == DIP_OK)
         st = compare_configs(before, dip_str_text(&now), path, err);
     dip_str_free(&now);

@@ -94,10 +94,16 @@ dip_status dip_run_check_teacher(const char *dir, const char *path,
 
 /* DIP_ECONFIG, showing the first line that differs, unless the settings are
  * those that the run in `dir` began with. Where catalog and teacher lie,
- * threads, logs and how many checkpoints are kept may differ: they change no
- * result, or are checked on their own. */
+ * threads, logs and how many checkpoints are kept may differ, and how many
+ * trials and workers a sweep has: they change no result, or are checked on
+ * their own. */
 dip_status dip_run_check_config(const char *dir, const dip_settings *settings,
                                 dip_err *err) DIP_MUST_CHECK;
+
+/* The same for another config, that in `dir`/`file`. */
+dip_status dip_run_check_config_of(const char *dir, const char *file,
+                                   const dip_config *config,
+                                   dip_err *err) DIP_MUST_CHECK;
 
 /* The names of the heads' classes as the catalog has them. The caller ends *out
  * with json_decref(). */
@@ -117,6 +123,10 @@ dip_status dip_run_model_config(dip_model_config *out,
 dip_status dip_run_model(dip_model **out, const dip_settings *settings,
                          const dip_tokenizer *tokenizer, const json_t *labels,
                          const json_t *fields, dip_err *err) DIP_MUST_CHECK;
+
+/* The processors that this process may run on, which taskset or a container can
+ * make fewer than the machine has. */
+int dip_run_processors(void);
 
 /* Sets libtorch's threads and chooses device and precision as the settings
  * say; DIP_ECONFIG when cuda is asked for and not there. */

@@ -58,6 +58,19 @@ dip_status dip_session_machine(dip_session *s, dip_err *err)
     return st;
 }
 
+/* The update after which to stop, 0 for none: the earlier one of those that the
+ * options name. The last of an epoch may take batches of the next. */
+static int64_t stop_of(const dip_trainer_options *options, int64_t batches,
+                       int64_t accumulate)
+{
+    if (options->stop_after == 0)
+        return options->stop_at;
+    int64_t step =
+        (options->stop_after * batches + accumulate - 1) / accumulate;
+    return options->stop_at > 0 && options->stop_at < step ? options->stop_at
+                                                           : step;
+}
+
 /* The updates of the run, and when it validates. */
 dip_status dip_session_schedule(dip_session *s, int64_t batches, dip_err *err)
 {
@@ -65,7 +78,7 @@ dip_status dip_session_schedule(dip_session *s, int64_t batches, dip_err *err)
     dip_loop_options *o = &s->loop_options;
     o->batches_per_epoch = batches;
     o->schedule.total_steps = c->epochs * batches / o->accumulate;
-    o->stop_at = s->options->stop_at;
+    o->stop_at = stop_of(s->options, batches, o->accumulate);
     if (o->validate_every == 0)
         o->validate_every = (batches + o->accumulate - 1) / o->accumulate;
     if (o->schedule.total_steps < 1)

@@ -13,7 +13,8 @@ typedef struct {
     const char *dir; /* the run directory */
     bool resume;
     bool quiet;
-    int64_t stop_at; /* 0: run to the end */
+    int64_t stop_at;    /* update; 0: run to the end */
+    int64_t stop_after; /* epochs; 0: all. The schedule stays that of all */
 } dip_trainer_options;
 
 /* Trains, validates, logs. An existing run is never overwritten: without

@@ -31,7 +31,8 @@ static void add_line(lines *l, const char *name, const json_t *x,
     size_t m = dip_html_numbers(l->y[i], y, MOST_POINTS);
     if (n == 0 || m == 0)
         return;
-    l->series[i] = (dip_plot_series){name, l->x[i], l->y[i], n < m ? n : m};
+    l->series[i] = (dip_plot_series){
+        .name = name, .x = l->x[i], .y = l->y[i], .n = n < m ? n : m};
     l->count++;
 }
 

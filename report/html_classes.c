@@ -190,7 +190,8 @@ static void add_calibration(dip_str *out, const json_t *calibration)
                                 MOST_BINS);
     size_t m = dip_html_numbers(y, json_object_get(calibration, "accuracy"),
                                 MOST_BINS);
-    dip_plot_series series = {"predictions", x, y, n < m ? n : m};
+    dip_plot_series series = {
+        .name = "predictions", .x = x, .y = y, .n = n < m ? n : m};
     dip_plot_lines plot = {
         .caption = "Calibration",
         .note = "dotted: as often right as it is sure",

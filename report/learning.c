@@ -150,27 +150,62 @@ static json_t *describe(const course *c)
     return NULL;
 }
 
-dip_status dip_report_learning(json_t **out, const char *path, dip_err *err)
+/* In any case the caller ends *c with end_course(). */
+static dip_status read_course(course *c, const char *path, dip_err *err)
 {
-    *out = NULL;
+    *c = (course){0};
     if (!dip_file_exists(path))
         return dip_fail(err, DIP_ENOTFOUND, "no file '%s'", path);
-    course c = {.validations = json_array()};
+    c->validations = json_array();
     FILE *file = fopen(path, "rb");
     if (file == NULL)
-        (void)dip_fail(err, DIP_EIO, "cannot open '%s'", path);
-    dip_status st = file == NULL            ? DIP_EIO
-                    : c.validations == NULL ? dip_no_memory(err)
-                                            : read_lines(&c, file, err);
+        return dip_fail(err, DIP_EIO, "cannot open '%s'", path);
+    dip_status st =
+        c->validations != NULL ? read_lines(c, file, err) : dip_no_memory(err);
     if (st == DIP_OK && ferror(file))
         st = dip_fail(err, DIP_EIO, "cannot read '%s'", path);
+    (void)fclose(file);
+    return st;
+}
+
+static void end_course(course *c)
+{
+    json_decref(c->validations);
+    free(c->loss);
+}
+
+dip_status dip_report_learning(json_t **out, const char *path, dip_err *err)
+{
+    course c;
+    *out = NULL;
+    dip_status st = read_course(&c, path, err);
     if (st == DIP_OK) {
         *out = describe(&c);
         st = *out != NULL ? DIP_OK : dip_no_memory(err);
     }
-    if (file != NULL)
-        (void)fclose(file);
-    json_decref(c.validations);
-    free(c.loss);
+    end_course(&c);
+    return st;
+}
+
+dip_status dip_report_learning_best(double *out, const char *path,
+                                    const char *metric, bool higher_is_better,
+                                    dip_err *err)
+{
+    course c;
+    size_t i;
+    json_t *event;
+    *out = NAN;
+    dip_status st = read_course(&c, path, err);
+    json_array_foreach (c.validations, i, event) {
+        const char *name = json_string_value(json_object_get(event, "metric"));
+        const json_t *number = json_object_get(event, "value");
+        if (name == NULL || strcmp(name, metric) != 0 ||
+            !json_is_number(number))
+            continue;
+        double value = json_number_value(number);
+        if (isnan(*out) || (higher_is_better ? value > *out : value < *out))
+            *out = value;
+    }
+    end_course(&c);
     return st;
 }

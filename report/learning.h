@@ -3,6 +3,7 @@
 #define DIP_REPORT_LEARNING_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "base/status.h"
 
@@ -16,5 +17,11 @@
  * json_decref(). */
 dip_status dip_report_learning(json_t **out, const char *path,
                                dip_err *err) DIP_MUST_CHECK;
+
+/* The best value that the log's validations have of `metric`; NaN when none has
+ * one. */
+dip_status dip_report_learning_best(double *out, const char *path,
+                                    const char *metric, bool higher_is_better,
+                                    dip_err *err) DIP_MUST_CHECK;
 
 #endif

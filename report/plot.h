@@ -17,6 +17,7 @@ typedef struct {
     const char *name;
     const double *x, *y; /* [n], x ascending; a y that is NaN is left out */
     size_t n;
+    bool dots; /* marks alone, and x in any order */
 } dip_plot_series;
 
 typedef struct {

@@ -97,8 +97,9 @@ static void add_series(dip_str *out, const frame *f, const dip_plot_lines *p,
 {
     const dip_plot_series *s = &p->series[index];
     dip_str_addf(out, "<g class=\"s%zu\">", index);
-    add_line(out, f, s);
-    for (size_t i = 0; i < s->n && p->marks; i++) {
+    if (!s->dots)
+        add_line(out, f, s);
+    for (size_t i = 0; i < s->n && (p->marks || s->dots); i++) {
         if (!isfinite(s->x[i]) || !isfinite(s->y[i]))
             continue;
         add_mark(out, index, dip_plot_at(&f->x, s->x[i]),
@@ -122,10 +123,11 @@ static void add_legend(dip_str *out, const dip_plot_lines *p)
     for (size_t s = 0; s < shown(p); s++) {
         dip_str_addf(out,
                      "<li><svg class=\"key s%zu\" viewBox=\"0 0 28 12\" "
-                     "aria-hidden=\"true\"><path class=\"line\" "
-                     "d=\"M1 6H27\"/>",
+                     "aria-hidden=\"true\">",
                      s);
-        if (p->marks) {
+        if (!p->series[s].dots)
+            dip_str_add(out, "<path class=\"line\" d=\"M1 6H27\"/>");
+        if (p->marks || p->series[s].dots) {
             add_mark(out, s, 14, 6);
             dip_str_add(out, "</path>");
         }

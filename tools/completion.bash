@@ -2,7 +2,7 @@
 # where bash-completion looks. The test of the docs compares it with the help
 # of each command.
 
-_diptych_commands="import inspect audit synth train eval compare search embed index recommend export soup options"
+_diptych_commands="import inspect audit synth train sweep eval compare search embed index recommend export soup options"
 
 # The long options of a command. `=` behind one: a value follows.
 _diptych_options() {
@@ -24,7 +24,9 @@ _diptych_options() {
         --usage ;;
     synth) echo --out= --queries= --quiet --rows= --seed= --shard-rows= \
         --size= --users= --help --usage ;;
-    train) echo --check --data= --quiet --resume --run= --stop-at= --help \
+    train) echo --check --data= --quiet --resume --run= --stop-after= \
+        --stop-at= --help --usage ;;
+    sweep) echo --check --json --out= --quiet --resume --retry --help \
         --usage ;;
     eval) echo --checkpoint= --data= --dim= --json --no-html --out= \
         --predictions= --qrels= --quiet --run= --seen= --split= --trec-depth= \

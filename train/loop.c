@@ -339,6 +339,11 @@ dip_status dip_loop_run(dip_loop *loop, dip_err *err)
                 (o->patience > 0 && loop->state.without_gain >= o->patience);
     if (stop)
         return DIP_OK;
+    if (o->stop_at > 0 && loop->state.step >= o->stop_at)
+        return dip_fail(err, DIP_EINTERRUPT,
+                        "stopped at once: step %lld is done, and the run is to "
+                        "stop after step %lld",
+                        (long long)loop->state.step, (long long)o->stop_at);
     dip_status st = loop->hooks.seek(loop->hooks.user, loop->state.epoch,
                                      loop->state.batch, err);
     while (st == DIP_OK && !stop) {

@@ -32,7 +32,9 @@ typedef struct {
     bool bf16;
     bool channels_last;
     dip_device device;
-    int64_t stop_at; /* stop as if asked to after this update; 0: never */
+    /* Stop as if asked to after this update, or at once when it is done; 0:
+     * never. */
+    int64_t stop_at;
 } dip_loop_options;
 
 /* What one update did; for logs and the progress bar. */

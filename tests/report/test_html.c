@@ -444,7 +444,7 @@ static void test_html_plot_without_points_is_nothing(void **state)
 {
     (void)state;
     const double x[] = {1, 2}, y[] = {(double)NAN, (double)INFINITY};
-    dip_plot_series series = {"a", x, y, 2};
+    dip_plot_series series = {.name = "a", .x = x, .y = y, .n = 2};
     dip_str out = {0};
     dip_plot_add_lines(&out, &(dip_plot_lines){.caption = "c",
                                                .x_name = "x",

@@ -484,6 +484,10 @@ static void test_loop_goes_on_as_if_it_had_not_stopped(void **state)
                         "stopped after step 5, whose checkpoint is written");
     assert_int_equal(cut.updates, 5);
     char *path = latest(&cut);
+    assert_int_equal(run(&cut, path, NULL, &err), DIP_EINTERRUPT);
+    assert_string_equal(err.msg, "stopped at once: step 5 is done, and the run "
+                                 "is to stop after step 5");
+    assert_int_equal(cut.updates, 5);
     cut.options.stop_at = 0;
     dip_tensor_assign(cut.weight, dip_tensor_full(9, DIP_F32, SIZES(FEATURES)));
     run_well(&cut, path, &b);
