@@ -5,6 +5,7 @@
 
 #include "apps/cli.h"
 #include "apps/corpus.h"
+#include "apps/export_card.h"
 #include "apps/export_recommendation.h"
 #include "apps/model_apps.h"
 #include "apps/run_dir.h"
@@ -13,6 +14,7 @@
 #include "base/mem.h"
 #include "base/term.h"
 #include "export/bundle.h"
+#include "export/bundle_manifest.h"
 #include "export/preprocessing.h"
 #include "train/checkpoint.h"
 
@@ -30,6 +32,10 @@ enum {
     OPT_PRECISION,
     OPT_RAW_IMAGES,
     OPT_UNVERIFIED,
+    OPT_VERIFY,
+    OPT_LICENSE,
+    OPT_DATA_LICENSE,
+    OPT_INTENDED_USE,
     OPT_QUIET
 };
 
@@ -56,11 +62,20 @@ static const struct argp_option options[] = {
      "onnx: photos are uint8 [B, S, S, 3], normalised in the graph", 0},
     {"unverified", OPT_UNVERIFIED, 0, 0,
      "onnx: do not ask for ONNX Runtime, and verify nothing", 0},
+    {"verify", OPT_VERIFY, "DIR", 0,
+     "compare the files of a bundle with its manifest, and do nothing else", 0},
+    {"license", OPT_LICENSE, "TEXT", 0, "of the weights, for the model card",
+     0},
+    {"data-license", OPT_DATA_LICENSE, "TEXT", 0,
+     "of the catalog, for the model card", 0},
+    {"intended-use", OPT_INTENDED_USE, "TEXT", 0, "for the model card", 0},
     {"quiet", OPT_QUIET, 0, 0, "no progress bar and no table", 0},
     {0}};
 
 typedef struct {
     const char *dir, *out, *data, *checkpoint, *names;
+    const char *verify;
+    const char *license, *data_license, *intended_use;
     const dip_export_format *format;
     dip_split split;
     int64_t rows, samples;
@@ -70,6 +85,11 @@ typedef struct {
 
 static void check_arguments(const arguments *a, struct argp_state *state)
 {
+    if (a->verify != NULL) {
+        if (a->dir != NULL || a->format != NULL || a->out != NULL)
+            argp_error(state, "--verify takes neither a run nor a format");
+        return;
+    }
     if (a->dir == NULL)
         argp_error(state, "a run directory is missing");
     if (a->format == NULL)
@@ -152,6 +172,18 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         return 0;
     case OPT_UNVERIFIED:
         a->onnx.unverified = true;
+        return 0;
+    case OPT_VERIFY:
+        a->verify = value;
+        return 0;
+    case OPT_LICENSE:
+        a->license = value;
+        return 0;
+    case OPT_DATA_LICENSE:
+        a->data_license = value;
+        return 0;
+    case OPT_INTENDED_USE:
+        a->intended_use = value;
         return 0;
     case OPT_QUIET:
         a->quiet = true;
@@ -275,18 +307,15 @@ static dip_status print_checks(const dip_gate_report *report,
 static dip_status write_bundle(dip_bundle *bundle, const dip_trained *run,
                                const arguments *a, dip_err *err)
 {
-    json_t *about = NULL,
-           *preprocessing = describe_preprocessing(
-               run, bundle->job.origin != NULL ? DIP_BUNDLE_OTHER_TOKENIZER
-                                               : DIP_BUNDLE_TOKENIZER);
+    json_t *preprocessing = describe_preprocessing(
+        run, bundle->job.origin != NULL ? DIP_BUNDLE_OTHER_TOKENIZER
+                                        : DIP_BUNDLE_TOKENIZER);
     dip_gate_report report = {0};
     char *config = dip_path_join(run->dir, "config.yaml");
-    dip_status st = config != NULL && preprocessing != NULL
-                        ? describe_run(&about, run, err)
-                        : dip_no_memory(err);
+    dip_status st =
+        config != NULL && preprocessing != NULL ? DIP_OK : dip_no_memory(err);
     bundle->config_path = config;
     bundle->preprocessing = preprocessing;
-    bundle->run = about;
     dip_cli_bar bar = {.label = "verify", .unit = "parts", .quiet = a->quiet};
     bundle->job.tick = dip_cli_tick;
     bundle->job.tick_user = &bar;
@@ -298,7 +327,6 @@ static dip_status write_bundle(dip_bundle *bundle, const dip_trained *run,
     dip_gate_report_free(&report);
     free(config);
     json_decref(preprocessing);
-    json_decref(about);
     return st;
 }
 
@@ -319,23 +347,42 @@ static dip_status choose_origin(dip_export_job *job, dip_model_config *config,
     return st == DIP_OK ? job->origin->fit(&fit, &job->handed, err) : st;
 }
 
+static dip_status describe(dip_bundle *bundle, dip_export_card *card,
+                           const dip_trained *run, const dip_corpus *corpus,
+                           const arguments *a, dip_err *err)
+{
+    dip_status st = describe_run(&bundle->run, run, err);
+    bundle->data = describe_data(corpus, a->split);
+    if (st == DIP_OK && bundle->data == NULL)
+        st = dip_no_memory(err);
+    if (st != DIP_OK)
+        return st;
+    card->card.license = a->license;
+    card->card.data_license = a->data_license;
+    card->card.intended_use = a->intended_use;
+    bundle->card = &card->card;
+    return dip_export_card_read(
+        card, run, json_integer_value(json_object_get(bundle->run, "step")),
+        corpus, err);
+}
+
 static dip_status write_verified(dip_bundle *bundle, const dip_trained *run,
                                  const arguments *a, dip_err *err)
 {
     dip_corpus *corpus = NULL;
     dip_samples samples = {0};
-    json_t *data = NULL;
+    dip_export_card card = {0};
     dip_status st = dip_trained_corpus(&corpus, run, a->data, err);
-    if (st == DIP_OK) {
-        data = describe_data(corpus, a->split);
-        st = data != NULL ? read_samples(&samples, run, corpus, a, err)
-                          : dip_no_memory(err);
-    }
+    if (st == DIP_OK)
+        st = describe(bundle, &card, run, corpus, a, err);
+    if (st == DIP_OK)
+        st = read_samples(&samples, run, corpus, a, err);
     bundle->job.samples = &samples;
-    bundle->data = data;
     if (st == DIP_OK)
         st = write_bundle(bundle, run, a, err);
-    json_decref(data);
+    json_decref(bundle->run);
+    json_decref(bundle->data);
+    dip_export_card_free(&card);
     dip_samples_free(&samples);
     dip_corpus_free(corpus);
     return st;
@@ -394,10 +441,26 @@ static dip_status export_recommender(const arguments *a, dip_err *err)
                                                  .rows = a->rows,
                                                  .samples = a->samples};
     dip_gate_report report = {0};
+    if (a->names != NULL || a->license != NULL || a->data_license != NULL ||
+        a->intended_use != NULL)
+        return dip_fail(err, DIP_EUSAGE,
+                        "'%s' is a run of recommendation: its bundle has no "
+                        "model card, nor is it of any --names",
+                        a->dir);
     dip_status st = dip_export_recommendation(&report, &o, err);
     if (st == DIP_OK && !a->quiet)
         st = print_checks(&report, a, err);
     dip_gate_report_free(&report);
+    return st;
+}
+
+static dip_status verify_bundle(const arguments *a, dip_err *err)
+{
+    int64_t files = 0;
+    dip_status st = dip_bundle_manifest_check(&files, a->verify, err);
+    if (st == DIP_OK && !a->quiet)
+        (void)printf("%s: %lld files are what the manifest says\n", a->verify,
+                     (long long)files);
     return st;
 }
 
@@ -406,7 +469,7 @@ int dip_cmd_export(int argc, char **argv)
     static const struct argp argp = {
         options,
         parse_option,
-        "RUN --format NAME --out DIR",
+        "RUN --format NAME --out DIR\n--verify DIR",
         "Write the weights of a run, and verify what was written on rows of a "
         "catalog.",
         NULL,
@@ -420,8 +483,9 @@ int dip_cmd_export(int argc, char **argv)
                    .samples = DIP_SAMPLES_BUNDLED};
     (void)argp_parse(&argp, argc, argv, 0, NULL, &a);
     dip_cli_catch_signals();
-    dip_status st = dip_run_task(&task, a.dir, &err);
-    if (st == DIP_OK)
+    dip_status st = a.verify != NULL ? verify_bundle(&a, &err)
+                                     : dip_run_task(&task, a.dir, &err);
+    if (st == DIP_OK && a.verify == NULL)
         st = task == DIP_TASK_RECOMMENDATION ? export_recommender(&a, &err)
                                              : export_retrieval(&a, &err);
     return st == DIP_OK ? 0 : dip_cli_fail("diptych export", &err);

@@ -80,6 +80,27 @@ static dip_status write_companions(const dip_bundle *b, const char *dir,
     return st;
 }
 
+static dip_status write_card(const dip_bundle *b,
+                             const dip_export_result *result, const char *dir,
+                             dip_err *err)
+{
+    char *path = dip_path_join(dir, "model_card.md");
+    dip_status st = dip_no_memory(err);
+    if (path != NULL)
+        st = dip_card_write(&(dip_card_facts){.card = b->card,
+                                              .job = &b->job,
+                                              .format = b->format,
+                                              .run = b->run,
+                                              .data = b->data,
+                                              .preprocessing = b->preprocessing,
+                                              .version = b->version,
+                                              .gate = &result->gate,
+                                              .config_path = b->config_path},
+                            path, err);
+    free(path);
+    return st;
+}
+
 /* -------------------------------------------------------------------------- */
 
 static dip_status fill(dip_export_result *result, const dip_bundle *bundle,
@@ -91,6 +112,8 @@ static dip_status fill(dip_export_result *result, const dip_bundle *bundle,
     const dip_origin *origin = bundle->job.origin;
     if (st == DIP_OK && origin != NULL && origin->write != NULL)
         st = origin->write(&bundle->job.handed, dir, err);
+    if (st == DIP_OK)
+        st = write_card(bundle, result, dir, err);
     if (st == DIP_OK)
         st = dip_bundle_manifest_write(
             &(dip_bundle_manifest){.version = bundle->version,

@@ -1,7 +1,7 @@
 /* A bundle: a directory that holds all that a serving team needs.
  *
  *   weights (export/format.h)   config.yaml   tokenizer.json   labels.json
- *   preprocessing.json   samples.safetensors   manifest.json
+ *   preprocessing.json   samples.safetensors   model_card.md   manifest.json
  *
  * manifest.json (export/bundle_manifest.h) is written last. */
 #ifndef DIP_EXPORT_BUNDLE_H
@@ -11,6 +11,7 @@
 
 #include "base/status.h"
 #include "data/tokenizer.h"
+#include "export/card.h"
 #include "export/format.h"
 
 /* The tokenizer's own file, and its name beside the files of an origin, which
@@ -27,6 +28,7 @@ typedef struct {
     const json_t *labels;
     const json_t *preprocessing;
     const char *version; /* of the program */
+    const dip_card *card;
     int64_t sample_rows; /* that go into samples.safetensors */
     json_t *run;         /* object: name, checkpoint, step */
     json_t *data;        /* object: where the verified rows come from */

@@ -1,6 +1,7 @@
 #include "export/bundle_manifest.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/digest.h"
 #include "base/file.h"
@@ -8,7 +9,8 @@
 #include "base/mem.h"
 #include "tensor/tensor.h"
 
-#define FILE_NAME "manifest.json"
+#define FILE_NAME   "manifest.json"
+#define BYTES_LIMIT ((size_t)64 << 20)
 
 static dip_status add_file(json_t *files, const char *dir, const char *name,
                            dip_err *err)
@@ -60,6 +62,102 @@ dip_status dip_bundle_manifest_write(const dip_bundle_manifest *m,
         json_decref(json);
     }
     json_decref(files);
+    free(path);
+    return st;
+}
+
+/* ---- checking ------------------------------------------------------------ */
+
+static dip_status check_file(const json_t *file, const char *dir,
+                             const char *manifest, dip_err *err)
+{
+    const char *name, *wanted;
+    char digest[DIP_DIGEST_SIZE];
+    dip_status st = dip_json_get_string(&name, file, "name", manifest, err);
+    if (st == DIP_OK)
+        st = dip_json_get_string(&wanted, file, "sha256", manifest, err);
+    if (st != DIP_OK)
+        return st;
+    if (strchr(name, '/') != NULL || name[0] == '.' || name[0] == '\0')
+        return dip_fail(err, DIP_EFORMAT, "'%s': '%s' is no name of a file",
+                        manifest, name);
+    char *path = dip_path_join(dir, name);
+    if (path == NULL)
+        return dip_no_memory(err);
+    if (!dip_file_exists(path))
+        st = dip_fail(err, DIP_EVERIFY, "'%s' lacks '%s'", dir, name);
+    else
+        st = dip_digest_file(digest, path, err);
+    if (st == DIP_OK && strcmp(digest, wanted) != 0)
+        st = dip_fail(err, DIP_EVERIFY,
+                      "'%s' has the digest %s, not the %.64s of the manifest",
+                      path, digest, wanted);
+    free(path);
+    return st;
+}
+
+static bool is_listed(const json_t *files, const char *name)
+{
+    size_t i;
+    json_t *file;
+    json_array_foreach (files, i, file) {
+        if (strcmp(json_string_value(json_object_get(file, "name")), name) == 0)
+            return true;
+    }
+    return strcmp(name, FILE_NAME) == 0;
+}
+
+/* All `files` have names. */
+static dip_status check_others(const json_t *files, const char *dir,
+                               dip_err *err)
+{
+    char **names = NULL;
+    size_t count = 0;
+    dip_status st = dip_dir_list(&names, &count, dir, err);
+    for (size_t i = 0; i < count && st == DIP_OK; i++) {
+        if (!is_listed(files, names[i]))
+            st = dip_fail(err, DIP_EVERIFY,
+                          "'%s' is not in the manifest of '%s'", names[i], dir);
+    }
+    dip_dir_list_free(names, count);
+    return st;
+}
+
+static dip_status check_all(int64_t *count, const json_t *manifest,
+                            const char *dir, const char *path, dip_err *err)
+{
+    const char *schema;
+    json_t *files, *file;
+    size_t i;
+    dip_status st = dip_json_get_string(&schema, manifest, "schema", path, err);
+    if (st == DIP_OK && strcmp(schema, DIP_EXPORT_SCHEMA) != 0)
+        st = dip_fail(err, DIP_EFORMAT, "'%s': the schema is not '%s'", path,
+                      DIP_EXPORT_SCHEMA);
+    if (st == DIP_OK)
+        st = dip_json_get_array(&files, manifest, "files", path, err);
+    if (st != DIP_OK)
+        return st;
+    *count = (int64_t)json_array_size(files);
+    json_array_foreach (files, i, file) {
+        st = check_file(file, dir, path, err);
+        if (st != DIP_OK)
+            return st;
+    }
+    return check_others(files, dir, err);
+}
+
+dip_status dip_bundle_manifest_check(int64_t *count, const char *dir,
+                                     dip_err *err)
+{
+    json_t *manifest = NULL;
+    char *path = dip_path_join(dir, FILE_NAME);
+    *count = 0;
+    dip_status st = path != NULL
+                        ? dip_json_load(&manifest, path, BYTES_LIMIT, err)
+                        : dip_no_memory(err);
+    if (st == DIP_OK)
+        st = check_all(count, manifest, dir, path, err);
+    json_decref(manifest);
     free(path);
     return st;
 }

@@ -27,4 +27,10 @@ dip_status dip_bundle_manifest_write(const dip_bundle_manifest *manifest,
                                      const char *dir,
                                      dip_err *err) DIP_MUST_CHECK;
 
+/* Compares the files of the bundle `dir` with its manifest, which is untrusted
+ * input, and counts them. DIP_EVERIFY names the file that differs, lacks or is
+ * not listed, DIP_EFORMAT the key of a manifest that is none. */
+dip_status dip_bundle_manifest_check(int64_t *count, const char *dir,
+                                     dip_err *err) DIP_MUST_CHECK;
+
 #endif

@@ -28,11 +28,20 @@ int dip_origin_count(void)
     return count;
 }
 
+static const char *image_of(const dip_model_config *config)
+{
+    return config->towers == DIP_TOWERS_TEXT ? "none" : config->image.kind;
+}
+
+static const char *text_of(const dip_model_config *config)
+{
+    return config->towers == DIP_TOWERS_IMAGE ? "none" : config->text.kind;
+}
+
 static bool has_towers(const dip_origin *row, const dip_model_config *config)
 {
-    return (row->image == NULL ||
-            strcmp(row->image, config->image.kind) == 0) &&
-           (row->text == NULL || strcmp(row->text, config->text.kind) == 0);
+    return (row->image == NULL || strcmp(row->image, image_of(config)) == 0) &&
+           (row->text == NULL || strcmp(row->text, text_of(config)) == 0);
 }
 
 static dip_status fail_name(const char *name, dip_err *err)
@@ -70,7 +79,7 @@ dip_status dip_origin_find(const dip_origin **out, const char *name,
         return fail_name(name, err);
     return dip_fail(err, DIP_ECONFIG,
                     "%s has no model with the towers '%s' and '%s'", name,
-                    config->image.kind, config->text.kind);
+                    image_of(config), text_of(config));
 }
 
 void dip_origin_cover(dip_origin_fit *fit, const char *beginning)

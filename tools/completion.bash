@@ -40,9 +40,10 @@ _diptych_options() {
     embed) echo --checkpoint= --data= --dim= --field= --fields= --json --out= \
         --precision= --queries --quiet --rescore= --reuse= --split= --task= \
         --help --usage ;;
-    export) echo --checkpoint= --data= --format= --list-names --names= --out= \
-        --precision= --quiet --raw-images --rows= --samples= --split= \
-        --unverified --help --usage ;;
+    export) echo --checkpoint= --data-license= --data= --format= \
+        --intended-use= --license= --list-names --names= --out= --precision= \
+        --quiet --raw-images --rows= --samples= --split= --unverified \
+        --verify= --help --usage ;;
     recommend) echo --all --checkpoint= --data= --out= --top= --user= --help \
         --usage ;;
     soup) echo --checkpoint= --data= --greedy --interpolate= --out= --help \

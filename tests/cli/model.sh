@@ -247,6 +247,14 @@ check "names of another format" 2 "diptych export: --names is of the format safe
 check "refused exports leave nothing" 0 "nothing" sh -c "test -e g || echo nothing"
 check "lists names" 0 "timm         siglip       -            model.safetensors" \
     "$program" export --list-names
+check "a bundle has a card" 0 "| query_to_product | recall@10 | " \
+    sh -c "grep -o '| query_to_product | recall@10 | ' e/model_card.md"
+check "a bundle is whole" 0 "e: " sh -c "'$program' export --verify e | cut -c 1-3"
+echo >>e/labels.json
+check "a bundle was changed" 7 "the manifest" sh -c \
+    "'$program' export --verify e 2>msg; code=\$?; grep -o 'the manifest' msg; exit \$code"
+check "a bundle and a run" 2 "diptych export: --verify takes neither a run nor a format" \
+    "$program" export runs/tiny --verify e
 check "exports weights" 0 "safetensors" sh -c \
     "'$program' export runs/tiny --format safetensors --out f --quiet >/dev/null && grep -o safetensors f/manifest.json | head -n 1"
 

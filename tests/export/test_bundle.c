@@ -8,6 +8,7 @@
 #include "base/digest.h"
 #include "base/json.h"
 #include "export/bundle.h"
+#include "export/bundle_manifest.h"
 #include "export/preprocessing.h"
 #include "tests/export/helper.h"
 
@@ -17,7 +18,8 @@ typedef struct {
     dip_model *model, *blank;
     dip_samples samples;
     dip_tokenizer *tokenizer;
-    json_t *labels, *preprocessing, *run, *data;
+    json_t *labels, *preprocessing, *run, *data, *about, *report;
+    dip_card card;
     char config[64];
     dip_bundle bundle;
 } stage;
@@ -72,6 +74,8 @@ static void set_stage(stage *s, const char *format)
     s->preprocessing = make_preprocessing(s->tokenizer);
     s->run = json_pack("{s:s, s:i}", "name", "test", "step", 12);
     s->data = json_pack("{s:s}", "split", "test");
+    s->card = (dip_card){
+        .image_tower = "cnn", .text_tower = "bag", .split_rows = {70, 20, 10}};
     (void)snprintf(s->config, sizeof s->config, "%s/config.yaml", s->at.root);
     assert_ok(dip_file_write(s->config, "name: test\n", 11, &err), &err);
     s->bundle = (dip_bundle){
@@ -84,7 +88,8 @@ static void set_stage(stage *s, const char *format)
         .sample_rows = DIP_SAMPLES_BUNDLED,
         .version = "1.2.3",
         .run = s->run,
-        .data = s->data};
+        .data = s->data,
+        .card = &s->card};
 }
 
 static void strike(stage *s)
@@ -94,6 +99,8 @@ static void strike(stage *s)
     json_decref(s->preprocessing);
     json_decref(s->run);
     json_decref(s->data);
+    json_decref(s->about);
+    json_decref(s->report);
     dip_tokenizer_free(s->tokenizer);
     dip_samples_free(&s->samples);
     dip_model_free(s->blank);
@@ -214,6 +221,132 @@ static void test_bundle_tells_how_inputs_are_made(void **state)
         "\"similarity\":\"dot product of unit rows\",\"temperature\":0.07}");
     free(dump);
     json_decref(p);
+    strike(&s);
+}
+
+/* ---- the card ------------------------------------------------------------ */
+
+/* The card after an export, which the caller frees. */
+static char *write_card(stage *s)
+{
+    char *text = NULL, *path = dip_path_join(s->at.dir, "model_card.md");
+    size_t length = 0;
+    dip_err err = {0};
+    assert_ok(write_stage(s, &err), &err);
+    assert_ok(dip_file_read(&text, &length, path, 1 << 20, &err), &err);
+    free(path);
+    return text;
+}
+
+static void assert_said(const char *text, const char *words)
+{
+    if (strstr(text, words) == NULL)
+        fail_msg("'%s' is not in:\n%s", words, text);
+}
+
+static void test_bundle_card_says_what_is_known(void **state)
+{
+    (void)state;
+    stage s;
+    set_stage(&s, "safetensors");
+    s.about = json_pack("{s:s, s:i, s:{s:s, s:s}, s:{s:{s:s}}}", "seed", "41",
+                        "threads", 3, "data", "path", "/far/away/shop.h5",
+                        "digest", "abcd", "init", "image", "file",
+                        "/far/away/vit|b.safetensors");
+    s.report =
+        json_pack("{s:{s:s, s:i, s:s}, s:{s:{s:f, s:f, s:{s:{s:f, s:f}}}}}",
+                  "data", "split", "test", "rows", 10, "digest", "ef01",
+                  "retrieval", "a_to_b", "recall@10", .75, "mrr", .5,
+                  "interval", "recall@10", "low", .625, "high", .875);
+    s.card.about = s.about;
+    s.card.report = s.report;
+    s.card.license = "CC <b>";
+    s.card.intended_use = "shoes";
+    char *text = write_card(&s);
+    assert_said(text, "# Model card: test\n");
+    assert_said(text, "| image tower | cnn |");
+    assert_said(text, "| numbers of an embedding | 8 |");
+    assert_said(text, "\n## Intended use\n\nshoes\n");
+    assert_said(text, "| catalog | shop.h5 | unknown |");
+    assert_said(text, "70 train, 20 val, 10 test.");
+    assert_said(text, "| a_to_b | recall@10 | 0.75 | 0.625 to 0.875 |");
+    assert_said(text, "| a_to_b | mrr | 0.5 | – |");
+    assert_said(text, "| these weights | CC \\<b\\> |");
+    assert_said(text, "trained on | not stated; ask for it before any use |");
+    assert_said(text, "`vit\\|b.safetensors`");
+    assert_said(text, "| seed | 41 |\n| threads | 3 |");
+    /* sha256sum of the config's "name: test\n" */
+    assert_said(
+        text,
+        "| SHA-256 of `config.yaml` | "
+        "b4b785ee519ceb6a284f99c1ec3b7874e75a8aa8630b7516cb7ea1e49db99087 |");
+    assert_said(text, "--format safetensors --out bundle");
+    assert_said(text, "| model.safetensors text_encoder | ");
+    assert_null(strstr(text, "/far"));
+    free(text);
+    strike(&s);
+}
+
+static void test_bundle_card_says_what_is_not_known(void **state)
+{
+    (void)state;
+    stage s;
+    set_stage(&s, "safetensors");
+    s.about = json_pack("[i]", 1); /* anything may stand there */
+    s.card.about = s.about;
+    s.card.no_report = "Nobody has evaluated the run.";
+    char *text = write_card(&s);
+    assert_said(text, "\n## Metrics\n\nNobody has evaluated the run. `diptych "
+                      "eval RUN`");
+    assert_said(text, "Nobody has said what it is meant for");
+    assert_said(text, "| catalog | unknown | unknown |");
+    assert_null(strstr(text, "| seed |"));
+    free(text);
+    strike(&s);
+}
+
+/* ---- checking a bundle --------------------------------------------------- */
+
+static dip_status check_bundle(const stage *s, dip_err *err)
+{
+    int64_t count = 0;
+    dip_status st = dip_bundle_manifest_check(&count, s->at.dir, err);
+    if (st == DIP_OK)
+        assert_int_equal(count, 7);
+    return st;
+}
+
+static void put_file(const stage *s, const char *name, const char *text)
+{
+    dip_err err = {0};
+    char *path = dip_path_join(s->at.dir, name);
+    assert_ok(dip_file_write(path, text, strlen(text), &err), &err);
+    free(path);
+}
+
+static void test_bundle_manifest_finds_what_has_changed(void **state)
+{
+    (void)state;
+    stage s;
+    dip_err err = {0};
+    set_stage(&s, "safetensors");
+    assert_ok(write_stage(&s, &err), &err);
+    assert_ok(check_bundle(&s, &err), &err);
+    put_file(&s, "more.txt", "");
+    assert_int_equal(check_bundle(&s, &err), DIP_EVERIFY);
+    assert_non_null(strstr(err.msg, "'more.txt' is not in the manifest"));
+    put_file(&s, "config.yaml", "name: best\n");
+    assert_int_equal(check_bundle(&s, &err), DIP_EVERIFY);
+    assert_non_null(strstr(err.msg, "config.yaml' has the digest"));
+    put_file(&s, "manifest.json",
+             "{\"schema\": \"diptych-export/1\", \"files\": "
+             "[{\"name\": \"../config.yaml\", \"sha256\": \"\"}]}");
+    assert_int_equal(check_bundle(&s, &err), DIP_EFORMAT);
+    assert_non_null(strstr(err.msg, "'../config.yaml' is no name of a file"));
+    put_file(&s, "manifest.json", "{\"schema\": \"diptych-export/1\"}");
+    assert_int_equal(check_bundle(&s, &err), DIP_EFORMAT);
+    put_file(&s, "manifest.json", "{\"schema\": \"other\", \"files\": []}");
+    assert_int_equal(check_bundle(&s, &err), DIP_EFORMAT);
     strike(&s);
 }
 
@@ -344,6 +477,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         MODEL_TEST(test_bundle_of_every_format_is_whole),
         MODEL_TEST(test_bundle_tells_how_inputs_are_made),
+        MODEL_TEST(test_bundle_card_says_what_is_known),
+        MODEL_TEST(test_bundle_card_says_what_is_not_known),
+        MODEL_TEST(test_bundle_manifest_finds_what_has_changed),
         MODEL_TEST(test_bundle_holds_samples_of_the_model),
         MODEL_TEST(test_bundle_never_replaces_anything),
         MODEL_TEST(test_bundle_that_differs_leaves_nothing),
