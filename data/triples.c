@@ -75,10 +75,10 @@ dip_status dip_triples_create(dip_triples **out, const dip_bipartite *graph,
     t->count = list_edges(t);
     if (t->count == 0) {
         dip_triples_free(t);
-        return dip_fail(err, DIP_EDATA,
-                        "no interaction to learn from: %" PRId64
-                        " in the graph, each of a user who has had all items",
-                        graph->edges);
+        return dip_fail(err, DIP_EDATA, "nothing to learn from: %s",
+                        graph->edges == 0
+                            ? "the train split has no interactions"
+                            : "all users have had all items");
     }
     *out = t;
     return DIP_OK;

@@ -149,11 +149,13 @@ static void test_triples_refuse(void **state)
                          DIP_OK);
         assert_int_equal(dip_triples_create(&t, &g, &options, &err), DIP_EDATA);
         assert_null(t);
+        assert_string_equal(
+            err.msg, count == 0 ? "nothing to learn from: the train split has "
+                                  "no interactions"
+                                : "nothing to learn from: all users have had "
+                                  "all items");
         dip_bipartite_free(&g);
     }
-    assert_string_equal(err.msg,
-                        "no interaction to learn from: 2 in the graph, each of "
-                        "a user who has had all items");
 }
 
 /* Items that nobody has had are not drawn where that is asked for, and a user
