@@ -27,7 +27,7 @@ static const struct argp_option options[] = {
      "compare with this run's config (default: that of the first)", 0},
     {"metric", OPT_METRIC, "NAME,...", 0,
      "mrr, or text_to_image.mrr of one task (default: mrr, hit at the least "
-     "and the highest cutoff, ndcg at the highest)",
+     "and the highest cutoff, ndcg at the highest; accuracy of labels)",
      0},
     {"each", OPT_EACH, 0, 0,
      "take each run by itself, also where only the seeds differ", 0},

@@ -209,7 +209,18 @@ typedef struct {
     int64_t rows; /* of the split */
 } evaluated_run;
 
-static json_t *describe_run(const evaluated_run *run,
+/* The one of the training, whatever an override makes of it: runs of a config
+ * are told apart by it. */
+static dip_status read_seed(uint64_t *out, const char *dir, dip_err *err)
+{
+    dip_settings *trained;
+    dip_status st = dip_run_settings(&trained, dir, NULL, 0, err);
+    *out = st == DIP_OK ? trained->seed : 0;
+    dip_settings_free(trained);
+    return st;
+}
+
+static json_t *describe_run(const evaluated_run *run, uint64_t seed,
                             const dip_train_state *state)
 {
     const dip_settings *s = run->settings;
@@ -222,7 +233,7 @@ static json_t *describe_run(const evaluated_run *run,
         dip_path_base(run->checkpoint), "step", (json_int_t)state->step,
         "version", dip_version(), "similarity", run->similarity, "dim",
         (json_int_t)run->dim, "embed_dim", (json_int_t)run->embed_dim, "seed",
-        (json_int_t)s->seed, "parameters",
+        (json_int_t)seed, "parameters",
         (json_int_t)dip_params_trained_numel(run->params), "samples",
         (json_int_t)state->samples, "seconds", dip_json_real(state->seconds),
         "cpu_seconds", dip_json_real(state->cpu_seconds), "samples_per_second",
@@ -237,12 +248,15 @@ static dip_status describe(json_t **out, const evaluated_run *run,
                            dip_err *err)
 {
     dip_train_state state;
+    uint64_t seed = 0;
     *out = NULL;
     dip_status st = dip_checkpoint_read_state(&state, run->checkpoint, err);
+    if (st == DIP_OK)
+        st = read_seed(&seed, run->dir, err);
     if (st != DIP_OK)
         return st;
     *out = json_pack("{s:s, s:o, s:{s:s, s:s, s:s, s:I}}", "schema",
-                     DIP_REPORT_SCHEMA, "run", describe_run(run, &state),
+                     DIP_REPORT_SCHEMA, "run", describe_run(run, seed, &state),
                      "data", "path", dip_catalog_path(run->catalog), "digest",
                      dip_catalog_digest(run->catalog), "split",
                      dip_split_name(a->split), "rows", (json_int_t)run->rows);
@@ -476,14 +490,19 @@ static dip_status evaluate_run(const arguments *a, dip_err *err)
 static dip_status evaluate_lists(const arguments *a, dip_err *err)
 {
     json_t *report = NULL;
-    dip_status st = dip_evaluate_lists(&report, a->run, a->qrels, a->seen,
-                                       a->overrides, a->override_count, err);
+    dip_outcome_set outcomes = {0};
+    dip_status st =
+        dip_evaluate_lists(&report, &outcomes, a->run, a->qrels, a->seen,
+                           a->overrides, a->override_count, err);
+    if (st == DIP_OK && a->out != NULL)
+        st = write_outcomes(a->out, &outcomes, err);
     if (st == DIP_OK && a->out != NULL)
         st = dip_json_write(a->out, report, DIP_JSON_AS_BUILT, err);
     if (st == DIP_OK && a->out != NULL)
         st = write_markdown(a->out, report, err);
     if (st == DIP_OK)
         st = print_report(report, a->json, err);
+    dip_outcome_set_free(&outcomes);
     json_decref(report);
     return st;
 }

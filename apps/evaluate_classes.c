@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apps/evaluate_class_outcomes.h"
 #include "apps/evaluate_slices.h"
 #include "apps/evaluate_trec.h"
 #include "base/mem.h"
@@ -171,6 +172,11 @@ static dip_status put_details(json_t *report, const dip_classification *c,
         st = put_intervals(
             report, set, predicted, probabilities != NULL ? &scores : NULL,
             probabilities != NULL ? &p : NULL, groups, ev, e, err);
+    const dip_classified classified = {set, predicted,
+                                       probabilities != NULL ? &scores : NULL,
+                                       columns, groups};
+    if (st == DIP_OK)
+        st = dip_evaluate_class_outcomes(report, &classified, ev, e, err);
     if (st == DIP_OK && ev->job.settings->eval.slice_count > 0)
         st = put_slices(report, set, predicted, groups, ev, e, err);
     free(groups);

@@ -30,22 +30,16 @@ dip_bytes dip_evaluate_query_id(const dip_ranked_task *r, int64_t query)
 
 /* ---- digests ---- */
 
-/* The length first, so that two texts are not another two. */
-static dip_status add_id(dip_digest *digest, dip_bytes id, dip_err *err)
-{
-    uint64_t length = id.len;
-    dip_status st = dip_digest_add(digest, &length, sizeof length, err);
-    return st == DIP_OK ? dip_digest_add(digest, id.data, id.len, err) : st;
-}
-
 static dip_status digest_gallery(char hex[DIP_DIGEST_SIZE],
                                  const dip_ranked_task *r, dip_err *err)
 {
     const dip_catalog *catalog = r->evaluation->job.corpus->catalog;
     dip_digest *digest;
     dip_status st = dip_digest_new(&digest, err);
-    for (int64_t i = 0; i < r->products.rows && st == DIP_OK; i++)
-        st = add_id(digest, dip_catalog_id(catalog, r->product_rows[i]), err);
+    for (int64_t i = 0; i < r->products.rows && st == DIP_OK; i++) {
+        dip_bytes id = dip_catalog_id(catalog, r->product_rows[i]);
+        st = dip_digest_add_sized(digest, id.data, id.len, err);
+    }
     if (st == DIP_OK)
         st = dip_digest_end(hex, digest, err);
     dip_digest_free(digest);
@@ -60,7 +54,8 @@ static dip_status digest_queries(char hex[DIP_DIGEST_SIZE],
     for (int64_t q = 0; q < r->queries.rows && st == DIP_OK; q++) {
         dip_judged right = dip_relevance_of(r->relevance, q);
         size_t n = (size_t)right.count;
-        st = add_id(digest, dip_evaluate_query_id(r, q), err);
+        dip_bytes id = dip_evaluate_query_id(r, q);
+        st = dip_digest_add_sized(digest, id.data, id.len, err);
         if (st == DIP_OK)
             st =
                 dip_digest_add(digest, right.rows, n * sizeof *right.rows, err);
@@ -139,18 +134,6 @@ static void take_top(dip_outcomes *o, const dip_ranked_task *r)
     }
 }
 
-static dip_status append(dip_outcomes **out, dip_outcome_set *set, dip_err *err)
-{
-    size_t capacity = (size_t)set->count; /* tasks are few: grown one by one */
-    dip_status st = dip_reserve(&set->items, &capacity, capacity + 1,
-                                sizeof *set->items, err);
-    if (st != DIP_OK)
-        return st;
-    *out = &set->items[set->count++];
-    **out = (dip_outcomes){0};
-    return DIP_OK;
-}
-
 dip_status dip_evaluate_outcomes(json_t *report, const dip_ranked_task *r,
                                  dip_err *err)
 {
@@ -158,7 +141,7 @@ dip_status dip_evaluate_outcomes(json_t *report, const dip_ranked_task *r,
     dip_outcomes *o;
     int64_t top =
         r->products.rows < DIP_OUTCOME_TOP ? r->products.rows : DIP_OUTCOME_TOP;
-    dip_status st = append(&o, r->evaluation->outcomes, err);
+    dip_status st = dip_outcome_set_add(&o, r->evaluation->outcomes, err);
     if (st == DIP_OK)
         st = dip_outcomes_alloc(o, r->task->name, r->ranking->evaluated,
                                 dip_ranking_metrics(r->ranking), top, err);

@@ -134,13 +134,6 @@ static dip_status make_lists(evaluation *e, dip_err *err)
 
 /* ---- the report ---- */
 
-static dip_status add_bytes(dip_digest *digest, dip_bytes id, dip_err *err)
-{
-    uint64_t length = id.len;
-    dip_status st = dip_digest_add(digest, &length, sizeof length, err);
-    return st == DIP_OK ? dip_digest_add(digest, id.data, id.len, err) : st;
-}
-
 /* Over who was asked about and what is right for him, or over all items. */
 static dip_status put_digest(json_t *task, const char *key, const evaluation *e,
                              bool of_items, dip_err *err)
@@ -154,10 +147,9 @@ static dip_status put_digest(json_t *task, const char *key, const evaluation *e,
         dip_judged right = {0};
         if (!of_items)
             right = dip_relevance_of(&e->relevance, i);
-        st = add_bytes(digest,
-                       of_items ? dip_catalog_id(catalog, i)
-                                : dip_catalog_user(catalog, i),
-                       err);
+        dip_bytes id = of_items ? dip_catalog_id(catalog, i)
+                                : dip_catalog_user(catalog, i);
+        st = dip_digest_add_sized(digest, id.data, id.len, err);
         if (st == DIP_OK && right.count > 0)
             st = dip_digest_add(digest, right.rows,
                                 (size_t)right.count * sizeof *right.rows, err);

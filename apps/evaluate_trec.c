@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apps/evaluate_list_outcomes.h"
 #include "apps/options.h"
 #include "apps/settings_eval.h"
 #include "base/file.h"
@@ -295,7 +296,8 @@ static dip_status read_recommendations(dip_recommendations *given,
     return st;
 }
 
-static dip_status report_lists(json_t **out, const dip_trec *trec,
+static dip_status report_lists(json_t **out, dip_outcome_set *outcomes,
+                               const dip_trec *trec,
                                const dip_recommendations *given,
                                const char *run, const char *qrels,
                                dip_config *config, dip_err *err)
@@ -320,6 +322,8 @@ static dip_status report_lists(json_t **out, const dip_trec *trec,
     if (st == DIP_OK && given->run != NULL)
         st =
             dip_evaluate_put_recommendation(task, given, &options, &stats, err);
+    if (st == DIP_OK)
+        st = dip_evaluate_list_outcomes(task, outcomes, trec, &ranking, err);
     *out = json_pack(
         "{s:s, s:{s:s, s:s}, s:{s:s}, s:{s:s, s:s, s:b, s:o, s:I}, s:{s:o}}",
         "schema", DIP_REPORT_SCHEMA, "run", "name", trec->tag, "dir", run,
@@ -336,7 +340,8 @@ static dip_status report_lists(json_t **out, const dip_trec *trec,
     return st;
 }
 
-dip_status dip_evaluate_lists(json_t **out, const char *run, const char *qrels,
+dip_status dip_evaluate_lists(json_t **out, dip_outcome_set *outcomes,
+                              const char *run, const char *qrels,
                               const char *seen, const char *const *overrides,
                               size_t count, dip_err *err)
 {
@@ -356,7 +361,8 @@ dip_status dip_evaluate_lists(json_t **out, const char *run, const char *qrels,
     if (st == DIP_OK)
         st = read_recommendations(&given, &unseen, &had, &trec, seen, err);
     if (st == DIP_OK)
-        st = report_lists(out, &trec, &given, run, qrels, config, err);
+        st =
+            report_lists(out, outcomes, &trec, &given, run, qrels, config, err);
     dip_recommendation_free(&unseen);
     dip_relevance_free(&had);
     dip_trec_free(&trec);

@@ -37,8 +37,10 @@ dip_status dip_evaluate_write_predictions(const char *name,
 /* A whole report of the run (a TREC file) by the judgements `qrels`, its only
  * task named by the run's tag. With `seen` (judgements too, or NULL) the lists
  * are recommendations: what a user has seen leaves them. `overrides` may set
- * seed and the keys of eval that concern rankings. */
-dip_status dip_evaluate_lists(json_t **out, const char *run, const char *qrels,
+ * seed and the keys of eval that concern rankings. `outcomes` takes those of
+ * the queries. */
+dip_status dip_evaluate_lists(json_t **out, dip_outcome_set *outcomes,
+                              const char *run, const char *qrels,
                               const char *seen, const char *const *overrides,
                               size_t count, dip_err *err) DIP_MUST_CHECK;
 

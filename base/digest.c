@@ -46,6 +46,14 @@ dip_status dip_digest_add(dip_digest *digest, const void *bytes, size_t n,
     return DIP_OK;
 }
 
+dip_status dip_digest_add_sized(dip_digest *digest, const void *bytes, size_t n,
+                                dip_err *err)
+{
+    uint64_t length = n;
+    dip_status st = dip_digest_add(digest, &length, sizeof length, err);
+    return st == DIP_OK && n > 0 ? dip_digest_add(digest, bytes, n, err) : st;
+}
+
 dip_status dip_digest_end_bytes(uint8_t *out, size_t n, dip_digest *digest,
                                 dip_err *err)
 {

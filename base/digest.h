@@ -15,6 +15,9 @@ typedef struct dip_digest dip_digest;
 dip_status dip_digest_new(dip_digest **out, dip_err *err) DIP_MUST_CHECK;
 dip_status dip_digest_add(dip_digest *digest, const void *bytes, size_t n,
                           dip_err *err) DIP_MUST_CHECK;
+/* Adds the length before the bytes, so that two texts are not another two. */
+dip_status dip_digest_add_sized(dip_digest *digest, const void *bytes, size_t n,
+                                dip_err *err) DIP_MUST_CHECK;
 /* Writes the digest of all that was added; nothing may be added after it. */
 dip_status dip_digest_end(char hex[DIP_DIGEST_SIZE], dip_digest *digest,
                           dip_err *err) DIP_MUST_CHECK;

@@ -3,16 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-/* The length first, so that two texts are not another two. */
-static dip_status add_bytes(dip_digest *content, const void *bytes, size_t len,
-                            dip_err *err)
-{
-    uint64_t length = len;
-    dip_status st = dip_digest_add(content, &length, sizeof length, err);
-    return st == DIP_OK && len > 0 ? dip_digest_add(content, bytes, len, err)
-                                   : st;
-}
-
 static dip_status add_column(dip_digest *content, const dip_column *c,
                              dip_err *err)
 {
@@ -24,8 +14,9 @@ static dip_status add_column(dip_digest *content, const dip_column *c,
         about[4] = c->encoded ? 0 : c->channels;
     }
     dip_status st = dip_digest_add(content, about, sizeof about, err);
-    return st == DIP_OK ? add_bytes(content, c->name, strlen(c->name), err)
-                        : st;
+    return st == DIP_OK
+               ? dip_digest_add_sized(content, c->name, strlen(c->name), err)
+               : st;
 }
 
 dip_status dip_content_begin(dip_digest **out, const dip_column *columns,
@@ -45,7 +36,7 @@ static dip_status add_value(dip_digest *content, const dip_column *about,
     if (about->kind == DIP_COLUMN_NUMBER) /* one NaN is like another */
         bytes = (dip_bytes){(const char *)&value->number,
                             isnan(value->number) ? 0 : sizeof value->number};
-    return add_bytes(content, bytes.data, bytes.len, err);
+    return dip_digest_add_sized(content, bytes.data, bytes.len, err);
 }
 
 dip_status dip_content_add(dip_digest *content, const dip_column *columns,
@@ -53,7 +44,8 @@ dip_status dip_content_add(dip_digest *content, const dip_column *columns,
                            dip_err *err)
 {
     int64_t about[] = {row->split, group};
-    dip_status st = add_bytes(content, row->id.data, row->id.len, err);
+    dip_status st =
+        dip_digest_add_sized(content, row->id.data, row->id.len, err);
     if (st == DIP_OK)
         st = dip_digest_add(content, about, sizeof about, err);
     for (int i = 0; i < count && st == DIP_OK; i++)
@@ -69,7 +61,7 @@ dip_status dip_content_of_manifest(char hex[DIP_DIGEST_SIZE],
     dip_digest *digest;
     dip_status st = dip_digest_new(&digest, err);
     for (size_t i = 0; i < sizeof parts / sizeof *parts && st == DIP_OK; i++)
-        st = add_bytes(digest, parts[i], strlen(parts[i]), err);
+        st = dip_digest_add_sized(digest, parts[i], strlen(parts[i]), err);
     if (st == DIP_OK)
         st = dip_digest_end(hex, digest, err);
     dip_digest_free(digest);

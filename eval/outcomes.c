@@ -71,6 +71,19 @@ void dip_outcome_set_free(dip_outcome_set *set)
     *set = (dip_outcome_set){0};
 }
 
+dip_status dip_outcome_set_add(dip_outcomes **out, dip_outcome_set *set,
+                               dip_err *err)
+{
+    size_t capacity = (size_t)set->count; /* tasks are few: grown one by one */
+    dip_status st = dip_reserve(&set->items, &capacity, capacity + 1,
+                                sizeof *set->items, err);
+    if (st != DIP_OK)
+        return st;
+    *out = &set->items[set->count++];
+    **out = (dip_outcomes){0};
+    return DIP_OK;
+}
+
 dip_status dip_text_column_put(dip_text_column *column, int64_t i,
                                dip_bytes text, dip_err *err)
 {

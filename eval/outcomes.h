@@ -20,18 +20,21 @@ typedef struct {
     int64_t *offsets; /* [count + 1] */
 } dip_text_column;
 
-/* The evaluated queries of one task, ascending by `row`. All arrays are owned;
+/* The evaluated queries of one task, or the rows of one label, ascending by
+ * `row`. All arrays are owned;
  * {0} is empty. */
 typedef struct {
     char *task;
     int64_t count;
     int64_t *row;          /* [count] row of the catalog; of a judged query its
-                            * number in the search log */
+                            * number in the search log; of lists made elsewhere
+                            * a number alone */
     int64_t *group;        /* [count] equal: not independent (eval/stats.h) */
     int64_t *relevant;     /* [count] rows of the gallery that are right */
-    double *rank;          /* [count] of the first of them; INFINITY: none */
+    double *rank;          /* [count] of the first of them, or of a row's class
+                            * among all; INFINITY: none */
     dip_text_column ids;   /* the product's id, or the judged query's text */
-    dip_text_column texts; /* what was asked; empty for a photo */
+    dip_text_column texts; /* what was asked; empty for a photo; the class */
     int metrics;
     dip_metric_name *names; /* [metrics] "mrr", "hit@1" … */
     double *values;         /* [metrics, count] */
@@ -52,6 +55,9 @@ dip_status dip_outcomes_alloc(dip_outcomes *out, const char *task,
                               int64_t count, int metrics, int64_t top,
                               dip_err *err) DIP_MUST_CHECK;
 void dip_outcomes_free(dip_outcomes *outcomes);
+/* Appends an empty one; *out is borrowed until the next. */
+dip_status dip_outcome_set_add(dip_outcomes **out, dip_outcome_set *set,
+                               dip_err *err) DIP_MUST_CHECK;
 void dip_outcome_set_free(dip_outcome_set *set);
 
 /* Sets text `i` of `column`; those before it must have been set. */

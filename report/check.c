@@ -382,6 +382,7 @@ static dip_status check_label(const json_t *label, dip_err *err)
                                      {"areas", COUNT},
                                      {"accuracy", REAL},
                                      {"balanced_accuracy", REAL},
+                                     {"queries_sha256", TEXT},
                                      {"roc_auc_macro", REAL},
                                      {"average_precision_macro", REAL},
                                      {"roc_auc_weighted", REAL},

@@ -225,6 +225,12 @@ static dip_status check_runs(const dip_compared_run *runs, size_t count,
                             "the report of '%s' does not say its config: "
                             "evaluate it anew",
                             runs[r].path);
+        if (dip_compared_is_lists(first) != dip_compared_is_lists(&runs[r]))
+            return dip_fail(
+                err, DIP_EDATA,
+                "of '%s' and '%s' one is a report of rankings alone: `eval "
+                "--trec` and `eval --run` make one of the other, too",
+                first->path, runs[r].path);
         if (strcmp(text_of(first, "data", "split"),
                    text_of(&runs[r], "data", "split")) != 0)
             return dip_fail(err, DIP_EDATA,
@@ -256,9 +262,8 @@ static dip_status lacks_task(const dip_compared_run *without,
 static const char *digest_of(const dip_compared_run *run, const char *task,
                              const char *key)
 {
-    const json_t *part =
-        json_object_get(json_object_get(run->report, "retrieval"), task);
-    const char *digest = json_string_value(json_object_get(part, key));
+    const char *digest =
+        json_string_value(json_object_get(dip_compared_part(run, task), key));
     return digest != NULL ? digest : "";
 }
 
@@ -271,6 +276,15 @@ static bool agree(const dip_compared_run *a, const dip_compared_run *b,
                0 &&
            dip_outcome_set_find(&a->outcomes, task)->count ==
                dip_outcome_set_find(&b->outcomes, task)->count;
+}
+
+/* err and rbp depend on the best grade. */
+static bool same_scale(const dip_compared_run *a, const dip_compared_run *b,
+                       const char *task)
+{
+    const json_t *x = json_object_get(dip_compared_part(a, task), "max_grade");
+    const json_t *y = json_object_get(dip_compared_part(b, task), "max_grade");
+    return x == y || (x != NULL && y != NULL && json_equal(x, y));
 }
 
 /* Sets *same unless queries or galleries differ, which is refused without the
@@ -287,6 +301,11 @@ static dip_status check_task(bool *same, const char *task,
     for (size_t r = 1; r < count; r++) {
         if (dip_outcome_set_find(&runs[r].outcomes, task) == NULL)
             return lacks_task(&runs[r], &runs[0], task, err);
+        if (!same_scale(&runs[0], &runs[r], task))
+            return dip_fail(err, DIP_EDATA,
+                            "task '%s': '%s' and '%s' take different grades "
+                            "for the best (eval.max_grade)",
+                            task, runs[0].path, runs[r].path);
         for (size_t d = 0; d < DIP_ARRAY_LEN(digests); d++) {
             if (agree(&runs[0], &runs[r], task, digests[d].key))
                 continue;
@@ -341,6 +360,13 @@ static void choose_headline(choice *c, const dip_outcomes *o)
     }
 }
 
+/* Rows of a label rather than queries. */
+static bool is_label(const dip_outcomes *o)
+{
+    return dip_outcomes_values(o, "mrr") == NULL &&
+           dip_outcomes_values(o, "accuracy") != NULL;
+}
+
 /* "text_to_image.mrr" is of that task alone, "mrr" of any. NULL: not of this
  * one. */
 static const char *metric_of(const char *wanted, const char *task)
@@ -366,7 +392,9 @@ static dip_status choose(choice *c, const dip_outcomes *o,
                                       sizeof *c->names)};
     if (c->names == NULL)
         return dip_no_memory(err);
-    if (options->metric_count == 0)
+    if (options->metric_count == 0 && is_label(o))
+        c->names[c->count++] = "accuracy";
+    else if (options->metric_count == 0)
         choose_headline(c, o);
     for (size_t i = 0; i < options->metric_count; i++) {
         const char *name = metric_of(options->metrics[i], o->task);
@@ -375,6 +403,22 @@ static dip_status choose(choice *c, const dip_outcomes *o,
             c->names[c->count++] = name;
     }
     return DIP_OK;
+}
+
+/* The names of all tasks' metrics, each once. */
+static void list_metrics(dip_str *out, const dip_outcome_set *tasks)
+{
+    for (int t = 0; t < tasks->count; t++) {
+        for (int m = 0; m < tasks->items[t].metrics; m++) {
+            const char *name = tasks->items[t].names[m];
+            int before = 0;
+            while (before < t &&
+                   dip_outcomes_values(&tasks->items[before], name) == NULL)
+                before++;
+            if (before == t)
+                dip_str_addf(out, " %s", name);
+        }
+    }
 }
 
 /* Each metric that is asked for must be one of some task. */
@@ -393,8 +437,7 @@ static dip_status check_metrics(const dip_outcome_set *tasks,
         if (known)
             continue;
         dip_str all = {0};
-        for (int m = 0; tasks->count > 0 && m < tasks->items[0].metrics; m++)
-            dip_str_addf(&all, " %s", tasks->items[0].names[m]);
+        list_metrics(&all, tasks);
         dip_status st =
             dip_fail(err, DIP_ENOTFOUND, "unknown metric '%s'; there are:%s",
                      options->metrics[i], dip_str_text(&all));
@@ -431,6 +474,32 @@ static dip_status add_note(json_t *out, const char *note, dip_err *err)
                : dip_no_memory(err);
 }
 
+/* Labels are compared by themselves only where all runs tell them. */
+static bool left_out(const dip_outcomes *o, const dip_compared_run *runs,
+                     size_t count, const dip_compare_options *options)
+{
+    bool everywhere = true;
+    for (size_t r = 0; r < count; r++)
+        everywhere = everywhere &&
+                     dip_outcome_set_find(&runs[r].outcomes, o->task) != NULL;
+    return options->metric_count == 0 && is_label(o) && !everywhere;
+}
+
+static dip_status note_left_out(json_t *out, const dip_outcomes *o,
+                                dip_err *err)
+{
+    dip_str note = {0};
+    dip_str_addf(&note,
+                 "The label %s is told by some of the runs only, and "
+                 "left out.",
+                 o->task);
+    dip_status st = dip_str_status(&note, err);
+    if (st == DIP_OK)
+        st = add_note(out, note.data, err);
+    dip_str_free(&note);
+    return st;
+}
+
 static dip_status compare_one(json_t *out, const dip_outcomes *o,
                               const dip_compared_run *runs, size_t count,
                               const dip_sides *sides,
@@ -438,6 +507,8 @@ static dip_status compare_one(json_t *out, const dip_outcomes *o,
 {
     choice c;
     bool same = true;
+    if (left_out(o, runs, count, options))
+        return note_left_out(out, o, err);
     dip_status st = choose(&c, o, options, err);
     if (st == DIP_OK && c.count > 0)
         st = check_task(&same, o->task, runs, count, options, err);
@@ -464,7 +535,7 @@ static dip_status check_first(const dip_compared_run *runs, size_t count,
         for (int t = 0; t < runs[r].outcomes.count; t++) {
             const dip_outcomes *o = &runs[r].outcomes.items[t];
             choice c;
-            if (o->count == 0 ||
+            if (o->count == 0 || left_out(o, runs, count, options) ||
                 dip_outcome_set_find(&runs[0].outcomes, o->task) != NULL)
                 continue;
             dip_status st = choose(&c, o, options, err);
@@ -487,10 +558,11 @@ static dip_status compare_tasks(json_t *out, const dip_compared_run *runs,
     dip_status st = check_metrics(tasks, options, err);
     if (st == DIP_OK)
         st = check_first(runs, count, options, err);
-    for (int t = 0; t < tasks->count && st == DIP_OK; t++) {
-        if (tasks->items[t].count > 0)
-            st = compare_one(out, &tasks->items[t], runs, count, sides, options,
-                             err);
+    for (int t = 0; t < 2 * tasks->count && st == DIP_OK; t++) {
+        const dip_outcomes *o = &tasks->items[t % tasks->count];
+        bool label_turn = t >= tasks->count; /* after the tasks */
+        if (o->count > 0 && is_label(o) == label_turn)
+            st = compare_one(out, o, runs, count, sides, options, err);
     }
     if (st == DIP_OK && json_array_size(json_object_get(out, "rows")) == 0)
         st = dip_fail(err, DIP_EDATA, "'%s' has no query to compare",

@@ -4,6 +4,13 @@
 
 #include "report/compare.h"
 
+/* Rankings made elsewhere (`eval --run`): they have no config of a training. */
+bool dip_compared_is_lists(const dip_compared_run *run);
+
+/* The part of the report that a task of the outcomes is of: of the retrieval,
+ * or of a label ("articleType", "articleType.zero_shot"). NULL: none. */
+const json_t *dip_compared_part(const dip_compared_run *run, const char *task);
+
 /* Seeds of one config; `runs` is owned, what it points to borrowed. */
 typedef struct {
     const dip_compared_run **runs;

@@ -7,7 +7,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "report/check.h"
-#include "report/compare.h"
+#include "report/compare_parts.h"
 #include "report/report.h"
 
 #define REPORT_LIMIT ((size_t)256 << 20)
@@ -81,12 +81,49 @@ static double mean(const double *values, int64_t n)
     return sum / (double)n;
 }
 
+bool dip_compared_is_lists(const dip_compared_run *run)
+{
+    return run->outcomes.count == 1 &&
+           strcmp(run->outcomes.items[0].task, DIP_REPORT_RANKINGS) == 0 &&
+           json_object_get(json_object_get(run->report, "run"), "checkpoint") ==
+               NULL;
+}
+
+/* Of the label whose name ends before ".kind" in `task`. */
+static const json_t *part_of_kind(const dip_compared_run *run, const char *kind,
+                                  const char *task)
+{
+    const char *label;
+    json_t *part;
+    size_t length = strlen(task), end = strlen(kind) + 1;
+    if (length <= end || task[length - end] != '.' ||
+        strcmp(task + length - end + 1, kind) != 0)
+        return NULL;
+    json_object_foreach (json_object_get(run->report, kind), label, part) {
+        if (strlen(label) == length - end &&
+            strncmp(label, task, length - end) == 0)
+            return part;
+    }
+    return NULL;
+}
+
+const json_t *dip_compared_part(const dip_compared_run *run, const char *task)
+{
+    static const char *const plain[] = {"retrieval", "classification"};
+    static const char *const kinds[] = {"zero_shot", "knn", "linear_probe"};
+    const json_t *part = NULL;
+    for (size_t k = 0; k < DIP_ARRAY_LEN(plain) && part == NULL; k++)
+        part = json_object_get(json_object_get(run->report, plain[k]), task);
+    for (size_t k = 0; k < DIP_ARRAY_LEN(kinds) && part == NULL; k++)
+        part = part_of_kind(run, kinds[k], task);
+    return part;
+}
+
 /* One of the two files may be older than the other. */
 static dip_status check_means(const dip_compared_run *run,
                               const dip_outcomes *o, dip_err *err)
 {
-    const json_t *task =
-        json_object_get(json_object_get(run->report, "retrieval"), o->task);
+    const json_t *task = dip_compared_part(run, o->task);
     bool same = task != NULL;
     for (int m = 0; m < o->metrics && o->count > 0 && same; m++) {
         const json_t *value = json_object_get(task, o->names[m]);
@@ -122,6 +159,31 @@ static dip_status note_others(dip_compared_run *run, dip_err *err)
     return faults == 0 ? DIP_OK : dip_no_memory(err);
 }
 
+/* A report of rankings made elsewhere: its task is named by the run's tag, and
+ * here as that of all such reports; the tag and the file are what it has for a
+ * config. */
+static dip_status take_lists(dip_compared_run *run, dip_err *err)
+{
+    json_t *part = json_object_get(run->report, "run");
+    json_t *tasks = json_object_get(run->report, "retrieval");
+    void *only = json_object_iter(tasks);
+    json_t *task = json_incref(json_object_iter_value(only));
+    if (json_object_size(tasks) != 1) {
+        json_decref(task);
+        return dip_fail(err, DIP_EDATA,
+                        "report and queries of '%s' are not of one "
+                        "evaluation: evaluate it anew",
+                        run->path);
+    }
+    int faults = json_object_clear(tasks);
+    faults |= json_object_set_new(tasks, DIP_REPORT_RANKINGS, task);
+    faults |= json_object_set_new(
+        part, "config",
+        json_pack("{s:O, s:O}", "tag", json_object_get(part, "name"),
+                  "rankings", json_object_get(part, "dir")));
+    return faults == 0 ? DIP_OK : dip_no_memory(err);
+}
+
 dip_status dip_compared_run_load(dip_compared_run *out, const char *path,
                                  dip_err *err)
 {
@@ -134,6 +196,8 @@ dip_status dip_compared_run_load(dip_compared_run *out, const char *path,
                         : dip_no_memory(err);
     if (st == DIP_OK)
         st = read_outcomes(out, report, err);
+    if (st == DIP_OK && dip_compared_is_lists(out))
+        st = take_lists(out, err);
     if (st == DIP_OK)
         st = note_others(out, err);
     for (int i = 0; i < out->outcomes.count && st == DIP_OK; i++)

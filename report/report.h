@@ -20,6 +20,8 @@
 /* Of the file beside X.json that keeps the outcome of each query
  * (eval/outcomes.h). */
 #define DIP_REPORT_QUERIES_SUFFIX ".queries.h5"
+/* The only task there of rankings made elsewhere. */
+#define DIP_REPORT_RANKINGS "rankings"
 
 /* {"queries", "evaluated", "skipped", "gallery", "hit@1", …, "median_rank"},
  * and "max_grade" beside the graded metrics: means over the evaluated queries.
