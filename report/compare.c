@@ -527,26 +527,37 @@ static dip_status compare_one(json_t *out, const dip_outcomes *o,
     return st;
 }
 
-/* Whether the first run lacks a task of which something is to be compared. */
-static dip_status check_first(const dip_compared_run *runs, size_t count,
-                              const dip_compare_options *options, dip_err *err)
+/* What one run has and the first one lacks. */
+static dip_status check_more(json_t *out, const dip_outcomes *o,
+                             const dip_compared_run *run,
+                             const dip_compared_run *runs, size_t count,
+                             const dip_compare_options *options, dip_err *err)
 {
+    choice c;
+    if (o->count == 0 ||
+        dip_outcome_set_find(&runs[0].outcomes, o->task) != NULL)
+        return DIP_OK;
+    if (left_out(o, runs, count, options))
+        return note_left_out(out, o, err);
+    dip_status st = choose(&c, o, options, err);
+    if (st == DIP_OK && c.count > 0)
+        st = lacks_task(&runs[0], run, o->task, err);
+    free(c.names);
+    return st;
+}
+
+/* Whether the first run lacks a task of which something is to be compared. */
+static dip_status check_first(json_t *out, const dip_compared_run *runs,
+                              size_t count, const dip_compare_options *options,
+                              dip_err *err)
+{
+    dip_status st = DIP_OK;
     for (size_t r = 1; r < count; r++) {
-        for (int t = 0; t < runs[r].outcomes.count; t++) {
-            const dip_outcomes *o = &runs[r].outcomes.items[t];
-            choice c;
-            if (o->count == 0 || left_out(o, runs, count, options) ||
-                dip_outcome_set_find(&runs[0].outcomes, o->task) != NULL)
-                continue;
-            dip_status st = choose(&c, o, options, err);
-            free(c.names);
-            if (st == DIP_OK && c.count > 0)
-                st = lacks_task(&runs[0], &runs[r], o->task, err);
-            if (st != DIP_OK)
-                return st;
-        }
+        for (int t = 0; t < runs[r].outcomes.count && st == DIP_OK; t++)
+            st = check_more(out, &runs[r].outcomes.items[t], &runs[r], runs,
+                            count, options, err);
     }
-    return DIP_OK;
+    return st;
 }
 
 static dip_status compare_tasks(json_t *out, const dip_compared_run *runs,
@@ -557,7 +568,7 @@ static dip_status compare_tasks(json_t *out, const dip_compared_run *runs,
     const dip_outcome_set *tasks = &runs[0].outcomes;
     dip_status st = check_metrics(tasks, options, err);
     if (st == DIP_OK)
-        st = check_first(runs, count, options, err);
+        st = check_first(out, runs, count, options, err);
     for (int t = 0; t < 2 * tasks->count && st == DIP_OK; t++) {
         const dip_outcomes *o = &tasks->items[t % tasks->count];
         bool label_turn = t >= tasks->count; /* after the tasks */

@@ -64,6 +64,67 @@ check "one run a side is said" 0 \
     "note: One run a side: p tells these two models apart, not their configs. Another seed may turn it round; give several runs of each config." \
     compare runs/shop-0 runs/slow-0
 
+# An import that is repeated is the same data, under any name.
+"$program" synth --quiet --rows 300 --seed 1 --size 32 --out again.h5 >/dev/null 2>&1
+expect "on the same data" 0 "$program" eval runs/shop-1 --quiet --no-html \
+    --data again.h5 --out again.json
+expect "compared with it" 0 "$program" compare runs/shop-0 again.json \
+    --resamples 200 --out c.json
+check "is one side" 0 "[2] []" value \
+    "[len(s['runs']) for s in c['sides']], c['config']"
+
+# Checkpoints of one run are no seeds, whatever `eval` is told.
+expect "a checkpoint" 0 "$program" eval runs/shop-0 --quiet --no-html \
+    --checkpoint latest --out latest.json seed=5
+check "of one run" 4 \
+    "diptych compare: 'runs/shop-0' and 'latest.json' have one config and one seed: they are no two samples of it (--each takes each run by itself)" \
+    compare runs/shop-0 latest.json
+expect "by themselves" 0 "$program" compare --each runs/shop-0 latest.json \
+    --resamples 200
+
+# Labels, after the tasks; all of their metrics when asked for.
+compare runs/shop-0 runs/slow-0 --out c.json >/dev/null
+check "labels" 0 "True" value \
+    "[(r['task'], r['metric']) for r in c['rows']][-2:] == [('type', 'accuracy'), ('type.zero_shot', 'accuracy')]"
+check "the mean of a label is the report's" 0 "True" value \
+    "c['rows'][-2]['sides'][0]['mean'] == json.load(open('runs/shop-0/report.json'))['classification']['type']['accuracy']"
+compare runs/shop-0 runs/slow-0 --metric type.balanced_accuracy,mrr --out c.json >/dev/null
+check "its balanced accuracy" 0 "True" value \
+    "abs(c['rows'][-1]['sides'][0]['mean'] - json.load(open('runs/shop-0/report.json'))['classification']['type']['balanced_accuracy']) < 1e-8"
+expect "a probe more" 0 "$program" eval runs/shop-1 --quiet --no-html \
+    --out probe.json eval.knn.type.k=3
+check "a label that one run lacks" 0 \
+    "note: The label type.knn is told by some of the runs only, and left out." \
+    compare runs/slow-0 probe.json
+check "asked for" 4 \
+    "diptych compare: 'runs/slow-0' has no task 'type.knn', which 'probe.json' has (--metric TASK.NAME chooses)" \
+    compare probe.json runs/slow-0 --metric type.knn.accuracy
+
+# Rankings of any systems, in any order of lines.
+printf 'u Q0 x 1 .9 one\nu Q0 y 2 .8 one\nv Q0 y 1 .3 one\nv Q0 x 2 .1 one\n' >one.run
+printf 'v Q0 x 1 .9 two\nv Q0 y 2 .8 two\nu Q0 x 1 .3 two\nu Q0 y 2 .1 two\n' >two.run
+printf 'u 0 x 1\nv 0 y 1\n' >right.qrels
+printf 'v 0 y 1\nu 0 x 1\n' >turned.qrels
+printf 'u 0 y 1\nv 0 y 1\n' >other.qrels
+lists() {
+    "$program" eval --run "$1" --qrels "$2" --out "$3" eval.bootstrap=50 >/dev/null
+}
+expect "one" 0 lists one.run right.qrels one.json
+expect "two" 0 lists two.run turned.qrels two.json
+expect "another qrels" 0 lists two.run other.qrels other.json
+check "rankings" 0 "rankings: two against one" \
+    compare one.json two.json --out c.json
+check "of whom" 0 "['one', 'two'] [1.0, 0.75]" value \
+    "[s['name'] for s in c['sides']], [s['mean'] for s in c['rows'][0]['sides']]"
+check "which query" 0 "['v']" value \
+    "[q['id'] for q in c['changed'][0]['worsened']]"
+check "other judgements" 4 \
+    "diptych compare: task 'rankings': queries, or what is relevant to them, of 'one.json' and 'other.json' differ (--different-galleries compares the queries that all have)" \
+    compare one.json other.json
+check "a run beside rankings" 4 \
+    "diptych compare: of 'one.json' and 'runs/shop-0' one is a report of rankings alone: \`eval --trec\` and \`eval --run\` make one of the other, too" \
+    compare one.json runs/shop-0
+
 # What is refused.
 check "a full disk" 3 \
     "diptych compare: cannot write to standard output: No space left on device" \

@@ -295,6 +295,13 @@ static void other_metric(dip_compared_run *run)
     run->outcomes.items[0].names[1][4] = '3';
 }
 
+static void other_scale(dip_compared_run *run)
+{
+    json_t *task =
+        json_object_get(json_object_get(run->report, "retrieval"), "t");
+    (void)json_object_set_new(task, "max_grade", json_real(3));
+}
+
 static void other_protocol(dip_compared_run *run)
 {
     (void)json_object_set_new(run->report, "protocol",
@@ -336,6 +343,8 @@ static const struct {
     {other_split, "'base' was evaluated on split test, 'better' on val"},
     {no_task, "'better' has no task 't', which 'base' has (--metric "
               "TASK.NAME chooses)"},
+    {other_scale, "task 't': 'base' and 'better' take different grades for "
+                  "the best (eval.max_grade)"},
     {other_protocol,
      "'base' and 'better' were evaluated with different eval.ties"},
     {other_metric, "'better' has no metric 'hit@1' of task 't'"},
