@@ -1,8 +1,6 @@
-/* Which runs make a side, whether they may be compared, and all of their
- * comparison. */
+/* Which runs may be compared, and all of their comparison. */
 #include "report/compare.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,184 +10,6 @@
 #include "base/mem.h"
 #include "report/compare_parts.h"
 #include "report/put.h"
-
-static const char *text_of(const dip_compared_run *run, const char *part,
-                           const char *key)
-{
-    const char *text = json_string_value(
-        json_object_get(json_object_get(run->report, part), key));
-    return text != NULL ? text : "";
-}
-
-static const json_t *config_of(const dip_compared_run *run)
-{
-    return json_object_get(json_object_get(run->report, "run"), "config");
-}
-
-static json_int_t seed_of(const dip_compared_run *run)
-{
-    return json_integer_value(
-        json_object_get(json_object_get(run->report, "run"), "seed"));
-}
-
-/* ---- sides --------------------------------------------------------------- */
-
-/* Keys in which runs of one side may differ: they are no part of what was
- * tried, or change no result. */
-static bool may_differ(const char *key)
-{
-    static const char *const keys[] = {
-        "name",
-        "seed",
-        "data.catalog",
-        "train.threads",
-        "train.loader_threads",
-        "train.keep_last",
-        "train.log_every",
-        "train.checkpoint_every",
-    };
-    for (size_t i = 0; i < DIP_ARRAY_LEN(keys); i++) {
-        if (strcmp(keys[i], key) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* Whether all keys of `a` stand in `b` with equal values. */
-static bool holds_keys(const json_t *b, const json_t *a)
-{
-    const char *key;
-    json_t *value;
-    json_object_foreach ((json_t *)a, key, value) {
-        if (!may_differ(key) && !json_equal(value, json_object_get(b, key)))
-            return false;
-    }
-    return true;
-}
-
-static bool same_config(const dip_compared_run *a, const dip_compared_run *b)
-{
-    const json_t *x = config_of(a), *y = config_of(b);
-    return holds_keys(x, y) && holds_keys(y, x);
-}
-
-static dip_status add_to_side(dip_side *side, const dip_compared_run *run,
-                              dip_err *err)
-{
-    for (size_t i = 0; i < side->count; i++) {
-        if (seed_of(side->runs[i]) == seed_of(run))
-            return dip_fail(err, DIP_EDATA,
-                            "'%s' and '%s' have one config and one seed: they "
-                            "are no two samples of it (--each takes each run "
-                            "by itself)",
-                            side->runs[i]->path, run->path);
-    }
-    size_t capacity = side->count;
-    dip_status st = dip_reserve(&side->runs, &capacity, side->count + 1,
-                                sizeof *side->runs, err);
-    if (st == DIP_OK)
-        side->runs[side->count++] = run;
-    return st;
-}
-
-/* Bytes that two names begin with, no character or number cut in two. */
-static size_t common_length(const char *a, const char *b)
-{
-    size_t n = 0;
-    while (a[n] != '\0' && a[n] == b[n])
-        n++;
-    if (isdigit((unsigned char)a[n]) || isdigit((unsigned char)b[n])) {
-        while (n > 0 && isdigit((unsigned char)a[n - 1]))
-            n--;
-    }
-    while (n > 0 && ((unsigned char)a[n] & 0xc0) == 0x80)
-        n--;
-    return n;
-}
-
-/* What the names of the runs have in common, up to the number that tells them
- * apart: "vit-b32" of "vit-b32-0" and "vit-b32-1"; the one name of a single
- * run. */
-static char *name_side(const dip_side *side)
-{
-    const char *first = text_of(side->runs[0], "run", "name");
-    size_t length = strlen(first);
-    for (size_t i = 1; i < side->count; i++) {
-        size_t same =
-            common_length(first, text_of(side->runs[i], "run", "name"));
-        length = same < length ? same : length;
-    }
-    while (side->count > 1 && length > 0 && strchr("-_. ", first[length - 1]))
-        length--;
-    return length > 0 ? dip_strndup(first, length)
-                      : dip_strdup(side->runs[0]->path);
-}
-
-/* Two sides of one name are told apart by their first runs' paths. */
-static dip_status name_sides(dip_sides *sides, dip_err *err)
-{
-    for (size_t s = 0; s < sides->count; s++) {
-        dip_side *side = &sides->items[s];
-        side->name = name_side(side);
-        for (size_t t = 0; t < s && side->name != NULL; t++) {
-            if (strcmp(side->name, sides->items[t].name) != 0)
-                continue;
-            free(side->name);
-            side->name = dip_strdup(side->runs[0]->path);
-        }
-        if (side->name == NULL)
-            return dip_no_memory(err);
-    }
-    return DIP_OK;
-}
-
-static dip_status find_baseline(dip_sides *sides, const char *path,
-                                dip_err *err)
-{
-    for (size_t s = 0; s < sides->count && path != NULL; s++) {
-        for (size_t i = 0; i < sides->items[s].count; i++) {
-            if (strcmp(sides->items[s].runs[i]->path, path) == 0) {
-                sides->baseline = s;
-                return DIP_OK;
-            }
-        }
-    }
-    if (path == NULL)
-        return DIP_OK;
-    return dip_fail(err, DIP_EDATA,
-                    "the baseline '%s' is none of the runs to compare", path);
-}
-
-static void free_sides(dip_sides *sides)
-{
-    for (size_t s = 0; s < sides->count; s++) {
-        free(sides->items[s].runs);
-        free(sides->items[s].name);
-    }
-    free(sides->items);
-}
-
-static dip_status make_sides(dip_sides *sides, const dip_compared_run *runs,
-                             size_t count, const dip_compare_options *options,
-                             dip_err *err)
-{
-    dip_status st = DIP_OK;
-    sides->items = dip_calloc(count, sizeof *sides->items);
-    if (sides->items == NULL)
-        return dip_no_memory(err);
-    for (size_t r = 0; r < count && st == DIP_OK; r++) {
-        size_t s = 0;
-        while (
-            s < sides->count &&
-            (options->each || !same_config(sides->items[s].runs[0], &runs[r])))
-            s++;
-        sides->count += s == sides->count;
-        st = add_to_side(&sides->items[s], &runs[r], err);
-    }
-    if (st == DIP_OK)
-        st = name_sides(sides, err);
-    return st == DIP_OK ? find_baseline(sides, options->baseline, err) : st;
-}
 
 /* ---- what may be compared ------------------------------------------------ */
 
@@ -220,7 +40,7 @@ static dip_status check_runs(const dip_compared_run *runs, size_t count,
     if (count < 2)
         return dip_fail(err, DIP_EDATA, "one run alone is nothing to compare");
     for (size_t r = 0; r < count; r++) {
-        if (config_of(&runs[r]) == NULL)
+        if (dip_compared_config(&runs[r]) == NULL)
             return dip_fail(err, DIP_EDATA,
                             "the report of '%s' does not say its config: "
                             "evaluate it anew",
@@ -231,12 +51,12 @@ static dip_status check_runs(const dip_compared_run *runs, size_t count,
                 "of '%s' and '%s' one is a report of rankings alone: `eval "
                 "--trec` and `eval --run` make one of the other, too",
                 first->path, runs[r].path);
-        if (strcmp(text_of(first, "data", "split"),
-                   text_of(&runs[r], "data", "split")) != 0)
-            return dip_fail(err, DIP_EDATA,
-                            "'%s' was evaluated on split %s, '%s' on %s",
-                            first->path, text_of(first, "data", "split"),
-                            runs[r].path, text_of(&runs[r], "data", "split"));
+        if (strcmp(dip_compared_text(first, "data", "split"),
+                   dip_compared_text(&runs[r], "data", "split")) != 0)
+            return dip_fail(
+                err, DIP_EDATA, "'%s' was evaluated on split %s, '%s' on %s",
+                first->path, dip_compared_text(first, "data", "split"),
+                runs[r].path, dip_compared_text(&runs[r], "data", "split"));
         for (size_t i = 0; i < r; i++) {
             if (strcmp(runs[i].path, runs[r].path) == 0)
                 return dip_fail(err, DIP_EDATA, "run '%s' is given twice",
@@ -641,11 +461,11 @@ static json_t *describe_runs(const dip_side *side)
     for (size_t r = 0; r < side->count; r++) {
         const dip_compared_run *run = side->runs[r];
         (void)json_array_append_new(
-            runs,
-            json_pack("{s:o, s:s, s:s, s:I}", "path",
-                      dip_report_name(run->path), "name",
-                      text_of(run, "run", "name"), "checkpoint",
-                      text_of(run, "run", "checkpoint"), "seed", seed_of(run)));
+            runs, json_pack("{s:o, s:s, s:s, s:I}", "path",
+                            dip_report_name(run->path), "name",
+                            dip_compared_text(run, "run", "name"), "checkpoint",
+                            dip_compared_text(run, "run", "checkpoint"), "seed",
+                            dip_compared_seed(run)));
     }
     return runs;
 }
@@ -690,10 +510,10 @@ static void describe_key(json_t *out, const char *key, const dip_sides *sides)
     bool differs = false;
     json_t *values = json_array();
     const json_t *first =
-        json_object_get(config_of(sides->items[0].runs[0]), key);
+        json_object_get(dip_compared_config(sides->items[0].runs[0]), key);
     for (size_t s = 0; s < sides->count; s++) {
         json_t *value =
-            json_object_get(config_of(sides->items[s].runs[0]), key);
+            json_object_get(dip_compared_config(sides->items[s].runs[0]), key);
         differs = differs || (value == NULL) != (first == NULL) ||
                   (value != NULL && !json_equal(value, first));
         (void)(value != NULL ? json_array_append(values, value)
@@ -712,9 +532,11 @@ static json_t *describe_configs(const dip_sides *sides)
     for (size_t s = 0; s < sides->count; s++) {
         const char *key;
         json_t *value;
-        json_object_foreach ((json_t *)config_of(sides->items[s].runs[0]), key,
-                             value) {
-            if (may_differ(key) || json_object_get(seen, key) != NULL)
+        json_object_foreach (
+            (json_t *)dip_compared_config(sides->items[s].runs[0]), key,
+            value) {
+            if (dip_compared_may_differ(key) ||
+                json_object_get(seen, key) != NULL)
                 continue;
             (void)json_object_set(seen, key, json_true());
             describe_key(out, key, sides);
@@ -730,8 +552,9 @@ static dip_status add_notes(json_t *out, const dip_compared_run *runs,
     dip_status st = DIP_OK;
     bool digests = true, single = false;
     for (size_t r = 1; r < count; r++)
-        digests = digests && strcmp(text_of(&runs[0], "data", "digest"),
-                                    text_of(&runs[r], "data", "digest")) == 0;
+        digests = digests &&
+                  strcmp(dip_compared_text(&runs[0], "data", "digest"),
+                         dip_compared_text(&runs[r], "data", "digest")) == 0;
     for (size_t s = 0; s < sides->count; s++)
         single =
             single ||
@@ -772,13 +595,13 @@ dip_status dip_compare(json_t **out, const dip_compared_run *runs, size_t count,
     *out = NULL;
     dip_status st = check_runs(runs, count, err);
     if (st == DIP_OK)
-        st = make_sides(&sides, runs, count, options, err);
+        st = dip_sides_make(&sides, runs, count, options, err);
     if (st == DIP_OK) {
         *out = json_pack(
             "{s:s, s:s, s:s, s:{s:f, s:I, s:I}, s:o, s:[], s:[], s:o, s:[]}",
             "schema", DIP_COMPARE_SCHEMA, "split",
-            text_of(&runs[0], "data", "split"), "data",
-            text_of(&runs[0], "data", "path"), "settings", "level",
+            dip_compared_text(&runs[0], "data", "split"), "data",
+            dip_compared_text(&runs[0], "data", "path"), "settings", "level",
             options->stats.level, "resamples",
             (json_int_t)options->stats.resamples, "seed",
             (json_int_t)options->stats.seed, "sides", describe_sides(&sides),
@@ -793,7 +616,7 @@ dip_status dip_compare(json_t **out, const dip_compared_run *runs, size_t count,
         st = add_notes(*out, runs, count, &sides, err);
     if (st == DIP_OK)
         drop_repeated(json_object_get(*out, "notes"));
-    free_sides(&sides);
+    dip_sides_free(&sides);
     if (st != DIP_OK) {
         json_decref(*out);
         *out = NULL;

@@ -1,4 +1,4 @@
-/* Between report/compare.c and report/compare_task.c. */
+/* Between the files report/compare*.c. */
 #ifndef DIP_REPORT_COMPARE_PARTS_H
 #define DIP_REPORT_COMPARE_PARTS_H
 
@@ -24,6 +24,21 @@ typedef struct {
     size_t count;
     size_t baseline;
 } dip_sides;
+
+/* Puts runs into sides; dip_sides_free() ends *sides, also on failure. */
+dip_status dip_sides_make(dip_sides *sides, const dip_compared_run *runs,
+                          size_t count, const dip_compare_options *options,
+                          dip_err *err) DIP_MUST_CHECK;
+void dip_sides_free(dip_sides *sides);
+
+/* Of the report: a text of one of its parts or "", the config, the seed. */
+const char *dip_compared_text(const dip_compared_run *run, const char *part,
+                              const char *key);
+const json_t *dip_compared_config(const dip_compared_run *run);
+json_int_t dip_compared_seed(const dip_compared_run *run);
+/* Whether runs of one side may differ in a key of their configs: it is no part
+ * of what was tried, or changes no result. */
+bool dip_compared_may_differ(const char *key);
 
 /* Appends the rows of one task to `rows`, an item for each of `metrics`, and to
  * `changed` the queries that changed most, an item for each side but the
