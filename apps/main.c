@@ -27,6 +27,7 @@ static const struct {
     {"compare", CATALOG, "compare evaluated runs, with tests"},
     {"search", MODEL, "find products by a text or a photo"},
     {"embed", MODEL, "write the embeddings of a catalog to a file"},
+    {"mine", MODEL, "find wrong answers that a model ranks high"},
     {"index", MODEL, "build an index of embeddings for FAISS"},
     {"recommend", MODEL, "find what users will like"},
     {"export", MODEL, "write verified weights for a serving team"},
