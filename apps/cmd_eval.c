@@ -10,12 +10,12 @@
 #include "apps/evaluate_trec.h"
 #include "apps/model_apps.h"
 #include "apps/page.h"
+#include "apps/report_files.h"
 #include "apps/run_dir.h"
 #include "apps/version.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/term.h"
 #include "report/report.h"
 #include "train/checkpoint.h"
 
@@ -265,65 +265,6 @@ static dip_status describe(json_t **out, const evaluated_run *run,
     return DIP_OK;
 }
 
-/* "X.json" and ".md" give "X.md". The caller frees it; NULL when memory is
- * out. */
-static char *beside(const char *json_path, const char *suffix)
-{
-    dip_str path = {0};
-    dip_str_add_n(&path, json_path, strlen(json_path) - strlen(".json"));
-    dip_str_add(&path, suffix);
-    if (!path.failed)
-        return path.data;
-    dip_str_free(&path);
-    return NULL;
-}
-
-static dip_status write_markdown(const char *json_path, const json_t *report,
-                                 dip_err *err)
-{
-    dip_str text = {0};
-    char *path = beside(json_path, ".md");
-    dip_status st = path != NULL ? dip_report_markdown(&text, report, err)
-                                 : dip_no_memory(err);
-    if (st == DIP_OK)
-        st = dip_file_write(path, dip_str_text(&text), text.len, err);
-    free(path);
-    dip_str_free(&text);
-    return st;
-}
-
-static dip_status write_outcomes(const char *json_path,
-                                 const dip_outcome_set *outcomes, dip_err *err)
-{
-    char *path = beside(json_path, DIP_REPORT_QUERIES_SUFFIX);
-    dip_status st = path != NULL ? dip_outcome_set_write(path, outcomes, err)
-                                 : dip_no_memory(err);
-    free(path);
-    return st;
-}
-
-static dip_status write_html(const char *json_path, const json_t *report,
-                             const dip_corpus *corpus, dip_err *err)
-{
-    char *path = beside(json_path, ".html");
-    dip_status st = path != NULL ? dip_page_write(path, report, corpus, err)
-                                 : dip_no_memory(err);
-    free(path);
-    return st;
-}
-
-static dip_status print_report(const json_t *report, bool as_json, dip_err *err)
-{
-    dip_str text = {0};
-    dip_status st =
-        as_json ? dip_json_dump(&text, report, DIP_JSON_AS_BUILT, err)
-                : dip_report_text(&text, report, dip_term_width(stdout), err);
-    if (st == DIP_OK)
-        (void)fputs(dip_str_text(&text), stdout);
-    dip_str_free(&text);
-    return st;
-}
-
 /* `corpus`: where the photos of a page are; NULL: no page. */
 static dip_status write_report(const arguments *a, const dip_corpus *corpus,
                                json_t *report, const dip_outcome_set *outcomes,
@@ -333,15 +274,9 @@ static dip_status write_report(const arguments *a, const dip_corpus *corpus,
                                 : dip_path_join(a->dir, "report.json");
     if (path == NULL)
         return dip_no_memory(err);
-    dip_status st = write_outcomes(path, outcomes, err);
+    dip_status st = dip_report_files_write(path, report, outcomes, corpus, err);
     if (st == DIP_OK)
-        st = dip_json_write(path, report, DIP_JSON_AS_BUILT, err);
-    if (st == DIP_OK)
-        st = write_markdown(path, report, err);
-    if (st == DIP_OK && corpus != NULL)
-        st = write_html(path, report, corpus, err);
-    if (st == DIP_OK)
-        st = print_report(report, a->json, err);
+        st = dip_report_files_print(report, a->json, err);
     free(path);
     return st;
 }
@@ -495,13 +430,9 @@ static dip_status evaluate_lists(const arguments *a, dip_err *err)
         dip_evaluate_lists(&report, &outcomes, a->run, a->qrels, a->seen,
                            a->overrides, a->override_count, err);
     if (st == DIP_OK && a->out != NULL)
-        st = write_outcomes(a->out, &outcomes, err);
-    if (st == DIP_OK && a->out != NULL)
-        st = dip_json_write(a->out, report, DIP_JSON_AS_BUILT, err);
-    if (st == DIP_OK && a->out != NULL)
-        st = write_markdown(a->out, report, err);
+        st = dip_report_files_write(a->out, report, &outcomes, NULL, err);
     if (st == DIP_OK)
-        st = print_report(report, a->json, err);
+        st = dip_report_files_print(report, a->json, err);
     dip_outcome_set_free(&outcomes);
     json_decref(report);
     return st;

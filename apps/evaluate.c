@@ -270,7 +270,7 @@ static dip_status add_matching(json_t *report, const dip_evaluation *ev,
     return put(report, "matching", part, err);
 }
 
-static json_t *protocol(const dip_settings *s)
+json_t *dip_evaluate_protocol(const dip_settings *s)
 {
     const dip_ranking_options *o = &s->eval.ranking;
     if (s->task_count == 0)
@@ -296,7 +296,8 @@ dip_status dip_evaluate(json_t **out, const dip_evaluation *ev, dip_err *err)
     if (st == DIP_OK)
         st = dip_embed_split(&e, &ev->job, ev->split, err);
     if (st == DIP_OK && ev->full)
-        st = put(*out, "protocol", protocol(ev->job.settings), err);
+        st =
+            put(*out, "protocol", dip_evaluate_protocol(ev->job.settings), err);
     if (st == DIP_OK)
         st = add_tasks(*out, ev, &e, err);
     if (st == DIP_OK)

@@ -135,6 +135,13 @@ static const dip_matrix *product_of(const dip_embedded *e,
     return NULL;
 }
 
+const dip_matrix *dip_evaluate_products(const dip_embedded *e,
+                                        const dip_settings *settings, int t)
+{
+    dip_field_set set = main_set(&settings->tasks[t]);
+    return product_of(e, &set);
+}
+
 static float *compact(const dip_matrix *m, const int64_t *rows, int64_t count,
                       int64_t dim)
 {
@@ -293,8 +300,7 @@ static dip_status make_data(task_data *d, const dip_evaluation *ev,
                             const dip_embedded *e, int t, dip_err *err)
 {
     const dip_task_settings *task = &ev->job.settings->tasks[t];
-    dip_field_set set = main_set(task);
-    const dip_matrix *products = product_of(e, &set);
+    const dip_matrix *products = dip_evaluate_products(e, ev->job.settings, t);
     dip_status st =
         present_rows(&d->gallery, &d->gallery_count, products, e->count, err);
     if (st == DIP_OK)
@@ -323,6 +329,25 @@ static dip_status rank(dip_ranking *out, dip_hit *best, const task_data *d,
                               s->model.similarity};
     return dip_ranking_with_best(out, best, d->best_count, &queries, &gallery,
                                  &d->relevance, &options, err);
+}
+
+static dip_status rank_otherwise(dip_ranking *out, const task_data *d,
+                                 const dip_evaluation *ev, int t, dip_err *err)
+{
+    const dip_task_settings *task = &ev->job.settings->tasks[t];
+    dip_ranking_options options = ev->job.settings->eval.ranking;
+    options.graded = d->relevance.grades != NULL;
+    const dip_rank_request request = {.task = t,
+                                      .judged = task->judged,
+                                      .queries = task->judged ? d->judged.query
+                                                              : d->query,
+                                      .query_count = d->query_count,
+                                      .gallery = d->gallery,
+                                      .gallery_count = d->gallery_count,
+                                      .relevance = &d->relevance,
+                                      .options = &options,
+                                      .best_count = d->best_count};
+    return ev->ranker.rank(ev->ranker.user, out, d->best, &request, err);
 }
 
 /* ---- intervals ---- */
@@ -607,7 +632,9 @@ dip_status dip_evaluate_task(json_t **out, const dip_evaluation *ev,
     dip_status st = make_data(&data, ev, embedded, t, err);
     if (st == DIP_OK)
         st = make_best(&data, ev, err);
-    if (st == DIP_OK)
+    if (st == DIP_OK && ev->ranker.rank != NULL)
+        st = rank_otherwise(&ranking, &data, ev, t, err);
+    else if (st == DIP_OK)
         st = rank(&ranking, data.best, &data, data.products, NULL, ev,
                   embedded->dim, err);
     if (st == DIP_OK)

@@ -21,4 +21,8 @@ dip_status dip_evaluate_plan_task(dip_embedded *embedded,
 const dip_matrix *dip_evaluate_queries(const dip_embedded *embedded,
                                        const dip_settings *settings, int t);
 
+/* The matrix of the products of task `t`, which was planned. */
+const dip_matrix *dip_evaluate_products(const dip_embedded *embedded,
+                                        const dip_settings *settings, int t);
+
 #endif

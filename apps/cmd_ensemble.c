@@ -1,0 +1,343 @@
+#include <argp.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "apps/cli.h"
+#include "apps/ensemble.h"
+#include "apps/model_apps.h"
+#include "apps/report_files.h"
+#include "apps/version.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "report/report.h"
+#include "train/checkpoint.h"
+
+enum {
+    OPT_VOTE = 0x100,
+    OPT_WEIGHTS,
+    OPT_NORMALISE,
+    OPT_DEPTH,
+    OPT_DATA,
+    OPT_SPLIT,
+    OPT_CHECKPOINT,
+    OPT_NO_HTML,
+    OPT_JSON,
+    OPT_QUIET
+};
+
+enum { DEPTH = 1000 };
+
+static const struct argp_option options[] = {
+    {"vote", OPT_VOTE, "KIND", 0,
+     "soft: the mean of probabilities, and of normalised scores of rankings; "
+     "hard: the class that most choose; rank: reciprocal ranks of rankings",
+     0},
+    {"out", 'o', "DIR", 0, "folder of the report", 0},
+    {"weights", OPT_WEIGHTS, "HOW", 0,
+     "equal (default), tuned on the validation split, or W,W,… of the runs", 0},
+    {"normalise", OPT_NORMALISE, "KIND", 0,
+     "of soft: zscore (default), minmax or none, over the scores of each query",
+     0},
+    {"depth", OPT_DEPTH, "N", 0,
+     "of rank: products of each run's list that count (default: 1000)", 0},
+    {"data", OPT_DATA, "FILE", 0, "catalog (default: that of the first run)",
+     0},
+    {"split", OPT_SPLIT, "NAME", 0, "train, val or test (default)", 0},
+    {"checkpoint", OPT_CHECKPOINT, "NAME", 0,
+     "of each run: best (default), latest or step-…", 0},
+    {"no-html", OPT_NO_HTML, 0, 0, "no report.html", 0},
+    {"json", OPT_JSON, 0, 0, "print the report as JSON", 0},
+    {"quiet", OPT_QUIET, 0, 0, "no progress bar", 0},
+    {0}};
+
+static const char *const votes[] = {"soft", "hard", "rank"};
+static const char *const norms[] = {"none", "minmax", "zscore"};
+static const char *const weighings[] = {"equal", "tuned"};
+
+typedef struct {
+    const char **runs; /* of argv, which has room for as many */
+    int count;
+    const char *out, *data, *checkpoint, *weights, *vote, *norm;
+    dip_ensemble_options ensemble;
+    bool no_html, json, quiet;
+    int64_t depth;
+} arguments;
+
+/* ---- command line -------------------------------------------------------- */
+
+static int choose(struct argp_state *state, const char *option,
+                  const char *value, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(value, names[i]) == 0)
+            return (int)i;
+    }
+    argp_error(state, "--%s '%s' is none of its kinds", option, value);
+    return 0;
+}
+
+/* "2,1,0.5": one for each run. */
+static void read_weights(struct argp_state *state, arguments *a)
+{
+    int count = 0;
+    double sum = 0;
+    for (const char *at = a->weights;; at++) {
+        char *end;
+        double weight = strtod(at, &end);
+        if (end == at || (*end != ',' && *end != '\0') || !isfinite(weight) ||
+            weight < 0 || count == DIP_ENSEMBLE_MAX)
+            argp_error(state,
+                       "--weights '%s' is neither equal, tuned nor a "
+                       "list of numbers from 0 on",
+                       a->weights);
+        a->ensemble.weights[count++] = weight;
+        sum += weight;
+        at = end;
+        if (*end == '\0')
+            break;
+    }
+    if (count != a->count)
+        argp_error(state, "--weights names %d weights for %d runs", count,
+                   a->count);
+    if (!(sum > 0))
+        argp_error(state, "--weights are all 0");
+}
+
+static void check_arguments(struct argp_state *state, arguments *a)
+{
+    if (a->count < 2)
+        argp_error(state, "two runs or more make an ensemble");
+    if (a->count > DIP_ENSEMBLE_MAX)
+        argp_error(state, "more than %d runs", DIP_ENSEMBLE_MAX);
+    if (a->vote == NULL)
+        argp_error(state, "--vote soft, hard or rank is missing");
+    if (a->out == NULL)
+        argp_error(state, "--out DIR is missing");
+    a->ensemble.vote =
+        (dip_vote)choose(state, "vote", a->vote, votes, DIP_ARRAY_LEN(votes));
+    if (a->norm != NULL && a->ensemble.vote != DIP_VOTE_SOFT)
+        argp_error(state, "--normalise goes with --vote soft");
+    if (a->depth > 0 && a->ensemble.vote != DIP_VOTE_RANK)
+        argp_error(state, "--depth goes with --vote rank");
+    a->ensemble.depth = a->depth > 0 ? a->depth : DEPTH;
+    a->ensemble.norm = (dip_ensemble_norm)choose(
+        state, "normalise", a->norm != NULL ? a->norm : "zscore", norms,
+        DIP_ARRAY_LEN(norms));
+    if (a->weights[0] >= '0' && a->weights[0] <= '9') {
+        a->ensemble.weighing = DIP_WEIGHTS_GIVEN;
+        read_weights(state, a);
+    } else {
+        a->ensemble.weighing = (dip_ensemble_weighing)choose(
+            state, "weights", a->weights, weighings, DIP_ARRAY_LEN(weighings));
+    }
+}
+
+static error_t parse_option(int key, char *value, struct argp_state *state)
+{
+    arguments *a = state->input;
+    const struct {
+        int key;
+        const char **text;
+    } texts[] = {{OPT_VOTE, &a->vote},
+                 {OPT_WEIGHTS, &a->weights},
+                 {OPT_NORMALISE, &a->norm},
+                 {OPT_DATA, &a->data},
+                 {OPT_CHECKPOINT, &a->checkpoint},
+                 {'o', &a->out}};
+    for (size_t i = 0; i < DIP_ARRAY_LEN(texts); i++) {
+        if (key == texts[i].key) {
+            *texts[i].text = value;
+            return 0;
+        }
+    }
+    switch (key) {
+    case OPT_DEPTH:
+        a->depth = dip_cli_int(state, "depth", value, 1, 1000000);
+        return 0;
+    case OPT_SPLIT:
+        if (!dip_split_parse(&a->ensemble.split, value))
+            argp_error(state, "unknown split '%s': train, val or test", value);
+        return 0;
+    case OPT_NO_HTML:
+        a->no_html = true;
+        return 0;
+    case OPT_JSON:
+        a->json = true;
+        return 0;
+    case OPT_QUIET:
+        a->quiet = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        a->runs[a->count++] = value;
+        return 0;
+    case ARGP_KEY_END:
+        check_arguments(state, a);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* ---- the report ---------------------------------------------------------- */
+
+static void add_key(void *user, const char *key, const char *value)
+{
+    (void)json_object_set_new(user, key, json_string(value));
+}
+
+/* The first run's keys and those that make another system of it. */
+static json_t *describe_config(const dip_ensemble *e, const arguments *a)
+{
+    dip_str runs = {0};
+    json_t *keys = json_object();
+    const dip_config *config = e->members[0].run->settings->config;
+    for (int i = 0; i < e->count; i++)
+        dip_str_addf(&runs, "%s%s", i > 0 ? " " : "", a->runs[i]);
+    bool told = dip_config_each(config, add_key, keys, NULL) == DIP_OK;
+    add_key(keys, "ensemble.runs", dip_str_text(&runs));
+    add_key(keys, "ensemble.vote", a->vote);
+    add_key(keys, "ensemble.weights", a->weights);
+    if (a->ensemble.vote == DIP_VOTE_SOFT)
+        add_key(keys, "ensemble.normalise", norms[a->ensemble.norm]);
+    told = told && !runs.failed;
+    dip_str_free(&runs);
+    if (told)
+        return keys;
+    json_decref(keys);
+    return NULL;
+}
+
+/* Sums over the members. */
+typedef struct {
+    int64_t parameters, samples;
+    double seconds, cpu_seconds;
+} costs;
+
+/* {"name", "dir", "checkpoint", "step"} of each run. */
+static dip_status describe_members(json_t **out, costs *sum,
+                                   const dip_ensemble *e, dip_err *err)
+{
+    dip_status st = DIP_OK;
+    *out = json_array();
+    for (int i = 0; i < e->count && st == DIP_OK; i++) {
+        dip_train_state state;
+        const dip_trained *run = e->members[i].run;
+        st = dip_checkpoint_read_state(&state, run->checkpoint, err);
+        if (st != DIP_OK)
+            break;
+        sum->parameters +=
+            dip_params_trained_numel(dip_model_params(run->model));
+        sum->samples += state.samples;
+        sum->seconds += state.seconds;
+        sum->cpu_seconds += state.cpu_seconds;
+        json_t *member = json_pack("{s:s, s:s, s:s, s:I}", "name",
+                                   run->settings->name, "dir", run->dir,
+                                   "checkpoint", dip_path_base(run->checkpoint),
+                                   "step", (json_int_t)state.step);
+        if (json_array_append_new(*out, member) != 0)
+            st = dip_no_memory(err);
+    }
+    return st;
+}
+
+/* Puts what was found behind {"run": …, "data": …}; takes `weights`. */
+static dip_status describe(json_t **out, const dip_ensemble *e,
+                           const arguments *a, json_t *found, json_t *weights,
+                           dip_err *err)
+{
+    costs sum = {0};
+    json_t *members;
+    const dip_catalog *catalog = e->members[0].corpus->catalog;
+    dip_status st = describe_members(&members, &sum, e, err);
+    json_t *ensemble = json_pack(
+        "{s:s, s:s, s:o, s:O}", "vote", a->vote, "normalise",
+        a->ensemble.vote == DIP_VOTE_SOFT ? norms[a->ensemble.norm] : "none",
+        "runs", members, "weights", weights);
+    *out = json_pack(
+        "{s:s, s:{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o}, "
+        "s:{s:s, s:s, s:s, s:I}}",
+        "schema", DIP_REPORT_SCHEMA, "run", "name", dip_path_base(a->out),
+        "dir", a->out, "checkpoint", a->checkpoint, "version", dip_version(),
+        "seed", (json_int_t)e->members[0].run->settings->seed, "parameters",
+        (json_int_t)sum.parameters, "samples", (json_int_t)sum.samples,
+        "seconds", dip_json_real(sum.seconds), "cpu_seconds",
+        dip_json_real(sum.cpu_seconds), "config", describe_config(e, a),
+        "ensemble", ensemble, "data", "path", dip_catalog_path(catalog),
+        "digest", dip_catalog_digest(catalog), "split",
+        dip_split_name(a->ensemble.split), "rows",
+        (json_int_t)dip_catalog_split_rows(catalog, a->ensemble.split));
+    if (st == DIP_OK && (*out == NULL || json_object_update(*out, found) != 0))
+        st = dip_no_memory(err);
+    return st;
+}
+
+/* Found before the evaluation, not after it. */
+static dip_status make_folder(const char *dir, char **path, dip_err *err)
+{
+    *path = dip_path_join(dir, "report.json");
+    if (*path == NULL)
+        return dip_no_memory(err);
+    if (dip_file_exists(*path))
+        return dip_fail(err, DIP_EIO, "'%s' exists already", *path);
+    return dip_dir_make(dir, err);
+}
+
+static dip_status run(const arguments *a, dip_err *err)
+{
+    dip_ensemble *e = dip_calloc(1, sizeof *e);
+    dip_outcome_set outcomes = {0};
+    json_t *found = NULL, *weights = NULL, *report = NULL;
+    char *path = NULL;
+    dip_status st =
+        e != NULL ? make_folder(a->out, &path, err) : dip_no_memory(err);
+    if (st == DIP_OK)
+        st = dip_ensemble_open(e, a->runs, a->count, a->checkpoint, a->data,
+                               a->quiet, err);
+    if (st == DIP_OK)
+        st = dip_ensemble_evaluate(&found, &weights, &outcomes, e, &a->ensemble,
+                                   err);
+    if (st == DIP_OK)
+        st = describe(&report, e, a, found, weights, err);
+    if (st == DIP_OK)
+        st = dip_report_files_write(path, report, &outcomes,
+                                    a->no_html ? NULL : e->members[0].corpus,
+                                    err);
+    if (st == DIP_OK)
+        st = dip_report_files_print(report, a->json, err);
+    json_decref(report);
+    json_decref(weights);
+    json_decref(found);
+    dip_outcome_set_free(&outcomes);
+    if (e != NULL)
+        dip_ensemble_close(e);
+    free(path);
+    free(e);
+    return st;
+}
+
+int dip_cmd_ensemble(int argc, char **argv)
+{
+    static const struct argp argp = {
+        options,
+        parse_option,
+        "RUN RUN...",
+        "Evaluate several runs as one: their labels by votes, their rankings "
+        "fused. The report is one as of a run, for diptych compare too.",
+        NULL,
+        NULL,
+        NULL};
+    dip_err err = {0};
+    arguments a = {.runs = dip_calloc((size_t)argc, sizeof(char *)),
+                   .checkpoint = "best",
+                   .weights = "equal",
+                   .ensemble = {.split = DIP_SPLIT_TEST}};
+    if (a.runs == NULL)
+        return dip_status_exit_code(dip_no_memory(&err));
+    (void)argp_parse(&argp, argc, argv, 0, NULL, &a);
+    dip_status st = run(&a, &err);
+    free(a.runs);
+    return st == DIP_OK ? 0 : dip_cli_fail("diptych ensemble", &err);
+}
