@@ -157,6 +157,7 @@ expect "embeddings of photos" 0 "$program" embed runs/photos --out photos.h5 --q
 expect "embeddings of texts" 0 "$program" embed runs/texts --out texts.h5 --quiet
 expect "another seed" 0 train photos --run runs/other seed=5
 expect "its report" 0 "$program" eval runs/other --quiet
+expect "compare" 0 "$program" compare runs/photos runs/other --each
 for format in safetensors torchscript; do
     for run in photos texts; do
         expect "$format of $run" 0 "$program" export "runs/$run" \
