@@ -134,8 +134,9 @@ static void open_task(dip_html_page *page, const json_t *row)
     dip_str *out = page->out;
     dip_str_add(out, "<figure class=\"wide\"><figcaption><b>");
     dip_html_name(out, text_of(row, "task"));
-    dip_str_addf(out, "</b> <span>%.0f queries</span></figcaption>",
-                 dip_html_value(row, "queries"));
+    bool label = strstr(text_of(row, "metric"), "accuracy") != NULL;
+    dip_str_addf(out, "</b> <span>%.0f %s</span></figcaption>",
+                 dip_html_value(row, "queries"), label ? "rows" : "queries");
     dip_html_scroll(out, text_of(row, "task"));
     if (json_array_size(sides_of(page)) > 2)
         add_names(out, names, DIP_ARRAY_LEN(names));
