@@ -1,12 +1,10 @@
-#include <stdlib.h>
-
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "data/catalog_writer.h"
 #include "data/import.h"
 #include "data/relevance.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/products.h"
 
 const char *const fuzz_seeds[] = {"tests/fuzz/seeds/logs.csv", NULL};
 
@@ -25,27 +23,6 @@ const char *const fuzz_words[] = {
     "\xff",
     NULL,
 };
-
-/* Three products, one in each split. */
-static void make_catalog(const char *path)
-{
-    static const dip_column title = {.kind = DIP_COLUMN_TEXT, .name = "title"};
-    static const dip_catalog_schema schema = {
-        .source = "", .columns = &title, .column_count = 1};
-    static const dip_value value = {.bytes = {"shirt", 5}};
-    static const char *const ids[DIP_SPLIT_COUNT] = {"a", "b", "c"};
-    dip_catalog_writer *writer;
-    if (dip_catalog_writer_create(&writer, path, &schema, NULL) != DIP_OK)
-        abort();
-    for (int i = 0; i < DIP_SPLIT_COUNT; i++) {
-        const dip_row row = {
-            .id = {ids[i], 1}, .split = (dip_split)i, .values = &value};
-        (void)!dip_catalog_writer_add(writer, &row, NULL);
-    }
-    if (dip_catalog_writer_commit(writer, NULL) != DIP_OK)
-        abort();
-    dip_catalog_writer_end(writer);
-}
 
 static void use_judgements(const char *path)
 {
@@ -70,7 +47,7 @@ void fuzz_one(const char *path, const char *bytes, size_t n)
     static dip_str into;
     if (into.len == 0) {
         dip_str_addf(&into, "%s/catalog.h5", fuzz_folder(path, NULL));
-        make_catalog(into.data);
+        fuzz_products(into.data);
     }
     const dip_import_log_options options = {.table = path,
                                             .format = "csv",
