@@ -29,6 +29,19 @@ int64_t dip_cli_int(struct argp_state *state, const char *option,
     return value;
 }
 
+double dip_cli_real(struct argp_state *state, const char *option,
+                    const char *text, double least, double most)
+{
+    char *end;
+    errno = 0;
+    double value = strtod(text, &end);
+    if (end == text || *end != '\0' || errno != 0 ||
+        !(value >= least && value <= most))
+        argp_error(state, "--%s: '%s' is no number from %g to %g", option, text,
+                   least, most);
+    return value;
+}
+
 /* ---- lists ---- */
 
 void dip_cli_list_add(struct argp_state *state, const char *option,

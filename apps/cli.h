@@ -19,6 +19,10 @@ int dip_cli_fail(const char *command, const dip_err *err);
 int64_t dip_cli_int(struct argp_state *state, const char *option,
                     const char *text, int64_t least, int64_t most);
 
+/* The same of a real number. */
+double dip_cli_real(struct argp_state *state, const char *option,
+                    const char *text, double least, double most);
+
 /* A list, grown by the commas of every use of its option. Start it as {0}. */
 typedef struct {
     char **names;

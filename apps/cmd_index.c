@@ -5,6 +5,7 @@
 
 #include "apps/cli.h"
 #include "apps/model_apps.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "eval/stored.h"
@@ -254,6 +255,21 @@ static dip_status print(const arguments *a, const dip_index_built *built,
     return st;
 }
 
+/* The embeddings are not to be lost to a slip of the hand. */
+static dip_status check_place(const arguments *a, dip_err *err)
+{
+    dip_file_info in, out;
+    if (!dip_file_exists(a->out))
+        return DIP_OK;
+    dip_status st = dip_file_stat(&in, a->file, err);
+    if (st == DIP_OK)
+        st = dip_file_stat(&out, a->out, err);
+    if (st == DIP_OK && in.device == out.device && in.inode == out.inode)
+        st = dip_fail(err, DIP_ECONFIG,
+                      "'%s' holds the embeddings and is not replaced", a->out);
+    return st;
+}
+
 static dip_status make_index(arguments *a, const dip_embedding_store *store,
                              dip_err *err)
 {
@@ -300,6 +316,8 @@ int dip_cmd_index(int argc, char **argv)
     arguments a = {.index.seed = 1234};
     (void)argp_parse(&argp, argc, argv, 0, NULL, &a);
     dip_status st = dip_embedding_store_open(&store, a.file, &err);
+    if (st == DIP_OK)
+        st = check_place(&a, &err);
     if (st == DIP_OK)
         st = make_index(&a, store, &err);
     dip_embedding_store_close(store);

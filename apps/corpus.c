@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "data/class_counts.h"
+#include "data/hard_negatives.h"
 #include "data/sampler.h"
 
 static void print_warning(void *user, const char *message)
@@ -536,11 +537,19 @@ static dip_status make_loader(dip_loader **out, const dip_corpus *c,
         o.labels = memcpy(labels, c->head_columns, sizeof labels);
         o.label_count = c->settings->model.head_count;
     }
-    if (count == 0)
+    dip_hard_negatives negatives = {0};
+    if (train && c->settings->hard_negatives != NULL) {
+        st = dip_hard_negatives_read(&negatives, c->catalog,
+                                     c->settings->hard_negatives, err);
+        o.near = negatives.values;
+        o.near_width = negatives.width;
+    }
+    if (st == DIP_OK && count == 0)
         st = dip_fail(err, DIP_EDATA, "no row of the split '%s' in '%s'",
                       dip_split_name(split), dip_catalog_path(c->catalog));
-    else
+    if (st == DIP_OK)
         st = dip_loader_create(out, &o, err);
+    dip_hard_negatives_free(&negatives);
     free(rows);
     return st;
 }

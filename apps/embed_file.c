@@ -86,20 +86,34 @@ static void say_nothing_taken(const char *path, const char *why)
                   why);
 }
 
+/* Only a file of embeddings is replaced: a catalog may be named by mistake. */
+static dip_status check_place(const char *path, dip_err *err)
+{
+    dip_embedding_store *there = NULL;
+    dip_err why = {0};
+    if (!dip_file_exists(path) || dip_path_has_suffix(path, ".npy"))
+        return DIP_OK;
+    dip_status st = dip_embedding_store_open(&there, path, &why);
+    dip_embedding_store_close(there);
+    return st == DIP_OK ? DIP_OK
+                        : dip_fail(err, DIP_EDATA,
+                                   "'%s' is there and is not replaced: %s",
+                                   path, why.msg);
+}
+
 static dip_status open_old(work *w, dip_err *err)
 {
     const dip_embed_order *o = w->order;
     const char *path = o->reuse != NULL ? o->reuse : o->out;
-    dip_err why = {0};
-    if (o->reuse == NULL &&
-        (!dip_file_exists(path) || dip_path_has_suffix(path, ".npy")))
-        return DIP_OK;
-    dip_status st = dip_embedding_store_open(&w->old, path, &why);
-    if (st != DIP_OK && o->reuse != NULL)
-        return dip_fail(err, st, "%s", why.msg);
-    const char *reason =
-        st == DIP_OK ? misfit(dip_embedding_store_info(w->old), &o->info)
-                     : why.msg;
+    dip_status st = check_place(o->out, err);
+    if (st != DIP_OK ||
+        (o->reuse == NULL &&
+         (!dip_file_exists(path) || dip_path_has_suffix(path, ".npy"))))
+        return st;
+    st = dip_embedding_store_open(&w->old, path, err);
+    if (st != DIP_OK)
+        return st;
+    const char *reason = misfit(dip_embedding_store_info(w->old), &o->info);
     if (reason == NULL)
         return DIP_OK;
     say_nothing_taken(path, reason);

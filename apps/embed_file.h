@@ -38,7 +38,8 @@ typedef struct {
     double digest_seconds, compute_seconds, write_seconds;
 } dip_embed_counts;
 
-/* What is not taken from an earlier file, and why, is told on stderr. */
+/* What is not taken from an earlier file, and why, is told on stderr. DIP_EDATA
+ * where something stands at `out` that is no file of embeddings. */
 dip_status dip_embed_file_make(dip_embed_counts *counts,
                                const dip_embed_order *order,
                                dip_err *err) DIP_MUST_CHECK;

@@ -28,6 +28,7 @@ static const struct {
     {"ensemble", MODEL, "evaluate several runs as one"},
     {"search", MODEL, "find products by a text or a photo"},
     {"embed", MODEL, "write the embeddings of a catalog to a file"},
+    {"mine", MODEL, "find wrong answers that a model ranks high"},
     {"index", MODEL, "build an index of embeddings for FAISS"},
     {"recommend", MODEL, "find what users will like"},
     {"export", MODEL, "write verified weights for a serving team"},

@@ -9,6 +9,7 @@ int dip_cmd_ensemble(int argc, char **argv);
 int dip_cmd_export(int argc, char **argv);
 int dip_cmd_embed(int argc, char **argv);
 int dip_cmd_index(int argc, char **argv);
+int dip_cmd_mine(int argc, char **argv);
 int dip_cmd_search(int argc, char **argv);
 int dip_cmd_soup(int argc, char **argv);
 int dip_cmd_recommend(int argc, char **argv);

@@ -13,6 +13,7 @@ int main(int argc, char **argv)
         {"export", dip_cmd_export, "diptych export"},
         {"embed", dip_cmd_embed, "diptych embed"},
         {"index", dip_cmd_index, "diptych index"},
+        {"mine", dip_cmd_mine, "diptych mine"},
         {"search", dip_cmd_search, "diptych search"},
         {"soup", dip_cmd_soup, "diptych soup"},
         {"recommend", dip_cmd_recommend, "diptych recommend"},

@@ -528,6 +528,9 @@ static const dip_option options[] = {
 
     INT("train.epochs", "10", 1, 1e6, "Passes over the train split."),
     INT("train.batch_size", "128", 2, 1e6, "Rows of a batch."),
+    TEXT("train.hard_negatives", NULL,
+         "File of `diptych mine`: rows share a batch with their wrong answers "
+         "of it."),
     INT("train.accumulate", "1", 1, 1e6,
         "Batches whose gradients are averaged for one update."),
     INT("train.grad_cache", "0", 0, 1e6,

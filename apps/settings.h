@@ -168,7 +168,8 @@ typedef struct {
     const dip_loss_kind *loss;
     dip_loss_options loss_options;
     dip_matryoshka matryoshka;
-    const char *teacher; /* file of a teacher's embeddings; NULL: none */
+    const char *teacher;        /* file of a teacher's embeddings; NULL: none */
+    const char *hard_negatives; /* file of them; NULL: none */
     dip_distill_recipe distill;
     int64_t blocked_from; /* rows of a batch; 0: never */
     int64_t queue;        /* rows of earlier batches for each task; 0: none */

@@ -26,6 +26,7 @@ void dip_settings_read_loop(dip_settings *s)
     read_optimizer(s);
     s->epochs = dip_config_int(c, "train.epochs");
     s->batch_size = dip_config_int(c, "train.batch_size");
+    s->hard_negatives = dip_config_string(c, "train.hard_negatives");
     s->loop.accumulate = dip_config_int(c, "train.accumulate");
     s->loop.clip_grad_norm = dip_config_float(c, "train.clip_grad_norm");
     s->loop.ema =

@@ -208,6 +208,9 @@ static dip_status create_sampler(dip_loader *loader, dip_err *err)
         .shuffle = options->shuffle,
         .drop_last = options->drop_last,
         .seed = options->seed,
+        .near = options->near,
+        .near_rows = dip_catalog_rows(options->catalog),
+        .near_width = options->near_width,
     };
     return dip_sampler_create(&loader->sampler, &sampling, err);
 }
@@ -229,7 +232,7 @@ static dip_status build(dip_loader *loader, dip_err *err)
     options->labels = loader->labels;
     options->attributes = loader->attributes;
     dip_status st = create_sampler(loader, err);
-    options->rows = NULL; /* the sampler has its own */
+    options->rows = options->near = NULL; /* the sampler has its own */
     if (st == DIP_OK)
         st = create_team(loader, err);
     if (st == DIP_OK)

@@ -64,6 +64,9 @@ typedef struct {
     bool shuffle, drop_last;
     bool train; /* augmentation and word dropout on */
     uint64_t seed;
+    /* Of data/sampler.h; rows are those of the catalog. NULL: none. */
+    const int64_t *near;
+    int64_t near_width;
 
     int image_column; /* -1: no images */
     dip_transform transform;

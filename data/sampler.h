@@ -15,6 +15,12 @@ typedef struct {
     bool shuffle;
     bool drop_last; /* leave out an incomplete batch at the end */
     uint64_t seed;
+    /* Rows that are to share a batch with row i: near[i * near_width ...], -1
+     * behind the last, for all rows below near_rows; copied. In a shuffled
+     * epoch each row is followed by those of its own that did not come yet.
+     * NULL: none are. */
+    const int64_t *near;
+    int64_t near_rows, near_width;
 } dip_sampler_options;
 
 typedef struct dip_sampler dip_sampler;

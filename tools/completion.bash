@@ -2,7 +2,7 @@
 # where bash-completion looks. The test of the docs compares it with the help
 # of each command.
 
-_diptych_commands="import inspect audit synth train sweep eval compare ensemble search embed index recommend export soup options"
+_diptych_commands="import inspect audit synth train sweep eval compare ensemble search embed mine index recommend export soup options"
 
 # The long options of a command. `=` behind one: a value follows.
 _diptych_options() {
@@ -35,6 +35,8 @@ _diptych_options() {
         --metric= --out= --resamples= --seed= --help --usage ;;
     ensemble) echo --checkpoint= --data= --depth= --json --no-html --normalise= \
         --out= --quiet --split= --vote= --weights= --help --usage ;;
+    mine) echo --checkpoint= --count= --data= --from= --json --margin= --out= \
+        --quiet --split= --task= --to= --help --usage ;;
     index) echo --code-bytes= --depth= --json --links= --lists= --out= \
         --probes= --queries= --seed= --type= --help --usage ;;
     search) echo --checkpoint= --data= --dim= --fields= --image= --index= --json \
@@ -58,7 +60,7 @@ _diptych_options() {
 _diptych_values() {
     case "$1 $2" in
     "eval --split" | "search --split" | "embed --split" | \
-        "export --split") echo train val test ;;
+        "mine --split" | "export --split") echo train val test ;;
     *" --checkpoint") echo best latest ;;
     "ensemble --split") echo train val test ;;
     "ensemble --vote") echo soft hard rank ;;

@@ -179,6 +179,15 @@ check "of a catalog" 4 \
     "diptych index: format of 'a.h5' is not diptych-embeddings" \
     index a.h5 --type flat --out x.faiss
 absent x.faiss x.faiss.json
+cp all.h5 kept.h5
+check "in the place of embeddings" 2 \
+    "diptych index: 'all.h5' holds the embeddings and is not replaced" \
+    index all.h5 --type flat --out all.h5
+same all.h5 kept.h5
+cp a.h5 kept.h5
+check "in the place of a catalog" 4 "diptych embed: 'a.h5' is there and is not \
+replaced: format of 'a.h5' is not diptych-embeddings" embed --out a.h5
+same a.h5 kept.h5
 expect "no such type" 2 index all.h5 --type lsh --out x.faiss
 expect "index and split" 2 "$program" search runs/tiny --text red \
     --index flat.faiss --split val

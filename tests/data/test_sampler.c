@@ -16,8 +16,8 @@ static dip_sampler *sampler_of(int64_t batch_size, bool shuffle, bool drop_last,
     int64_t rows[COUNT];
     for (int64_t i = 0; i < COUNT; i++)
         rows[i] = 100 + 3 * i;
-    dip_sampler_options options = {rows,    COUNT,     batch_size,
-                                   shuffle, drop_last, seed};
+    dip_sampler_options options = {rows, COUNT, batch_size, shuffle, drop_last,
+                                   seed, NULL,  0,          0};
     dip_sampler *sampler;
     dip_err err = {0};
     small_ok(dip_sampler_create(&sampler, &options, &err), &err);
@@ -102,6 +102,54 @@ static void test_sampler_order_depends_on_seed_and_epoch_alone(void **state)
     dip_sampler_free(other);
 }
 
+/* Row i wants the rows i + 30 and i + 33, as far as there are such. */
+static dip_sampler *near_sampler(uint64_t seed)
+{
+    enum { NEAR_ROWS = 100 + 3 * COUNT, WIDTH = 2 };
+    static int64_t near[NEAR_ROWS * WIDTH];
+    int64_t rows[COUNT];
+    for (int64_t i = 0; i < NEAR_ROWS; i++) {
+        near[i * WIDTH] = i + 30 < NEAR_ROWS ? i + 30 : -1;
+        near[i * WIDTH + 1] = i + 33 < NEAR_ROWS ? i + 33 : -1;
+    }
+    for (int64_t i = 0; i < COUNT; i++)
+        rows[i] = 100 + 3 * i;
+    dip_sampler_options options = {rows, COUNT, 4,         true, false,
+                                   seed, near,  NEAR_ROWS, WIDTH};
+    dip_sampler *sampler;
+    dip_err err = {0};
+    small_ok(dip_sampler_create(&sampler, &options, &err), &err);
+    memset(near, 0, sizeof near); /* they were copied */
+    return sampler;
+}
+
+/* All rows come once, and behind a row those of its own that did not come. */
+static void test_sampler_lets_near_rows_follow(void **state)
+{
+    (void)state;
+    dip_sampler *sampler = near_sampler(3), *again = near_sampler(3);
+    for (int64_t epoch = 0; epoch < 4; epoch++) {
+        int64_t got[COUNT], same[COUNT];
+        bool came[COUNT] = {0};
+        assert_int_equal(epoch_rows(got, sampler, epoch), COUNT);
+        for (int64_t at = 0; at < COUNT;) {
+            int64_t i = (got[at++] - 100) / 3;
+            assert_false(came[i]);
+            came[i] = true;
+            for (int64_t next = i + 10; next <= i + 11; next++) {
+                if (next >= COUNT || came[next])
+                    continue;
+                assert_int_equal(got[at++], 100 + 3 * next);
+                came[next] = true;
+            }
+        }
+        epoch_rows(same, again, epoch);
+        assert_memory_equal(got, same, sizeof got);
+    }
+    dip_sampler_free(sampler);
+    dip_sampler_free(again);
+}
+
 static void check_refused(dip_sampler_options options, const char *message)
 {
     dip_sampler *sampler;
@@ -115,12 +163,17 @@ static void test_sampler_refuses_what_makes_no_batch(void **state)
 {
     (void)state;
     const int64_t rows[] = {1, 2, 3};
-    check_refused((dip_sampler_options){rows, 0, 4, false, false, 0},
-                  "no rows to take batches from");
-    check_refused((dip_sampler_options){rows, 3, 0, false, false, 0},
-                  "batch size is not positive: 0");
-    check_refused((dip_sampler_options){rows, 3, 4, false, true, 0},
+    check_refused(
+        (dip_sampler_options){rows, 0, 4, false, false, 0, NULL, 0, 0},
+        "no rows to take batches from");
+    check_refused(
+        (dip_sampler_options){rows, 3, 0, false, false, 0, NULL, 0, 0},
+        "batch size is not positive: 0");
+    check_refused((dip_sampler_options){rows, 3, 4, false, true, 0, NULL, 0, 0},
                   "3 rows make no whole batch of 4");
+    const int64_t near[] = {-1, -1, -1};
+    check_refused((dip_sampler_options){rows, 3, 1, true, false, 0, near, 3, 1},
+                  "row 3 has no place among 3");
 }
 
 static void test_sampler_lists_the_rows_of_a_split(void **state)
@@ -156,6 +209,7 @@ int main(void)
         cmocka_unit_test(test_sampler_drops_the_incomplete_batch),
         cmocka_unit_test(test_sampler_shuffles_all_rows),
         cmocka_unit_test(test_sampler_order_depends_on_seed_and_epoch_alone),
+        cmocka_unit_test(test_sampler_lets_near_rows_follow),
         cmocka_unit_test(test_sampler_refuses_what_makes_no_batch),
         cmocka_unit_test(test_sampler_lists_the_rows_of_a_split),
     };

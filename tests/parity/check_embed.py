@@ -88,7 +88,7 @@ def check_codes(folder, run):
         runs.diptych(folder, "embed", f"runs/{run}", "--quiet", "--out", name, *words)
         return folder / name
 
-    path = embed(f"{run}.h5")
+    path = embed(f"{run}-e.h5")
     rows, ids = runs.rows_of(path), runs.ids_of(path)
     half = rows.astype(np.float16)
     reuse = ("--reuse", path.name)

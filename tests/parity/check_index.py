@@ -78,11 +78,11 @@ def check_words(folder, run, kind, index, similarity, rows, ids):
 
 
 def check_run(folder, run):
-    runs.diptych(folder, "embed", f"runs/{run}", "--quiet", "--out", f"{run}.h5")
+    runs.diptych(folder, "embed", f"runs/{run}", "--quiet", "--out", f"{run}-e.h5")
     (folder / "words").write_text("\n".join(WORDS))
     runs.diptych(folder, "embed", f"runs/{run}", "--quiet", "--queries=words",
                  "--out", f"{run}-words.h5")
-    path = folder / f"{run}.h5"
+    path = folder / f"{run}-e.h5"
     rows, similarity = runs.rows_of(path), runs.attribute(path, "similarity")
     for kind in TYPES:
         out = folder / f"{run}-{kind}.faiss"
