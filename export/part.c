@@ -31,6 +31,12 @@ float *dip_part_embedding_rows(const dip_part *part, const dip_model *model)
     }
 }
 
+float *dip_part_query_rows(const dip_samples *samples)
+{
+    return samples->query_rows != NULL ? samples->query_rows
+                                       : samples->image_rows;
+}
+
 static bool has_inputs(const dip_part *part, const dip_model *model)
 {
     switch (part->input) {
@@ -48,6 +54,10 @@ static bool has_inputs(const dip_part *part, const dip_model *model)
         return part->samples->labels[part->field] != NULL;
     case DIP_PART_NUMBERS:
         return part->samples->numbers[part->field] != NULL;
+    case DIP_PART_MATCH:
+        return dip_model_has_match(model) &&
+               part->samples->product_rows != NULL &&
+               dip_part_query_rows(part->samples) != NULL;
     case DIP_PART_EMBEDDING:
         break;
     }
@@ -103,6 +113,9 @@ int dip_part_list(dip_part parts[DIP_PARTS_MAX], const dip_model *model,
         if (has_inputs(&part, model))
             parts[count++] = part;
     }
+    const dip_part match = {"match", DIP_PART_MATCH, -1, -1, false, samples};
+    if (has_inputs(&match, model))
+        parts[count++] = match;
     return count;
 }
 
@@ -141,6 +154,10 @@ dip_tensor *dip_part_compute(const dip_part *part, const dip_model *model,
         return dip_model_encode_attribute(model, part->field, inputs[0],
                                           &(dip_tensor *){NULL})
             .embedding;
+    case DIP_PART_MATCH:
+        /* A probability, since the distance of logits near 0 means nothing. */
+        return dip_t_sigmoid(
+            dip_t_unsqueeze(dip_model_match(model, inputs[0], inputs[1]), 1));
     case DIP_PART_EMBEDDING:
         return dip_model_head_logits(model, part->head, inputs[0]);
     }
@@ -192,9 +209,13 @@ bool dip_part_needs(const dip_part *part, const dip_model *model,
     case DIP_PART_PRODUCT:
         return !is_below(parameter, "heads") &&
                !is_below(parameter, "fields") &&
+               !is_below(parameter, "match") &&
                strcmp(parameter, "logit_scale") != 0;
     case DIP_PART_SCORER:
-        return !is_below(parameter, "heads") && !is_below(parameter, "fields");
+        return !is_below(parameter, "heads") &&
+               !is_below(parameter, "fields") && !is_below(parameter, "match");
+    case DIP_PART_MATCH:
+        return is_below(parameter, "match");
     case DIP_PART_LABELS:
     case DIP_PART_NUMBERS:
     case DIP_PART_EMBEDDING:
@@ -236,6 +257,12 @@ static int list_inputs(dip_signature inputs[DIP_PART_INPUTS_MAX],
     case DIP_PART_NUMBERS:
         inputs[0] = (dip_signature){"numbers", DIP_F32, 1, {any}, {"batch"}};
         return 1;
+    case DIP_PART_MATCH:
+        inputs[0] =
+            (dip_signature){"queries", DIP_F32, 2, {any, s->dim}, {"batch"}};
+        inputs[1] =
+            (dip_signature){"products", DIP_F32, 2, {any, s->dim}, {"batch"}};
+        return 2;
     case DIP_PART_EMBEDDING:
         break;
     }
@@ -271,6 +298,9 @@ void dip_part_output(dip_signature *output, const dip_part *part,
                                   2,
                                   {DIP_VARIES, DIP_VARIES},
                                   {"queries", "products"}};
+    } else if (part->input == DIP_PART_MATCH) {
+        output->name = "probabilities";
+        output->sizes[1] = 1;
     } else if (part->head >= 0) {
         output->name = "logits";
         output->sizes[1] = dip_model_head_classes(model, part->head);

@@ -8,10 +8,12 @@
  *   scorer          ids I64 [Q, T], lengths I64 [Q] of queries, then the inputs
  *                   of export/product.h                        -> [Q, B]
  *   head_<i>_<name> what the head takes                        -> [B, classes]
+ *   match           queries F32 [B, D], products F32 [B, D]    -> [B, 1]
  *
  * A product encoder stands in place of a fusion that reads tokens. A head takes
  * an embedding [B, D], or photos or texts where it reads the features of a
- * tower. */
+ * tower. The match classifier gives the probability that the query and the
+ * product of a row belong together. */
 #ifndef DIP_EXPORT_PART_H
 #define DIP_EXPORT_PART_H
 
@@ -26,7 +28,7 @@
 #include "models/model.h"
 
 /* A model has a fusion or a product encoder, never both. */
-#define DIP_PARTS_MAX     (4 + DIP_FUSION_FIELDS_MAX + DIP_MODEL_HEADS_MAX)
+#define DIP_PARTS_MAX     (5 + DIP_FUSION_FIELDS_MAX + DIP_MODEL_HEADS_MAX)
 #define DIP_PART_NAME_MAX 64 /* the names of long labels are cut */
 
 typedef enum {
@@ -38,6 +40,7 @@ typedef enum {
     DIP_PART_EMBEDDING,
     DIP_PART_LABELS,
     DIP_PART_NUMBERS,
+    DIP_PART_MATCH,
 } dip_part_input;
 
 typedef struct {
@@ -62,6 +65,9 @@ void dip_part_output(dip_signature *output, const dip_part *part,
 /* The rows [N, D] of the samples that a head over an embedding takes; NULL when
  * there are none. */
 float *dip_part_embedding_rows(const dip_part *part, const dip_model *model);
+/* The rows [N, D] of queries for products, or of photos where these are the
+ * queries; NULL when there are none. */
+float *dip_part_query_rows(const dip_samples *samples);
 /* The rows of `model`, in eval mode; follows tensor/tensor.h. */
 dip_tensor *dip_part_compute(const dip_part *part, const dip_model *model,
                              dip_tensor *const *inputs);

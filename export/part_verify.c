@@ -37,7 +37,7 @@ static dip_recall_partner find_partner(const dip_part *part,
     else if (part->input == DIP_PART_TEXTS)
         p.rows = s->images != NULL ? s->image_rows : s->product_rows;
     else if (part->input == DIP_PART_FIELDS || part->input == DIP_PART_PRODUCT)
-        p.rows = s->query_rows != NULL ? s->query_rows : s->image_rows;
+        p.rows = dip_part_query_rows(s);
     p.answers = part->input == DIP_PART_TEXTS;
     if (part->input == DIP_PART_IMAGES || p.rows == s->image_rows)
         p.paired = s->has_image;
@@ -183,6 +183,16 @@ static dip_status verify_rows(const check *c, void *rows, dip_dtype dtype,
     return pass(c, &input, "", err);
 }
 
+static dip_status verify_match(const check *c, dip_err *err)
+{
+    const dip_samples *s = c->part->samples;
+    const int64_t sizes[] = {s->rows, s->dim};
+    dip_tensor *inputs[] = {
+        dip_tensor_borrow(dip_part_query_rows(s), DIP_F32, 2, sizes),
+        dip_tensor_borrow(s->product_rows, DIP_F32, 2, sizes)};
+    return pass(c, inputs, "", err);
+}
+
 static dip_status verify(const check *c, dip_err *err)
 {
     const dip_samples *s = c->part->samples;
@@ -205,6 +215,8 @@ static dip_status verify(const check *c, dip_err *err)
     case DIP_PART_NUMBERS:
         return verify_rows(c, s->numbers[c->part->field], DIP_F32, 1, &s->rows,
                            err);
+    case DIP_PART_MATCH:
+        return verify_match(c, err);
     case DIP_PART_EMBEDDING:
         break;
     }

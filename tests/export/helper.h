@@ -39,6 +39,7 @@ static inline dip_model_config config_of(int i)
                   {"of_photo", 3, DIP_HEAD_IMAGE_FEATURES},
                   {"of_words", 2, DIP_HEAD_TEXT_FEATURES}},
         .head_count = 5,
+        .match_hidden = 6,
         .seed = 3,
     };
     return c;

@@ -184,7 +184,7 @@ static void test_bundle_of_every_format_is_whole(void **state)
             dip_export_format_at(i)->name);
         assert_listed(&s, json_object_get(manifest, "files"));
         assert_int_equal(json_array_size(json_object_get(checked, "checks")),
-                         3 * 13);
+                         3 * 14);
         assert_int_equal(json_integer_value(json_object_get(checked, "rows")),
                          ROWS);
         const json_t *first =
@@ -441,7 +441,7 @@ static void test_bundle_that_differs_leaves_nothing(void **state)
 static bool stop_soon(void *user, int64_t done, int64_t total)
 {
     (void)user;
-    assert_int_equal(total, 9);
+    assert_int_equal(total, 10);
     return done < 1;
 }
 

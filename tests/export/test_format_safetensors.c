@@ -56,7 +56,7 @@ static void test_safetensors_every_kind_comes_back(void **state)
         place p = make_place();
         /* 3 batch sizes: image 1, texts 2 (the longest fills the context),
          * fields 2, heads 1 + 1 + 1 + 1 + 2 */
-        write_model(&p, model, blank, &samples, 3 * 13);
+        write_model(&p, model, blank, &samples, 3 * 14);
         dip_scope_open();
         assert_same_weights(&p, model);
         dip_scope_close();

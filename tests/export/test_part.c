@@ -85,14 +85,15 @@ static void test_part_names_fit_into_files(void **state)
     static const char *const names[] = {
         "image_encoder",  "text_encoder",      "fusion",
         "scorer",         "head_0_of_product", "head_1_of_image",
-        "head_2_of_text", "head_3_of_photo",   "head_4_of_words"};
+        "head_2_of_text", "head_3_of_photo",   "head_4_of_words",
+        "match"};
     dip_model_config c = config_of(0);
     dip_model *model = make_model(&c);
     dip_samples samples = {0};
     dip_part parts[DIP_PARTS_MAX];
     fill_samples(&samples, model);
-    assert_int_equal(dip_part_list(parts, model, &samples), 9);
-    for (int i = 0; i < 9; i++)
+    assert_int_equal(dip_part_list(parts, model, &samples), 10);
+    for (int i = 0; i < 10; i++)
         assert_string_equal(parts[i].name, names[i]);
     dip_samples_free(&samples);
     dip_model_free(model);
@@ -119,6 +120,49 @@ static void test_part_needs_its_own_weights_only(void **state)
     assert_true(dip_part_needs(&head, model, "heads.colour.weight"));
     assert_false(dip_part_needs(&head, model, "heads.colour2.weight"));
     assert_false(dip_part_needs(&head, model, "fusion.x"));
+    dip_part match = find_part(model, &samples, "match");
+    assert_true(dip_part_needs(&match, model, "match.hidden.weight"));
+    assert_false(dip_part_needs(&match, model, "fusion.x"));
+    dip_samples_free(&samples);
+    dip_model_free(model);
+}
+
+/* The pairs in the other order, which the classifier must tell apart. */
+static dip_tensor *match_swapped(void *user, dip_tensor *const *inputs)
+{
+    const ears *e = user;
+    return dip_part_compute(e->part, e->model,
+                            (dip_tensor *[]){inputs[1], inputs[0]});
+}
+
+static dip_tensor *match_as_it_is(void *user, dip_tensor *const *inputs)
+{
+    const ears *e = user;
+    return dip_t_sigmoid(
+        dip_t_unsqueeze(dip_model_match(e->model, inputs[0], inputs[1]), 1));
+}
+
+static void test_part_match_takes_queries_and_products(void **state)
+{
+    (void)state;
+    dip_model_config c = config_of(0);
+    dip_model *model = make_model(&c);
+    dip_samples samples = {0};
+    dip_gate_report report = {0};
+    dip_err err = {0};
+    fill_samples(&samples, model);
+    dip_part part = find_part(model, &samples, "match");
+    ears e = {&part, model};
+    assert_ok(dip_part_verify(&report, &part, model, "x.pt",
+                              &(dip_gate_side){match_as_it_is, &e},
+                              DIP_GATE_FP32, &err),
+              &err);
+    assert_int_equal(report.count, 3); /* batch sizes */
+    assert_int_equal(dip_part_verify(&report, &part, model, "x.pt",
+                                     &(dip_gate_side){match_swapped, &e},
+                                     DIP_GATE_FP32, &err),
+                     DIP_EVERIFY);
+    dip_gate_report_free(&report);
     dip_samples_free(&samples);
     dip_model_free(model);
 }
@@ -130,6 +174,7 @@ int main(void)
         MODEL_TEST(test_part_texts_are_verified_beyond_three_tokens),
         MODEL_TEST(test_part_names_fit_into_files),
         MODEL_TEST(test_part_needs_its_own_weights_only),
+        MODEL_TEST(test_part_match_takes_queries_and_products),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
