@@ -65,9 +65,10 @@ static dip_status find_width(int64_t *width, const dip_gate_case *c,
 
 /* ---- comparing ----------------------------------------------------------- */
 
-static double distance(const float *a, const float *b, int64_t width)
+static double distance(const float *a, const float *b, int64_t width,
+                       double size)
 {
-    double gap = 0, length = 0;
+    double gap = 0, length = 0, least = (double)width * size * size;
     for (int64_t i = 0; i < width; i++) {
         double d = (double)a[i] - (double)b[i];
         gap += d * d;
@@ -75,15 +76,17 @@ static double distance(const float *a, const float *b, int64_t width)
     }
     if (!isfinite(gap) || !isfinite(length))
         return (double)INFINITY;
+    length = length < least ? least : length;
     return length > 0 ? sqrt(gap / length) : sqrt(gap);
 }
 
 static dip_status compare(dip_gate_line *line, const float *rows,
-                          const float *wanted, int64_t width, dip_err *err)
+                          const float *wanted, int64_t width, double size,
+                          dip_err *err)
 {
     int64_t worst = 0;
     for (int64_t i = 0; i < line->rows; i++) {
-        double d = distance(rows + i * width, wanted + i * width, width);
+        double d = distance(rows + i * width, wanted + i * width, width, size);
         line->mean += d / (double)line->rows;
         if (d > line->max) {
             line->max = d;
@@ -129,7 +132,7 @@ static dip_status check_batch(dip_gate_report *report, const dip_gate_case *c,
             err->code = DIP_EVERIFY;
         return DIP_EVERIFY;
     }
-    st = compare(&line, rows, wanted, width, err);
+    st = compare(&line, rows, wanted, width, c->size, err);
     if (st == DIP_OK && c->partner != NULL)
         st = dip_recall_compare(&line.recall, c->partner, rows, wanted,
                                 line.rows, width, err);

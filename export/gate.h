@@ -2,7 +2,9 @@
  * live model gives, at batch sizes other than the one that it was traced with.
  *
  * The distance of a row a from the model's b is ||a - b|| / ||b|| (Euclidean),
- * or ||a|| where b is zero. A number that is not finite is infinitely far. */
+ * or ||a|| where b is zero. A number that is not finite is infinitely far.
+ * Scores may come out near zero as differences of large numbers: they are
+ * measured by the size that scores have (dip_gate_case.size). */
 #ifndef DIP_EXPORT_GATE_H
 #define DIP_EXPORT_GATE_H
 
@@ -41,6 +43,8 @@ typedef struct {
     double tolerance; /* the largest distance of a row that passes */
     const dip_recall_partner *partner; /* of rows that are embeddings; NULL:
                                           nothing is searched with them */
+    double size; /* of a number: ||b|| is taken to be at least that of a row of
+                    such numbers; 0: as it is */
 } dip_gate_case;
 
 /* An artefact at one batch size. */

@@ -44,6 +44,20 @@ static dip_recall_partner find_partner(const dip_part *part,
     return p;
 }
 
+/* Scores by cosines are as large as the scale, and come out near zero where
+ * nothing fits, or where a bias takes away what is alike. */
+static double size_of(const check *c)
+{
+    double scale = 0;
+    if (c->part->input != DIP_PART_SCORER ||
+        dip_model_similarity(c->model) != DIP_SIMILARITY_COSINE)
+        return 0;
+    dip_scope_open();
+    scale = dip_tensor_item(dip_model_scale(c->model));
+    dip_scope_close();
+    return scale;
+}
+
 static dip_status pass(const check *c, dip_tensor *const *inputs,
                        const char *inputs_are, dip_err *err)
 {
@@ -57,7 +71,8 @@ static dip_status pass(const check *c, dip_tensor *const *inputs,
         .batched = c->part->input == DIP_PART_SCORER ? 2 : 0,
         .input_count = dip_part_inputs(given, c->part),
         .tolerance = c->tolerance,
-        .partner = partner.rows != NULL ? &partner : NULL};
+        .partner = partner.rows != NULL ? &partner : NULL,
+        .size = size_of(c)};
     return dip_gate_check(c->report, &rows, c->side, &live, err);
 }
 

@@ -55,8 +55,8 @@ static dip_status check(dip_gate_report *report, int64_t rows,
                         const dip_gate_side *live, dip_err *err)
 {
     dip_tensor *inputs[] = {pattern(SIZES(rows, IN))};
-    const dip_gate_case c = {"artefact.pt", "",  inputs, 1, 0,
-                             DIP_GATE_FP32, NULL};
+    const dip_gate_case c = {"artefact.pt", "",   inputs, 1, 0,
+                             DIP_GATE_FP32, NULL, 0};
     return dip_gate_check(report, &c, artefact, live, err);
 }
 
@@ -74,6 +74,12 @@ static void assert_caught(dip_gate_encode encode, void *user, net *live,
         if (strstr(err.msg, *words) == NULL)
             fail_msg("'%s' does not hold '%s'", err.msg, *words);
     dip_gate_report_free(&report);
+}
+
+/* Rows of a table by their numbers. */
+static dip_tensor *pick_rows(void *user, dip_tensor *const *inputs)
+{
+    return dip_t_index_select(user, 0, inputs[0]);
 }
 
 #define WORDS_OF(...) ((const char *const[]){__VA_ARGS__, NULL})
@@ -238,7 +244,8 @@ static void test_gate_keeps_inputs_whole_that_are_not_batched(void **state)
     const dip_gate_side side = {against, &products};
     dip_tensor *inputs[] = {pattern(SIZES(COUNT, IN)),
                             pattern(SIZES(products, IN))};
-    const dip_gate_case c = {"scorer", "", inputs, 2, 1, DIP_GATE_FP32, NULL};
+    const dip_gate_case c = {"scorer",      "",   inputs, 2, 1,
+                             DIP_GATE_FP32, NULL, 0};
     dip_gate_report report = {0};
     dip_err err = {0};
     assert_ok(dip_gate_check(&report, &c, &side, &side, &err), &err);
@@ -254,7 +261,7 @@ static void test_gate_takes_the_tolerance_of_the_case(void **state)
     ((float *)dip_tensor_data(other.weight))[5] += 1e-3f;
     const dip_gate_side artefact = {apply, &other}, model = {apply, &live};
     dip_tensor *inputs[] = {pattern(SIZES(COUNT, IN))};
-    dip_gate_case c = {"half.onnx", "", inputs, 1, 0, 1e-2, NULL};
+    dip_gate_case c = {"half.onnx", "", inputs, 1, 0, 1e-2, NULL, 0};
     dip_gate_report report = {0};
     dip_err err = {0};
     assert_ok(dip_gate_check(&report, &c, &artefact, &model, &err), &err);
@@ -262,6 +269,33 @@ static void test_gate_takes_the_tolerance_of_the_case(void **state)
     c.tolerance = report.lines[0].max / 2;
     assert_int_equal(dip_gate_check(&report, &c, &artefact, &model, &err),
                      DIP_EVERIFY);
+    dip_gate_report_free(&report);
+}
+
+/* Rows near zero are measured by the size that the case gives, longer ones by
+ * their own length. */
+static void test_gate_measures_small_scores_by_their_size(void **state)
+{
+    (void)state;
+    static const float exact[2][OUT] = {{1e-4f, 0, -1e-4f}, {30, 0, 40}};
+    static const float near[2][OUT] = {{1e-4f, 3e-5f, -1e-4f}, {30, 3e-4f, 40}};
+    dip_tensor *live = dip_tensor_from(exact, DIP_F32, SIZES(2, OUT));
+    dip_tensor *other = dip_tensor_from(near, DIP_F32, SIZES(2, OUT));
+    dip_tensor *inputs[] = {dip_tensor_arange(2)};
+    const dip_gate_side artefact = {pick_rows, other},
+                        model = {pick_rows, live};
+    dip_gate_case c = {"scorer", "", inputs, 1, 0, DIP_GATE_FP32, NULL, 0};
+    dip_gate_report report = {0};
+    dip_err err = {0};
+    assert_int_equal(dip_gate_check(&report, &c, &artefact, &model, &err),
+                     DIP_EVERIFY);
+    assert_non_null(strstr(err.msg, "row 0 is 2.12e-01 away"));
+    dip_gate_report_free(&report);
+    c.size = 10;
+    assert_ok(dip_gate_check(&report, &c, &artefact, &model, &err), &err);
+    assert_near(report.lines[0].max, 3e-4 / 50, 1e-8);
+    assert_near(report.lines[0].mean, (3e-4 / 50 + 3e-5 / (10 * sqrt(3))) / 2,
+                1e-8);
     dip_gate_report_free(&report);
 }
 
@@ -308,6 +342,7 @@ int main(void)
         MODEL_TEST(test_gate_uses_batches_for_which_there_are_rows),
         MODEL_TEST(test_gate_keeps_inputs_whole_that_are_not_batched),
         MODEL_TEST(test_gate_takes_the_tolerance_of_the_case),
+        MODEL_TEST(test_gate_measures_small_scores_by_their_size),
         MODEL_TEST(test_gate_reports_a_table_and_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
