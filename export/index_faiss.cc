@@ -194,6 +194,9 @@ class careful_reader : public faiss::IOReader
             in_a_row = 0;
         if (got == 1 && size == sizeof(uint32_t))
             check_name(to);
+        if (got == 1 && size == 1 && !in_lists &&
+            *static_cast<const uint8_t *>(to) > 1)
+            throw faiss::FaissException("a truth value is none");
         return got;
     }
 
@@ -211,6 +214,7 @@ class careful_reader : public faiss::IOReader
     size_t left, most;
     size_t numbers[4] = {};
     int in_a_row = 0, indexes = 0;
+    bool in_lists = false;  /* where codes are that may be of one byte */
     size_t last = 0;        /* number */
     size_t of_list_row = 0; /* bytes of a row; 0: no sizes of lists are next */
 
@@ -255,8 +259,10 @@ class careful_reader : public faiss::IOReader
             }))
             return;
         indexes += word[0] == 'I';
-        if (word == "full" || word == "sprs") /* behind the bytes of a code */
+        if (word == "full" || word == "sprs") { /* behind the bytes of a code */
             of_list_row = last + sizeof(uint64_t);
+            in_lists = true;
+        }
         if (std::find(std::begin(known), std::end(known), word) ==
                 std::end(known) ||
             indexes > INDEXES_MOST)
@@ -266,12 +272,21 @@ class careful_reader : public faiss::IOReader
 
 /* ---- checking what was read ---- */
 
+/* As a number: what was read may be none of the type's. */
+int metric_number(const faiss::Index &index)
+{
+    int number;
+    static_assert(sizeof number == sizeof index.metric_type);
+    std::memcpy(&number, &index.metric_type, sizeof number);
+    return number;
+}
+
 /* The rows, or the centres of lists, of `of`. */
 bool is_flat(const faiss::Index *index, const faiss::Index &of, int64_t rows)
 {
     auto flat = dynamic_cast<const faiss::IndexFlat *>(index);
     return flat != nullptr && flat->d == of.d && flat->ntotal == rows &&
-           flat->metric_type == of.metric_type &&
+           metric_number(*flat) == metric_number(of) &&
            flat->code_size == sizeof(float) * static_cast<size_t>(of.d) &&
            flat->codes.size() == flat->code_size * static_cast<size_t>(rows);
 }
@@ -369,8 +384,8 @@ bool check(dip_index &index)
 {
     faiss::Index *f = index.faiss.get();
     if (f == nullptr || f->d < 1 || f->ntotal < 0 || !f->is_trained ||
-        (f->metric_type != faiss::METRIC_INNER_PRODUCT &&
-         f->metric_type != faiss::METRIC_L2))
+        (metric_number(*f) != faiss::METRIC_INNER_PRODUCT &&
+         metric_number(*f) != faiss::METRIC_L2))
         return false;
     if (auto pq = dynamic_cast<faiss::IndexIVFPQ *>(f)) {
         index.kind = DIP_INDEX_IVFPQ;
