@@ -75,6 +75,7 @@ static const char *const not_of_classes[] = {
     "init.model",
     "train.field_dropout",
     "train.grad_cache",
+    "train.hard_negatives",
     "eval.ties",
     "eval.gain",
     "eval.count_empty",

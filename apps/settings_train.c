@@ -26,7 +26,6 @@ void dip_settings_read_loop(dip_settings *s)
     read_optimizer(s);
     s->epochs = dip_config_int(c, "train.epochs");
     s->batch_size = dip_config_int(c, "train.batch_size");
-    s->hard_negatives = dip_config_string(c, "train.hard_negatives");
     s->loop.accumulate = dip_config_int(c, "train.accumulate");
     s->loop.clip_grad_norm = dip_config_float(c, "train.clip_grad_norm");
     s->loop.ema =
@@ -64,6 +63,7 @@ void dip_settings_read_train(dip_settings *s)
     t->image_rate = dip_config_float(c, "train.lr_scale.image");
     t->text_rate = dip_config_float(c, "train.lr_scale.text");
     s->field_dropout = dip_config_float(c, "train.field_dropout");
+    s->hard_negatives = dip_config_string(c, "train.hard_negatives");
     s->grad_cache = dip_config_int(c, "train.grad_cache");
     s->loop.channels_last = dip_config_bool(c, "train.channels_last");
 }
