@@ -245,4 +245,8 @@ in_output "bad.yaml:9: unknown metric 'text_to_image.mr'; there are: "
 check "no config" 2 "diptych sweep: a sweep's config is missing" sweep
 check "a config that is not there" 3 "cannot open 'none.yaml': No such file or directory" \
     sweep none.yaml
+for file in "$here"/../../configs/sweep-*.yaml; do
+    check "$file" 0 yes sh -c \
+        "'$program' sweep '$file' --check | grep -q '^config is right: ' && echo yes"
+done
 summary
