@@ -303,8 +303,10 @@ static dip_status load_config(dip_settings *s, const char *path,
         dip_config_load(&s->config, all, rows, path, overrides, count, err);
     if (s->config == NULL)
         return st;
-    if (dip_config_has(s->config, "task"))
-        s->task = (dip_task_kind)dip_config_choice(s->config, "task");
+    int task = dip_config_choice(s->config, "task");
+    if (task < 0) /* a fault, beside which nothing else is worth telling */
+        return st;
+    s->task = (dip_task_kind)task;
     dip_config_free(s->config);
     s->config = NULL;
     s->table = dip_options_of_task(&rows, s->task);

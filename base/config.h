@@ -58,7 +58,8 @@ typedef struct dip_config dip_config;
 /* Reads the file at `path` (NULL: none, defaults only) and `n` overrides. The
  * table is borrowed for the life of *out. On a fault it is DIP_ECONFIG (DIP_EIO
  * when `path` cannot be read) and `err` has the first; *out is made all the
- * same, and only dip_config_faults() and dip_config_free() may then be called.
+ * same, and only dip_config_choice(), dip_config_faults() and dip_config_free()
+ * may then be called.
  * *out is NULL only with DIP_ENOMEM. */
 dip_status dip_config_load(dip_config **out, const dip_option *table,
                            size_t count, const char *path,
@@ -88,7 +89,8 @@ const char *dip_config_string(const dip_config *config, const char *key);
 int64_t dip_config_int(const dip_config *config, const char *key);
 double dip_config_float(const dip_config *config, const char *key);
 bool dip_config_bool(const dip_config *config, const char *key);
-/* The position of an enum's value among its choices; -1 when absent. */
+/* The position of an enum's value among its choices; -1 when absent, or when it
+ * was set to none of them. */
 int dip_config_choice(const dip_config *config, const char *key);
 /* Lists: the number of items, and the items in *items. */
 size_t dip_config_strings(const char *const **items, const dip_config *config,

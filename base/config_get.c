@@ -63,7 +63,7 @@ int dip_config_choice(const dip_config *config, const char *key)
 {
     const dip_value *value =
         value_of(config, key, DIP_OPTION_ENUM, DIP_OPTION_ENUM);
-    return value != NULL ? (int)value->ints[0] : -1;
+    return value != NULL && value->ints != NULL ? (int)value->ints[0] : -1;
 }
 
 size_t dip_config_strings(const char *const **items, const dip_config *config,

@@ -55,6 +55,9 @@ done
 check "no text" 2 \
     "texts.yaml:5: 'classification.text' is missing: the field that is read" \
     train texts --check classification.text=null
+check "a misspelt task" 2 \
+    "command line: 'task' must be one of retrieval|recommendation|image_classification|text_classification, not 'text_clasification' (did you mean 'text_classification'?)" \
+    train texts --check task=text_clasification
 check "no weight" 2 "texts.yaml:8: no head has a weight above 0" \
     train texts --check model.heads.type.weight=0
 check "a metric of rankings" 2 \
