@@ -366,14 +366,17 @@ dip_status dip_run_check_catalog(const char *dir, const dip_catalog *catalog,
     return st;
 }
 
-dip_status dip_run_check_teacher(const char *dir, const char *path,
-                                 const char *sha256, dip_err *err)
+dip_status dip_run_check_input(const char *dir, const char *section,
+                               const char *words, const json_t *input,
+                               dip_err *err)
 {
     char *wanted;
-    dip_status st = read_run(&wanted, dir, "teacher", "sha256", err);
+    const char *path = json_string_value(json_object_get(input, "path"));
+    const char *sha256 = json_string_value(json_object_get(input, "sha256"));
+    dip_status st = read_run(&wanted, dir, section, "sha256", err);
     if (st == DIP_OK && strcmp(wanted, sha256) != 0)
         st = dip_fail(err, DIP_EDATA,
-                      "teacher '%s' is not the one that '%s' was begun with",
+                      "%s '%s' is not the one that '%s' was begun with", words,
                       path, dir);
     free(wanted);
     return st;

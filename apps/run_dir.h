@@ -86,11 +86,11 @@ dip_status dip_run_read_words(dip_tokenizer **tokenizer, json_t **labels,
 dip_status dip_run_check_catalog(const char *dir, const dip_catalog *catalog,
                                  dip_err *err) DIP_MUST_CHECK;
 
-/* DIP_EDATA unless the teacher's file of this digest is the one that the run in
- * `dir` began with. */
-dip_status dip_run_check_teacher(const char *dir, const char *path,
-                                 const char *sha256,
-                                 dip_err *err) DIP_MUST_CHECK;
+/* DIP_EDATA, calling the file `words`, unless the digest in `input`, {"path",
+ * "sha256"}, is that of `section` in run.json of `dir`. */
+dip_status dip_run_check_input(const char *dir, const char *section,
+                               const char *words, const json_t *input,
+                               dip_err *err) DIP_MUST_CHECK;
 
 /* DIP_ECONFIG, showing the first line that differs, unless the settings are
  * those that the run in `dir` began with. Where catalog and teacher lie,

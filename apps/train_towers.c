@@ -14,6 +14,7 @@
 #include "apps/session.h"
 #include "apps/teacher.h"
 #include "apps/word_vectors.h"
+#include "base/digest.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "train/classification.h"
@@ -30,7 +31,8 @@ typedef struct {
     json_t *labels;
     json_t *vectors; /* what was read of them, for run.json; or NULL */
     json_t *fields;
-    json_t *initial; /* what the run starts from, for run.json; or NULL */
+    json_t *negatives; /* their file, for run.json; or NULL */
+    json_t *initial;   /* what the run starts from, for run.json; or NULL */
     dip_model *model;
     dip_loader *loader;
     dip_features features; /* of frozen towers */
@@ -61,6 +63,7 @@ static void end(trainer *t)
     dip_model_free(t->model);
     json_decref(t->initial);
     json_decref(t->vectors);
+    json_decref(t->negatives);
     json_decref(t->labels);
     json_decref(t->fields);
     dip_tokenizer_free(t->tokenizer);
@@ -225,6 +228,26 @@ static dip_status prepare_data(trainer *t, dip_err *err)
                         : st;
 }
 
+/* A resumed run goes on with the hard negatives that it began with. */
+static dip_status prepare_negatives(trainer *t, dip_err *err)
+{
+    const char *path = t->settings->hard_negatives;
+    char digest[DIP_DIGEST_SIZE];
+    if (path == NULL)
+        return DIP_OK;
+    dip_status st = dip_digest_file(digest, path, err);
+    if (st != DIP_OK)
+        return st;
+    t->negatives = json_pack("{s:s, s:s}", "path", path, "sha256", digest);
+    if (t->negatives == NULL)
+        return dip_no_memory(err);
+    return t->options->resume
+               ? dip_run_check_input(t->options->dir, "hard_negatives",
+                                     "file of hard negatives", t->negatives,
+                                     err)
+               : DIP_OK;
+}
+
 /* A resumed run goes on with the teacher that it began with. */
 static dip_status prepare_teacher(trainer *t, dip_err *err)
 {
@@ -232,10 +255,8 @@ static dip_status prepare_teacher(trainer *t, dip_err *err)
         dip_teacher_load(&t->teacher, t->corpus, t->options->quiet, err);
     if (st != DIP_OK || t->teacher.about == NULL || !t->options->resume)
         return st;
-    const char *digest =
-        json_string_value(json_object_get(t->teacher.about, "sha256"));
-    return dip_run_check_teacher(t->options->dir, t->settings->teacher, digest,
-                                 err);
+    return dip_run_check_input(t->options->dir, "teacher", "teacher",
+                               t->teacher.about, err);
 }
 
 /* Of each task that weighs anything, where earlier rows are wanted. */
@@ -368,8 +389,9 @@ static dip_status prepare_model(trainer *t, dip_err *err)
 static dip_status write_run(const trainer *t, dip_err *err)
 {
     json_t *sources =
-        json_pack("{s:O*, s:O*, s:O*}", "init", t->initial, "word_vectors",
-                  t->vectors, "teacher", t->teacher.about);
+        json_pack("{s:O*, s:O*, s:O*, s:O*}", "init", t->initial,
+                  "word_vectors", t->vectors, "teacher", t->teacher.about,
+                  "hard_negatives", t->negatives);
     dip_status st = sources != NULL ? DIP_OK : dip_no_memory(err);
     if (st == DIP_OK)
         st = dip_run_write(t->options->dir, t->settings, t->corpus,
@@ -455,6 +477,8 @@ dip_status dip_train_towers(const dip_settings *settings,
         &session->loop_options.higher_is_better, settings, err);
     if (st == DIP_OK)
         st = dip_session_begin(session, err);
+    if (st == DIP_OK)
+        st = prepare_negatives(&t, err);
     if (st == DIP_OK)
         st = prepare_data(&t, err);
     if (st == DIP_OK)

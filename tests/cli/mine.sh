@@ -53,6 +53,18 @@ expect "hard again" 0 train name=hard2 train.hard_negatives=hard.tsv
 differ plain hard
 if [ "$(weights hard)" = "$(weights hard2)" ]; then ok; else bad "not the same twice"; fi
 
+# Resuming: the same to the bit, and with no other file.
+expect "stop" 8 train name=cut train.hard_negatives=hard.tsv --stop-at 3
+cp -r runs/cut runs/other
+expect "go on" 0 train name=cut train.hard_negatives=hard.tsv --resume
+if [ "$(weights hard)" = "$(weights cut)" ]; then ok; else bad "resumed, not the same"; fi
+cp hard.tsv kept.tsv
+sed '1s/\t[^\t]*$//' kept.tsv >hard.tsv
+check "other negatives" 4 \
+    "diptych train: file of hard negatives 'hard.tsv' is not the one that 'runs/other' was begun with" \
+    train name=other train.hard_negatives=hard.tsv --resume
+cp kept.tsv hard.tsv
+
 printf 'x\ty\n' >bad.tsv
 check "unknown id" 4 "diptych train: no product 'x' of line 1 of 'bad.tsv' in 'a.h5'" \
     train name=bad train.hard_negatives=bad.tsv
