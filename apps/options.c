@@ -292,6 +292,11 @@ static const dip_option options[] = {
          "or .bin, with its subwords). For the tokenizer `word`."),
     BOOL("model.text.vectors_frozen", "false",
          "The table of words is not trained."),
+    INT("model.text.ngrams", NULL, 1, 5,
+        "bag, cnn, lstm, gru: so many tokens in a row, and fewer, have a "
+        "vector, too, found by hashing, as in fastText. 2 suits characters."),
+    INT("model.text.ngram_buckets", NULL, 1, 16777216,
+        "Vectors of these; 131072 by default."),
     INT("model.text.depth", NULL, 0, 1024, "Layers."),
     INT("model.text.heads", NULL, 1, 1024,
         "transformer, bert: attention heads."),

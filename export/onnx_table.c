@@ -22,6 +22,7 @@ static const dip_lower_row rows[] = {
     {"aten::mul", dip_lower_binary, "Mul"},
     {"aten::div", dip_lower_binary, "Div"},
     {"aten::pow", dip_lower_binary, "Pow"},
+    {"aten::remainder", dip_lower_binary, "Mod"},
     {"aten::maximum", dip_lower_binary, "Max"},
     {"aten::logical_and", dip_lower_binary, "And"},
     {"aten::clamp_min", dip_lower_binary, "Max"},

@@ -270,29 +270,6 @@ dip_tensor *dip_drop_path(const dip_tensor *x, double p, bool training)
     return dip_t_mul(x, dip_t_dropout(ones, p, true));
 }
 
-dip_words dip_make_words(const dip_maker *maker, int64_t rows,
-                         int64_t token_width, int64_t width, bool frozen)
-{
-    dip_maker inner = dip_maker_in(maker, "token_embedding");
-    dip_words words = {
-        .table = dip_make_normal(&inner, "weight",
-                                 frozen ? DIP_PARAM_BUFFER : DIP_PARAM_WEIGHT,
-                                 0.02, 2, (int64_t[]){rows, token_width}),
-    };
-    if (token_width != width)
-        words.projection = dip_make_linear(maker, "token_projection",
-                                           token_width, width, false);
-    return words;
-}
-
-dip_tensor *dip_words_forward(const dip_words *words, const dip_tensor *ids,
-                              int64_t padding_id)
-{
-    dip_tensor *x = dip_t_embedding(words->table, ids, padding_id);
-    return words->projection.weight ? dip_linear_forward(&words->projection, x)
-                                    : x;
-}
-
 /* The one result of `name` on the first `count` of two tensors. */
 static dip_tensor *call(const char *name, const char *overload, int count,
                         const dip_tensor *a, const dip_tensor *b)

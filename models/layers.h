@@ -137,21 +137,6 @@ dip_tensor *dip_relu6_over(dip_tensor *x); /* the same up to 6 */
  * (stochastic depth, arXiv 1603.09382). Identity unless training. */
 dip_tensor *dip_drop_path(const dip_tensor *x, double p, bool training);
 
-/* Embeddings of words: token_embedding.weight [rows, token_width], normal with
- * a deviation of .02, as CLIP starts its own; and, only if the tower's width is
- * another, token_projection.weight [width, token_width]. A frozen table is a
- * buffer: pretrained vectors that are not tuned. */
-typedef struct {
-    dip_tensor *table;
-    dip_linear projection; /* weight NULL: none */
-} dip_words;
-
-dip_words dip_make_words(const dip_maker *maker, int64_t rows,
-                         int64_t token_width, int64_t width, bool frozen);
-/* ids [B, T] to [B, T, width]; the row `padding_id` gets no gradient, -1: all
- * get one. */
-dip_tensor *dip_words_forward(const dip_words *words, const dip_tensor *ids,
-                              int64_t padding_id);
 /* The learned token [W] once for each row of x [B, T, W]: [B, 1, W]. */
 dip_tensor *dip_token_like(const dip_tensor *token, const dip_tensor *x);
 

@@ -46,6 +46,8 @@ static const dip_field TEXT_FIELDS[] = {
     TEXT_FIELD(width, INT),
     TEXT_FIELD(token_width, INT),
     TEXT_FIELD(frozen_tokens, BOOL),
+    TEXT_FIELD(ngrams, INT),
+    TEXT_FIELD(ngram_buckets, INT),
     TEXT_FIELD(depth, INT),
     TEXT_FIELD(heads, INT),
     {"windows", offsetof(dip_text_options, window_count), DIP_FIELD_COUNT},

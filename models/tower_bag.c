@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "models/options.h"
 #include "models/towers.h"
+#include "models/words.h"
 
 #define LAYERS_MAX 8
 
@@ -15,8 +16,9 @@ typedef struct {
     double dropout;
 } bag;
 
-static const char *const OPTIONS[] = {"width",       "depth",         "dropout",
-                                      "token_width", "frozen_tokens", NULL};
+static const char *const OPTIONS[] = {
+    "width",         "depth",  "dropout",       "token_width",
+    "frozen_tokens", "ngrams", "ngram_buckets", NULL};
 
 static dip_status check(dip_text_options *o, dip_err *err)
 {
@@ -24,7 +26,9 @@ static dip_status check(dip_text_options *o, dip_err *err)
         o->width = 256;
     if (o->token_width == 0)
         o->token_width = o->width;
-    dip_status st = dip_option_int(o->width, 1, 8192, "text.width", err);
+    dip_status st = dip_words_check(o, err);
+    if (st == DIP_OK)
+        st = dip_option_int(o->width, 1, 8192, "text.width", err);
     if (st == DIP_OK)
         st = dip_option_int(o->depth, 0, LAYERS_MAX, "text.depth", err);
     if (st == DIP_OK)
@@ -41,8 +45,7 @@ static dip_text_tower *build(const dip_text_options *o, const dip_maker *maker)
     net->base.features = o->width;
     net->depth = o->depth;
     net->dropout = o->dropout;
-    net->words = dip_make_words(maker, o->vocabulary, o->token_width, o->width,
-                                o->frozen_tokens);
+    net->words = dip_make_words(maker, o, o->width);
     for (int64_t i = 0; i < o->depth; i++) {
         dip_maker mlp = dip_maker_in(maker, "mlp");
         char name[8] = {(char)('0' + i)};

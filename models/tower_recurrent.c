@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "models/options.h"
 #include "models/towers.h"
+#include "models/words.h"
 
 #define LAYERS_MAX 8
 
@@ -117,8 +118,8 @@ static dip_tensor *pool_attention(const recurrent *net, const dip_tensor *x,
 }
 
 static const char *const OPTIONS[] = {
-    "width",         "depth",       "dropout",       "pooling",
-    "bidirectional", "token_width", "frozen_tokens", NULL};
+    "width",       "depth",         "dropout", "pooling",       "bidirectional",
+    "token_width", "frozen_tokens", "ngrams",  "ngram_buckets", NULL};
 static const char *const POOLINGS[] = {"mean", "max", "last", "attention",
                                        NULL};
 static const pool_fn POOL[] = {pool_mean, pool_max, pool_last, pool_attention};
@@ -131,7 +132,9 @@ static dip_status check(dip_text_options *o, dip_err *err)
         o->token_width = o->width;
     if (o->depth == 0)
         o->depth = 1;
-    dip_status st = dip_option_int(o->width, 1, 8192, "text.width", err);
+    dip_status st = dip_words_check(o, err);
+    if (st == DIP_OK)
+        st = dip_option_int(o->width, 1, 8192, "text.width", err);
     if (st == DIP_OK)
         st = dip_option_int(o->depth, 1, LAYERS_MAX, "text.depth", err);
     if (st == DIP_OK)
@@ -199,8 +202,7 @@ static dip_text_tower *build(const dip_text_options *o, const dip_maker *maker,
     for (int i = 0; POOLINGS[i]; i++)
         if (dip_option_is(o->pooling, POOLINGS[i]))
             net->pool = POOL[i];
-    net->words = dip_make_words(maker, o->vocabulary, o->token_width,
-                                o->token_width, o->frozen_tokens);
+    net->words = dip_make_words(maker, o, o->token_width);
     dip_maker inner = dip_maker_in(maker, "%s", c->kind->name);
     make_layers(net, o, &inner, c->gates);
     if (net->pool == pool_attention)

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "models/options.h"
 #include "models/towers.h"
+#include "models/words.h"
 
 #define WINDOW_MAX 64 /* words */
 
@@ -27,8 +28,9 @@ typedef struct {
     double dropout;
 } cnn;
 
-static const char *const OPTIONS[] = {"width",       "windows",       "dropout",
-                                      "token_width", "frozen_tokens", NULL};
+static const char *const OPTIONS[] = {
+    "width",         "windows", "dropout",       "token_width",
+    "frozen_tokens", "ngrams",  "ngram_buckets", NULL};
 
 static dip_status check(dip_text_options *o, dip_err *err)
 {
@@ -41,7 +43,9 @@ static dip_status check(dip_text_options *o, dip_err *err)
         memcpy(o->windows, KIM, sizeof KIM);
         o->window_count = (int)DIP_ARRAY_LEN(KIM);
     }
-    dip_status st = dip_option_int(o->width, 1, 8192, "text.width", err);
+    dip_status st = dip_words_check(o, err);
+    if (st == DIP_OK)
+        st = dip_option_int(o->width, 1, 8192, "text.width", err);
     for (int i = 0; st == DIP_OK && i < o->window_count; i++)
         st = dip_option_int(o->windows[i], 1, WINDOW_MAX, "text.windows", err);
     if (st == DIP_OK)
@@ -73,8 +77,7 @@ static dip_text_tower *build(const dip_text_options *o, const dip_maker *maker)
     net->base.features = o->width * o->window_count;
     net->dropout = o->dropout;
     net->window_count = o->window_count;
-    net->words = dip_make_words(maker, o->vocabulary, o->token_width,
-                                o->token_width, o->frozen_tokens);
+    net->words = dip_make_words(maker, o, o->token_width);
     for (int i = 0; i < o->window_count; i++)
         net->filters[i] =
             make_filters(maker, i, o->token_width, o->width, o->windows[i]);

@@ -6,6 +6,7 @@
 #include "models/encoder.h"
 #include "models/options.h"
 #include "models/towers.h"
+#include "models/words.h"
 
 typedef enum { POOL_LAST, POOL_MEAN, POOL_CLS } pooling;
 
@@ -72,8 +73,7 @@ static void build_embeddings(transformer *net, const dip_text_options *o,
                              const dip_maker *maker)
 {
     int64_t places = o->context + (net->pool == POOL_CLS ? 1 : 0);
-    net->words = dip_make_words(maker, o->vocabulary, o->token_width, o->width,
-                                o->frozen_tokens);
+    net->words = dip_make_words(maker, o, o->width);
     if (net->pool == POOL_CLS)
         net->cls_emb = dip_make_normal(maker, "cls_emb", DIP_PARAM_NO_DECAY,
                                        0.01, 1, &o->width);

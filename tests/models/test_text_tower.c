@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "tests/models/tower_case.h"
@@ -61,6 +62,19 @@ static void test_text_tower_bag_projects_vectors_of_other_widths(void **state)
                                 .width = 9,
                                 .token_width = 5};
     check_text_case("bag_projected", &o);
+}
+
+static void test_text_tower_adds_hashed_ngrams(void **state)
+{
+    (void)state;
+    const dip_text_options o = {.kind = "bag",
+                                .vocabulary = 32,
+                                .context = 8,
+                                .width = 9,
+                                .token_width = 5,
+                                .ngrams = 3,
+                                .ngram_buckets = 11};
+    check_text_case("bag_ngrams", &o);
 }
 
 static void test_text_tower_bert_equals_transformers(void **state)
@@ -149,6 +163,18 @@ static void test_text_tower_refuses_the_impossible(void **state)
     o = small("bag");
     o.token_width = 8193;
     refused(&o, "text.token_width: 8193 is not in 0..8192");
+    o.token_width = 0;
+    o.ngrams = 6;
+    refused(&o, "text.ngrams: 6 is not in 1..5");
+    o.ngrams = 1;
+    o.ngram_buckets = 10;
+    refused(&o, "text.ngram_buckets: needs ngrams of 2 or more");
+    o.ngrams = 2;
+    o.ngram_buckets = (1 << 24) + 1;
+    refused(&o, "text.ngram_buckets: 16777217 is not in 1..16777216");
+    o = small("transformer");
+    o.ngrams = 2;
+    refused(&o, "text.ngrams: not an option of 'transformer'");
     o = small("transformer");
     o.norm_eps = 0.5;
     refused(&o, "text.norm_eps: 0.5 is not in 1e-12..0.1");
@@ -174,12 +200,22 @@ static void trace(void *user, dip_tensor *const *inputs, dip_tensor **outputs)
     outputs[0] = dip_text_tower_forward(t->text, inputs[0], inputs[1], false);
 }
 
+static bool takes_ngrams(const dip_text_kind *kind)
+{
+    for (const char *const *o = kind->options; *o != NULL; o++) {
+        if (strcmp(*o, "ngrams") == 0)
+            return true;
+    }
+    return false;
+}
+
 /* A trace of two texts of three tokens, run on three of six. */
 static void test_text_tower_traces_with_free_batch_and_length(void **state)
 {
     (void)state;
     for (int i = 0; i < dip_text_kind_count(); i++) {
         dip_text_options o = small(dip_text_kind_at(i)->name);
+        o.ngrams = takes_ngrams(dip_text_kind_at(i)) ? 3 : 0;
         tower t = make_text(&o, 4);
         dip_named_tensor *list = NULL;
         dip_script *script = NULL;
@@ -232,6 +268,7 @@ int main(void)
         MODEL_TEST(test_text_tower_lstm_attends_as_its_equation),
         MODEL_TEST(test_text_tower_cnn_equals_conv1d),
         MODEL_TEST(test_text_tower_bag_projects_vectors_of_other_widths),
+        MODEL_TEST(test_text_tower_adds_hashed_ngrams),
         MODEL_TEST(test_text_tower_bert_equals_transformers),
         MODEL_TEST(test_text_tower_transformer_equals_siglip),
         MODEL_TEST(test_text_tower_frozen_words_are_not_trained),

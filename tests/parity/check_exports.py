@@ -192,6 +192,9 @@ def models():
         if tower in ("bag", "cnn"):
             extra.append("model.text.depth=null")
         yield f"text {tower}", [f"model.text.tower={tower}", *extra]
+        if tower not in ("transformer", "bert"):
+            yield (f"text {tower}, n-grams",
+                   [f"model.text.tower={tower}", *extra, "model.text.ngrams=3"])
     for fusion in choices("model.fusion.kind"):
         yield f"fusion {fusion}", [f"model.fusion.kind={fusion}"]
 

@@ -27,7 +27,7 @@ from sentence_transformers import SentenceTransformer
 from transformers import BertConfig, BertModel
 
 import driver
-from gen_text_towers import Bag, Cnn, Recurrent
+from gen_text_towers import Bag, Cnn, NgramBag, Recurrent
 
 TOLERANCE = 1e-5
 SHARED = driver.ROOT.parent / "shared/data"
@@ -72,6 +72,8 @@ def plain_cases():
     """name: peer, what it is called with besides, our options."""
     sizes = {"token_width": TOKEN}
     yield "bag", Bag(WORDS, TOKEN, 256), (), {"width": 256, **sizes}
+    yield ("bag", NgramBag(WORDS, TOKEN, 256, 4, 50000), (),
+           {"width": 256, "ngrams": 4, "ngram_buckets": 50000, **sizes})
     yield ("cnn", Cnn(WORDS, TOKEN, 100, (3, 4, 5)), (),
            {"width": 100, "windows": [3, 4, 5], **sizes})
     for kind in ("lstm", "gru"):

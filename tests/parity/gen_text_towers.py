@@ -149,6 +149,45 @@ def bag():
          ["token_embedding.weight", "token_projection.weight"])
 
 
+def ngrams(ids, most, buckets):
+    """For each place the rows of the n-grams that end there, by their text."""
+    rows = []
+    for at in range(len(ids)):
+        rows.append([])
+        for n in range(2, most + 1):
+            words = [ids[i] if i >= 0 else 0 for i in range(at - n + 1, at + 1)]
+            row = words[0]
+            for word in words[1:]:
+                row = (row * 116049371 + word) % buckets
+            rows[-1].append(row)
+    return rows
+
+
+class NgramBag(Bag):
+    def __init__(self, vocabulary=VOCABULARY, token_width=5, width=9, most=3,
+                 buckets=11):
+        super().__init__(vocabulary, token_width, width)
+        self.ngram_embedding = nn.Embedding(buckets, token_width)
+        self.most, self.buckets = most, buckets
+
+    def forward(self, ids, lengths):
+        means = []
+        for row, n in zip(ids, lengths):
+            found = torch.tensor(ngrams(row[:n].tolist(), self.most, self.buckets))
+            x = self.token_embedding(row[:n]) + self.ngram_embedding(found).sum(1)
+            means.append(self.token_projection(x).mean(0))
+        return torch.stack(means)
+
+
+def ngram_bag():
+    torch.manual_seed(16)
+    module = NgramBag()
+    ids, lengths = texts()
+    save("bag_ngrams", module, module(ids, lengths), ids, lengths,
+         ["token_embedding.weight", "ngram_embedding.weight",
+          "token_projection.weight"])
+
+
 def bert(pooling):
     torch.manual_seed(14)
     config = BertConfig(
@@ -200,6 +239,7 @@ def main():
     recurrent("gru", "last", True)
     cnn()
     bag()
+    ngram_bag()
     for pooling in ("cls", "mean", "pooler"):
         bert(pooling)
     siglip()

@@ -1,0 +1,95 @@
+#include "models/words.h"
+
+#include "base/mem.h"
+#include "models/options.h"
+
+#define MULTIPLIER  116049371
+#define NGRAMS_MAX  5
+#define BUCKETS_MAX (1 << 24) /* MULTIPLIER times as much is below 2^63 */
+#define BUCKETS     131072
+
+dip_status dip_words_check(dip_text_options *o, dip_err *err)
+{
+    if (o->ngrams == 0)
+        o->ngrams = 1;
+    dip_status st =
+        dip_option_int(o->ngrams, 1, NGRAMS_MAX, "text.ngrams", err);
+    if (st == DIP_OK && o->ngrams == 1 && o->ngram_buckets != 0)
+        return dip_fail(err, DIP_ECONFIG,
+                        "text.ngram_buckets: needs ngrams of 2 or more");
+    if (o->ngrams > 1 && o->ngram_buckets == 0)
+        o->ngram_buckets = BUCKETS;
+    if (st == DIP_OK && o->ngrams > 1)
+        st = dip_option_int(o->ngram_buckets, 1, BUCKETS_MAX,
+                            "text.ngram_buckets", err);
+    return st;
+}
+
+static dip_tensor *make_table(const dip_maker *maker, const char *name,
+                              bool frozen, int64_t rows, int64_t width)
+{
+    dip_maker inner = dip_maker_in(maker, name);
+    return dip_make_normal(&inner, "weight",
+                           frozen ? DIP_PARAM_BUFFER : DIP_PARAM_WEIGHT, 0.02,
+                           2, (int64_t[]){rows, width});
+}
+
+dip_words dip_make_words(const dip_maker *maker, const dip_text_options *o,
+                         int64_t width)
+{
+    dip_words words = {
+        .table = make_table(maker, "token_embedding", o->frozen_tokens,
+                            o->vocabulary, o->token_width),
+        .ngrams = o->ngrams,
+        .buckets = o->ngram_buckets,
+    };
+    if (o->ngrams > 1)
+        words.ngram_table = make_table(maker, "ngram_embedding", false,
+                                       o->ngram_buckets, o->token_width);
+    if (o->token_width != width)
+        words.projection = dip_make_linear(maker, "token_projection",
+                                           o->token_width, width, false);
+    return words;
+}
+
+/* The one result of `name` on integers. */
+static dip_tensor *call(const char *name, const char *overload,
+                        const dip_tensor *a, dip_arg b)
+{
+    const dip_arg args[] = {{.kind = DIP_ARG_TENSOR, .as.tensor = a}, b};
+    dip_tensor *out = NULL;
+    dip_tensor_call(&out, 1, name, overload, args, 2);
+    return out;
+}
+
+static dip_tensor *call_number(const char *name, const dip_tensor *a, int64_t b)
+{
+    return call(name, "Scalar", a, (dip_arg){.kind = DIP_ARG_INT, .as.i = b});
+}
+
+/* From the hashes of n - 1 tokens, by the place of the last, those of n. */
+static dip_tensor *longer(const dip_tensor *hashes, const dip_tensor *ids,
+                          int64_t buckets)
+{
+    static const int64_t BEHIND_A_ZERO[] = {1, -1};
+    dip_arg pads = {.kind = DIP_ARG_INT_LIST};
+    pads.as.ints.items = BEHIND_A_ZERO;
+    pads.as.ints.count = 2;
+    dip_tensor *before = call("aten::constant_pad_nd", "", hashes, pads);
+    dip_tensor *key =
+        dip_t_add(call_number("aten::mul", before, MULTIPLIER), ids);
+    return call_number("aten::remainder", key, buckets);
+}
+
+dip_tensor *dip_words_forward(const dip_words *words, const dip_tensor *ids,
+                              int64_t padding_id)
+{
+    dip_tensor *x = dip_t_embedding(words->table, ids, padding_id);
+    const dip_tensor *hashes = ids;
+    for (int64_t n = 2; n <= words->ngrams; n++) {
+        hashes = longer(hashes, ids, words->buckets);
+        x = dip_t_add(x, dip_t_embedding(words->ngram_table, hashes, -1));
+    }
+    return words->projection.weight ? dip_linear_forward(&words->projection, x)
+                                    : x;
+}

@@ -1,0 +1,40 @@
+/* What a text tower makes of words before it looks at their order: a vector for
+ * each token, and for each few tokens in a row. */
+#ifndef DIP_MODELS_WORDS_H
+#define DIP_MODELS_WORDS_H
+
+#include "models/layers.h"
+#include "models/tower.h"
+
+/* token_embedding.weight [vocabulary, token_width], normal with a deviation of
+ * .02, as CLIP starts its own; a buffer where the options freeze it.
+ *
+ * With options.ngrams of 2 or more: ngram_embedding.weight [ngram_buckets,
+ * token_width], whose rows are added to that of the token in which an n-gram of
+ * 2 up to `ngrams` tokens ends. A row is found by hashing (Joulin et al., "Bag
+ * of Tricks for Efficient Text Classification", EACL 2017), so n-grams may
+ * share it: h1 = token, hn = (116049371 h(n-1) of the place before + token) mod
+ * ngram_buckets, and tokens 0 stand before the text. The multiplier is that of
+ * fastText.
+ *
+ * Only if `width` is not token_width: token_projection.weight [width,
+ * token_width] over the sum. */
+typedef struct {
+    dip_tensor *table;
+    dip_tensor *ngram_table; /* NULL: none */
+    int64_t ngrams, buckets;
+    dip_linear projection; /* weight NULL: none */
+} dip_words;
+
+/* Sets what `options` leaves open of the n-grams; DIP_ECONFIG for sizes that
+ * cannot be. */
+dip_status dip_words_check(dip_text_options *options,
+                           dip_err *err) DIP_MUST_CHECK;
+dip_words dip_make_words(const dip_maker *maker,
+                         const dip_text_options *options, int64_t width);
+/* ids [B, T] to [B, T, width]; the row `padding_id` gets no gradient, -1: all
+ * get one. */
+dip_tensor *dip_words_forward(const dip_words *words, const dip_tensor *ids,
+                              int64_t padding_id);
+
+#endif
