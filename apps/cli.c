@@ -42,6 +42,26 @@ double dip_cli_real(struct argp_state *state, const char *option,
     return value;
 }
 
+/* ---- arguments ---- */
+
+void dip_cli_target_add(dip_cli_target *target, const char *what,
+                        const char *value, struct argp_state *state)
+{
+    if (target->path == NULL)
+        target->path = value;
+    else if (target->overrides != NULL)
+        target->overrides[target->override_count++] = value;
+    else
+        argp_error(state, "more than one %s: '%s'", what, value);
+}
+
+void dip_cli_target_need(const dip_cli_target *target, const char *what,
+                         const struct argp_state *state)
+{
+    if (target->path == NULL)
+        argp_error(state, "a %s is missing", what);
+}
+
 /* ---- lists ---- */
 
 void dip_cli_list_add(struct argp_state *state, const char *option,

@@ -23,6 +23,23 @@ int64_t dip_cli_int(struct argp_state *state, const char *option,
 double dip_cli_real(struct argp_state *state, const char *option,
                     const char *text, double least, double most);
 
+/* What a command is about, and settings of it: "RUN [key.path=value...]". */
+typedef struct {
+    const char *path;       /* NULL: not given */
+    const char **overrides; /* [override_count], with room for all arguments;
+                               NULL: none are taken */
+    size_t override_count;
+} dip_cli_target;
+
+/* The first argument is the path, others are settings. Where none are taken,
+ * "more than one `what`" is a usage error. */
+void dip_cli_target_add(dip_cli_target *target, const char *what,
+                        const char *value, struct argp_state *state);
+
+/* "a `what` is missing" is a usage error. */
+void dip_cli_target_need(const dip_cli_target *target, const char *what,
+                         const struct argp_state *state);
+
 /* A list, grown by the commas of every use of its option. Start it as {0}. */
 typedef struct {
     char **names;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "apps/cli.h"
+#include "apps/cli_run.h"
 #include "apps/embed_file.h"
 #include "apps/model_apps.h"
 #include "apps/query_file.h"
@@ -16,19 +17,13 @@
 #include "eval/stored.h"
 
 enum {
-    OPT_DATA = 0x100,
-    OPT_SPLIT,
-    OPT_FIELDS,
+    OPT_FIELDS = 0x100,
     OPT_FIELD,
     OPT_TASK,
     OPT_QUERIES,
     OPT_PRECISION,
     OPT_RESCORE,
     OPT_REUSE,
-    OPT_DIM,
-    OPT_CHECKPOINT,
-    OPT_JSON,
-    OPT_QUIET,
     MEASURED = 10, /* hits whose recall is told */
     RESCORED = 40, /* of which codes find the first */
     MEASURED_QUERIES = 200
@@ -36,9 +31,10 @@ enum {
 
 static const struct argp_option options[] = {
     {"out", 'o', "FILE", 0, "X.h5 or X.npy (needed)", 0},
-    {"data", OPT_DATA, "FILE", 0, "catalog (default: that of the training)", 0},
-    {"split", OPT_SPLIT, "NAME", 0, "train, val or test (default: all rows)",
+    {"data", DIP_CLI_DATA, "FILE", 0, "catalog (default: that of the training)",
      0},
+    {"split", DIP_CLI_SPLIT, "NAME", 0,
+     "train, val or test (default: all rows)", 0},
     {"fields", OPT_FIELDS, "NAME,...", 0,
      "fields that a product is made of (default: all)", 0},
     {"task", OPT_TASK, "NAME", 0, "the product fields of this task", 0},
@@ -54,30 +50,27 @@ static const struct argp_option options[] = {
      "keep fp32 or fp16 rows beside int8 or binary, and measure recall", 0},
     {"reuse", OPT_REUSE, "FILE", 0,
      "take unchanged rows of this file (default: the one that is replaced)", 0},
-    {"dim", OPT_DIM, "N", 0,
+    {"dim", DIP_CLI_DIM, "N", 0,
      "the first N numbers of the embeddings (default: all)", 0},
-    {"checkpoint", OPT_CHECKPOINT, "NAME", 0,
+    {"checkpoint", DIP_CLI_CHECKPOINT, "NAME", 0,
      "best (default), latest or step-…", 0},
-    {"json", OPT_JSON, 0, 0, "print JSON", 0},
-    {"quiet", OPT_QUIET, 0, 0, "no progress bar", 0},
+    {"json", DIP_CLI_JSON, 0, 0, "print JSON", 0},
+    {"quiet", DIP_CLI_QUIET, 0, 0, "no progress bar", 0},
     {0}};
 
 typedef struct {
-    const char *dir, *data, *out, *reuse, *checkpoint, *field, *task;
+    dip_cli_target target;
+    dip_cli_run run;
+    const char *out, *reuse, *field, *task;
     const char *query_file; /* NULL: those of the catalog */
-    const char **overrides;
-    size_t override_count;
     dip_cli_list fields;
     dip_codes precision, rescore;
-    dip_split split;
-    int64_t dim;
-    bool has_split, has_rescore, queries, json, quiet;
+    bool has_rescore, queries;
 } arguments;
 
 static void check_arguments(const arguments *a, struct argp_state *state)
 {
-    if (a->dir == NULL)
-        argp_error(state, "a run directory is missing");
+    dip_cli_target_need(&a->target, "run directory", state);
     if (a->out == NULL)
         argp_error(state, "--out is missing");
     bool npy = dip_path_has_suffix(a->out, ".npy");
@@ -88,7 +81,7 @@ static void check_arguments(const arguments *a, struct argp_state *state)
     if (kinds > 1)
         argp_error(state,
                    "more than one of --fields, --task, --field and --queries");
-    if (a->queries && a->has_split)
+    if (a->queries && a->run.has_split)
         argp_error(state, "--split says nothing of --queries");
     bool codes = a->precision >= DIP_CODES_INT8;
     if (a->has_rescore && !codes)
@@ -107,14 +100,12 @@ static void parse_precision(dip_codes *out, const char *value, dip_codes last,
                                           : "fp32, fp16, int8 or binary");
 }
 
-static error_t parse_rows(int key, char *value, struct argp_state *state)
+static error_t parse_option(int key, char *value, struct argp_state *state)
 {
     arguments *a = state->input;
     switch (key) {
-    case OPT_SPLIT:
-        if (!dip_split_parse(&a->split, value))
-            argp_error(state, "unknown split '%s': train, val or test", value);
-        a->has_split = true;
+    case 'o':
+        a->out = value;
         return 0;
     case OPT_FIELDS:
         dip_cli_list_add(state, "fields", &a->fields, value);
@@ -129,21 +120,6 @@ static error_t parse_rows(int key, char *value, struct argp_state *state)
         a->queries = true;
         a->query_file = value;
         return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
-
-static error_t parse_option(int key, char *value, struct argp_state *state)
-{
-    arguments *a = state->input;
-    switch (key) {
-    case 'o':
-        a->out = value;
-        return 0;
-    case OPT_DATA:
-        a->data = value;
-        return 0;
     case OPT_PRECISION:
         parse_precision(&a->precision, value, DIP_CODES_BINARY, "precision",
                         state);
@@ -155,29 +131,14 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case OPT_REUSE:
         a->reuse = value;
         return 0;
-    case OPT_DIM:
-        a->dim = dip_cli_int(state, "dim", value, 1, DIP_EMBEDDING_DIM_MAX);
-        return 0;
-    case OPT_CHECKPOINT:
-        a->checkpoint = value;
-        return 0;
-    case OPT_JSON:
-        a->json = true;
-        return 0;
-    case OPT_QUIET:
-        a->quiet = true;
-        return 0;
     case ARGP_KEY_ARG:
-        if (a->dir == NULL)
-            a->dir = value;
-        else
-            a->overrides[a->override_count++] = value;
+        dip_cli_target_add(&a->target, "run directory", value, state);
         return 0;
     case ARGP_KEY_END:
         check_arguments(a, state);
         return 0;
     default:
-        return parse_rows(key, value, state);
+        return dip_cli_run_option(&a->run, key, value, state);
     }
 }
 
@@ -242,12 +203,13 @@ static dip_status all_rows(material *m, const dip_catalog *catalog,
 static dip_status find_rows(material *m, const arguments *a,
                             const dip_catalog *catalog, dip_err *err)
 {
-    dip_status st = a->has_split ? dip_split_rows(&m->rows, &m->count, catalog,
-                                                  a->split, err)
-                                 : all_rows(m, catalog, err);
+    dip_status st =
+        a->run.has_split
+            ? dip_split_rows(&m->rows, &m->count, catalog, a->run.split, err)
+            : all_rows(m, catalog, err);
     if (st == DIP_OK && m->count == 0)
         st = dip_fail(err, DIP_EDATA, "no row of the split '%s' in '%s'",
-                      dip_split_name(a->split), dip_catalog_path(catalog));
+                      dip_split_name(a->run.split), dip_catalog_path(catalog));
     if (st != DIP_OK)
         return st;
     m->ids = dip_calloc((size_t)m->count, sizeof *m->ids);
@@ -434,7 +396,7 @@ static dip_status embed(const dip_embed_job *job, const dip_trained *run,
     s.seconds = dip_cli_now() - start;
     if (st == DIP_OK && a->has_rescore)
         st = measure(&s.recall, a->out, err);
-    if (st == DIP_OK && a->json)
+    if (st == DIP_OK && a->run.json)
         st = print_json(&s, err);
     else if (st == DIP_OK)
         print_text(&s);
@@ -459,23 +421,25 @@ int dip_cmd_embed(int argc, char **argv)
     dip_err err = {0};
     dip_trained *run = NULL;
     dip_corpus *corpus = NULL;
-    arguments a = {.checkpoint = "best",
-                   .overrides = dip_calloc((size_t)argc, sizeof(char *))};
-    if (a.overrides == NULL)
+    arguments a = {
+        .target = {.overrides = dip_calloc((size_t)argc, sizeof(char *))},
+        .run = {.checkpoint = "best"}};
+    if (a.target.overrides == NULL)
         return dip_status_exit_code(dip_no_memory(&err));
     (void)argp_parse(&argp, argc, argv, 0, NULL, &a);
-    dip_status st = dip_trained_load(&run, a.dir, a.checkpoint, a.overrides,
-                                     a.override_count, &err);
+    dip_status st =
+        dip_trained_load(&run, a.target.path, a.run.checkpoint,
+                         a.target.overrides, a.target.override_count, &err);
     if (st == DIP_OK)
-        st = dip_trained_corpus(&corpus, run, a.data, &err);
+        st = dip_trained_corpus(&corpus, run, a.run.data, &err);
     if (st == DIP_OK) {
         dip_embed_job job = {.settings = run->settings,
                              .corpus = corpus,
                              .model = run->model,
                              .device = run->device,
                              .bf16 = run->bf16,
-                             .quiet = a.quiet,
-                             .dim = a.dim};
+                             .quiet = a.run.quiet,
+                             .dim = a.run.dim};
         st = dip_embed_check_dim(&job, 0, &err);
         if (st == DIP_OK)
             st = embed(&job, run, &a, start, &err);
@@ -483,6 +447,6 @@ int dip_cmd_embed(int argc, char **argv)
     dip_corpus_free(corpus);
     dip_trained_free(run);
     dip_cli_list_free(&a.fields);
-    free(a.overrides);
+    free(a.target.overrides);
     return st == DIP_OK ? 0 : dip_cli_fail("diptych embed", &err);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "apps/cli.h"
+#include "apps/cli_run.h"
 #include "apps/ensemble.h"
 #include "apps/model_apps.h"
 #include "apps/report_files.h"
@@ -15,18 +16,7 @@
 #include "report/report.h"
 #include "train/checkpoint.h"
 
-enum {
-    OPT_VOTE = 0x100,
-    OPT_WEIGHTS,
-    OPT_NORMALISE,
-    OPT_DEPTH,
-    OPT_DATA,
-    OPT_SPLIT,
-    OPT_CHECKPOINT,
-    OPT_NO_HTML,
-    OPT_JSON,
-    OPT_QUIET
-};
+enum { OPT_VOTE = 0x100, OPT_WEIGHTS, OPT_NORMALISE, OPT_DEPTH, OPT_NO_HTML };
 
 enum { DEPTH = 1000 };
 
@@ -43,14 +33,14 @@ static const struct argp_option options[] = {
      0},
     {"depth", OPT_DEPTH, "N", 0,
      "of rank: products of each run's list that count (default: 1000)", 0},
-    {"data", OPT_DATA, "FILE", 0, "catalog (default: that of the first run)",
-     0},
-    {"split", OPT_SPLIT, "NAME", 0, "train, val or test (default)", 0},
-    {"checkpoint", OPT_CHECKPOINT, "NAME", 0,
+    {"data", DIP_CLI_DATA, "FILE", 0,
+     "catalog (default: that of the first run)", 0},
+    {"split", DIP_CLI_SPLIT, "NAME", 0, "train, val or test (default)", 0},
+    {"checkpoint", DIP_CLI_CHECKPOINT, "NAME", 0,
      "of each run: best (default), latest or step-…", 0},
     {"no-html", OPT_NO_HTML, 0, 0, "no report.html", 0},
-    {"json", OPT_JSON, 0, 0, "print the report as JSON", 0},
-    {"quiet", OPT_QUIET, 0, 0, "no progress bar", 0},
+    {"json", DIP_CLI_JSON, 0, 0, "print the report as JSON", 0},
+    {"quiet", DIP_CLI_QUIET, 0, 0, "no progress bar", 0},
     {0}};
 
 static const char *const votes[] = {"soft", "hard", "rank"};
@@ -60,9 +50,10 @@ static const char *const weighings[] = {"equal", "tuned"};
 typedef struct {
     const char **runs; /* of argv, which has room for as many */
     int count;
-    const char *out, *data, *checkpoint, *weights, *vote, *norm;
+    dip_cli_run run;
+    const char *out, *weights, *vote, *norm;
     dip_ensemble_options ensemble;
-    bool no_html, json, quiet;
+    bool no_html;
     int64_t depth;
 } arguments;
 
@@ -116,6 +107,7 @@ static void check_arguments(struct argp_state *state, arguments *a)
         argp_error(state, "--vote soft, hard or rank is missing");
     if (a->out == NULL)
         argp_error(state, "--out DIR is missing");
+    a->ensemble.split = a->run.split;
     a->ensemble.vote =
         (dip_vote)choose(state, "vote", a->vote, votes, DIP_ARRAY_LEN(votes));
     if (a->norm != NULL && a->ensemble.vote != DIP_VOTE_SOFT)
@@ -144,8 +136,6 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     } texts[] = {{OPT_VOTE, &a->vote},
                  {OPT_WEIGHTS, &a->weights},
                  {OPT_NORMALISE, &a->norm},
-                 {OPT_DATA, &a->data},
-                 {OPT_CHECKPOINT, &a->checkpoint},
                  {'o', &a->out}};
     for (size_t i = 0; i < DIP_ARRAY_LEN(texts); i++) {
         if (key == texts[i].key) {
@@ -157,18 +147,8 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case OPT_DEPTH:
         a->depth = dip_cli_int(state, "depth", value, 1, 1000000);
         return 0;
-    case OPT_SPLIT:
-        if (!dip_split_parse(&a->ensemble.split, value))
-            argp_error(state, "unknown split '%s': train, val or test", value);
-        return 0;
     case OPT_NO_HTML:
         a->no_html = true;
-        return 0;
-    case OPT_JSON:
-        a->json = true;
-        return 0;
-    case OPT_QUIET:
-        a->quiet = true;
         return 0;
     case ARGP_KEY_ARG:
         a->runs[a->count++] = value;
@@ -177,7 +157,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         check_arguments(state, a);
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return dip_cli_run_option(&a->run, key, value, state);
     }
 }
 
@@ -260,14 +240,14 @@ static dip_status describe(json_t **out, const dip_ensemble *e,
         "{s:s, s:{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o}, "
         "s:{s:s, s:s, s:s, s:I}}",
         "schema", DIP_REPORT_SCHEMA, "run", "name", dip_path_base(a->out),
-        "dir", a->out, "checkpoint", a->checkpoint, "version", dip_version(),
-        "seed", (json_int_t)e->members[0].run->settings->seed, "parameters",
-        (json_int_t)sum.parameters, "samples", (json_int_t)sum.samples,
-        "seconds", dip_json_real(sum.seconds), "cpu_seconds",
-        dip_json_real(sum.cpu_seconds), "config", describe_config(e, a),
-        "ensemble", ensemble, "data", "path", dip_catalog_path(catalog),
-        "digest", dip_catalog_digest(catalog), "split",
-        dip_split_name(a->ensemble.split), "rows",
+        "dir", a->out, "checkpoint", a->run.checkpoint, "version",
+        dip_version(), "seed", (json_int_t)e->members[0].run->settings->seed,
+        "parameters", (json_int_t)sum.parameters, "samples",
+        (json_int_t)sum.samples, "seconds", dip_json_real(sum.seconds),
+        "cpu_seconds", dip_json_real(sum.cpu_seconds), "config",
+        describe_config(e, a), "ensemble", ensemble, "data", "path",
+        dip_catalog_path(catalog), "digest", dip_catalog_digest(catalog),
+        "split", dip_split_name(a->ensemble.split), "rows",
         (json_int_t)dip_catalog_split_rows(catalog, a->ensemble.split));
     if (st == DIP_OK && (*out == NULL || json_object_update(*out, found) != 0))
         st = dip_no_memory(err);
@@ -294,8 +274,8 @@ static dip_status run(const arguments *a, dip_err *err)
     dip_status st =
         e != NULL ? make_folder(a->out, &path, err) : dip_no_memory(err);
     if (st == DIP_OK)
-        st = dip_ensemble_open(e, a->runs, a->count, a->checkpoint, a->data,
-                               a->quiet, err);
+        st = dip_ensemble_open(e, a->runs, a->count, a->run.checkpoint,
+                               a->run.data, a->run.quiet, err);
     if (st == DIP_OK)
         st = dip_ensemble_evaluate(&found, &weights, &outcomes, e, &a->ensemble,
                                    err);
@@ -306,7 +286,7 @@ static dip_status run(const arguments *a, dip_err *err)
                                     a->no_html ? NULL : e->members[0].corpus,
                                     err);
     if (st == DIP_OK)
-        st = dip_report_files_print(report, a->json, err);
+        st = dip_report_files_print(report, a->run.json, err);
     json_decref(report);
     json_decref(weights);
     json_decref(found);
@@ -331,9 +311,8 @@ int dip_cmd_ensemble(int argc, char **argv)
         NULL};
     dip_err err = {0};
     arguments a = {.runs = dip_calloc((size_t)argc, sizeof(char *)),
-                   .checkpoint = "best",
-                   .weights = "equal",
-                   .ensemble = {.split = DIP_SPLIT_TEST}};
+                   .run = {.checkpoint = "best", .split = DIP_SPLIT_TEST},
+                   .weights = "equal"};
     if (a.runs == NULL)
         return dip_status_exit_code(dip_no_memory(&err));
     (void)argp_parse(&argp, argc, argv, 0, NULL, &a);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "apps/cli.h"
+#include "apps/cli_run.h"
 #include "apps/evaluate.h"
 #include "apps/evaluate_recommendation.h"
 #include "apps/evaluate_trec.h"
@@ -21,29 +22,24 @@
 
 /* Those up to OPT_PREDICTIONS mean something with a run directory only. */
 enum {
-    OPT_DATA = 0x100,
-    OPT_SPLIT,
-    OPT_CHECKPOINT,
-    OPT_DIM,
-    OPT_NO_HTML,
+    OPT_NO_HTML = 0x100,
     OPT_TREC,
     OPT_TREC_DEPTH,
     OPT_PREDICTIONS,
-    OPT_JSON,
     OPT_RUN,
     OPT_QRELS,
-    OPT_SEEN,
-    OPT_QUIET
+    OPT_SEEN
 };
 
 enum { TREC_DEPTH = 1000 };
 
 static const struct argp_option options[] = {
-    {"data", OPT_DATA, "FILE", 0, "catalog (default: that of the training)", 0},
-    {"split", OPT_SPLIT, "NAME", 0, "train, val or test (default)", 0},
-    {"checkpoint", OPT_CHECKPOINT, "NAME", 0,
+    {"data", DIP_CLI_DATA, "FILE", 0, "catalog (default: that of the training)",
+     0},
+    {"split", DIP_CLI_SPLIT, "NAME", 0, "train, val or test (default)", 0},
+    {"checkpoint", DIP_CLI_CHECKPOINT, "NAME", 0,
      "best (default), latest or step-…", 0},
-    {"dim", OPT_DIM, "N", 0,
+    {"dim", DIP_CLI_DIM, "N", 0,
      "rank by the first N numbers of the embeddings (default: all)", 0},
     {"out", 'o', "FILE.json", 0,
      "report (default: report.json in the run directory); FILE.md, "
@@ -64,33 +60,57 @@ static const struct argp_option options[] = {
      "what its users had before, as judgements: the rankings are "
      "recommendations of other products",
      0},
-    {"json", OPT_JSON, 0, 0, "print the report as JSON", 0},
-    {"quiet", OPT_QUIET, 0, 0, "no progress bar", 0},
+    {"json", DIP_CLI_JSON, 0, 0, "print the report as JSON", 0},
+    {"quiet", DIP_CLI_QUIET, 0, 0, "no progress bar", 0},
     {0}};
 
 typedef struct {
-    const char *dir, *data, *checkpoint, *out;
-    const char *trec, *predictions, *run, *qrels, *seen;
-    const char **overrides;
-    size_t override_count;
-    int64_t dim, trec_depth;
-    dip_split split;
-    bool json, no_html, quiet;
+    dip_cli_target target;
+    dip_cli_run run;
+    const char *out, *trec, *predictions, *lists, *qrels, *seen;
+    int64_t trec_depth;
+    bool no_html;
     bool of_directory; /* an option that needs one was given */
 } arguments;
 
-/* What is read and written beside the report. */
-static error_t parse_files(int key, char *value, struct argp_state *state)
+/* A ranking made elsewhere needs no run directory; all arguments are settings
+ * then. */
+static void check_arguments(arguments *a, const struct argp_state *state)
+{
+    dip_cli_target *t = &a->target;
+    if ((a->lists == NULL) != (a->qrels == NULL))
+        argp_error(state, "--run and --qrels go together");
+    if (a->lists != NULL && a->of_directory)
+        argp_error(state,
+                   "--run goes with --qrels, --seen, --out and --json only");
+    if (a->seen != NULL && a->lists == NULL)
+        argp_error(state, "--seen goes with --run");
+    if (a->trec_depth > 0 && a->trec == NULL)
+        argp_error(state, "--trec-depth goes with --trec");
+    if (a->trec_depth == 0)
+        a->trec_depth = TREC_DEPTH;
+    if (a->lists == NULL)
+        dip_cli_target_need(t, "run directory", state);
+    if (a->lists == NULL || t->path == NULL)
+        return;
+    memmove(t->overrides + 1, t->overrides,
+            t->override_count++ * sizeof *t->overrides);
+    t->overrides[0] = t->path;
+}
+
+static error_t parse_option(int key, char *value, struct argp_state *state)
 {
     arguments *a = state->input;
+    a->of_directory |= (key >= OPT_NO_HTML && key <= OPT_PREDICTIONS) ||
+                       (key >= DIP_CLI_DATA && key < DIP_CLI_JSON);
     switch (key) {
-    case OPT_DATA:
-        a->data = value;
-        return 0;
     case 'o':
         if (!dip_path_has_suffix(value, ".json"))
             argp_error(state, "--out '%s' does not end in .json", value);
         a->out = value;
+        return 0;
+    case OPT_NO_HTML:
+        a->no_html = true;
         return 0;
     case OPT_TREC:
         a->trec = value;
@@ -102,7 +122,7 @@ static error_t parse_files(int key, char *value, struct argp_state *state)
         a->predictions = value;
         return 0;
     case OPT_RUN:
-        a->run = value;
+        a->lists = value;
         return 0;
     case OPT_QRELS:
         a->qrels = value;
@@ -110,70 +130,14 @@ static error_t parse_files(int key, char *value, struct argp_state *state)
     case OPT_SEEN:
         a->seen = value;
         return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
-
-/* A ranking made elsewhere needs no run directory; all arguments are settings
- * then. */
-static void check_arguments(arguments *a, const struct argp_state *state)
-{
-    if ((a->run == NULL) != (a->qrels == NULL))
-        argp_error(state, "--run and --qrels go together");
-    if (a->run != NULL && a->of_directory)
-        argp_error(state,
-                   "--run goes with --qrels, --seen, --out and --json only");
-    if (a->seen != NULL && a->run == NULL)
-        argp_error(state, "--seen goes with --run");
-    if (a->trec_depth > 0 && a->trec == NULL)
-        argp_error(state, "--trec-depth goes with --trec");
-    if (a->trec_depth == 0)
-        a->trec_depth = TREC_DEPTH;
-    if (a->run == NULL && a->dir == NULL)
-        argp_error(state, "a run directory is missing");
-    if (a->run == NULL || a->dir == NULL)
-        return;
-    memmove(a->overrides + 1, a->overrides,
-            a->override_count++ * sizeof *a->overrides);
-    a->overrides[0] = a->dir;
-}
-
-static error_t parse_option(int key, char *value, struct argp_state *state)
-{
-    arguments *a = state->input;
-    a->of_directory |= key >= OPT_DATA && key <= OPT_PREDICTIONS;
-    switch (key) {
-    case OPT_SPLIT:
-        if (!dip_split_parse(&a->split, value))
-            argp_error(state, "unknown split '%s': train, val or test", value);
-        return 0;
-    case OPT_CHECKPOINT:
-        a->checkpoint = value;
-        return 0;
-    case OPT_DIM:
-        a->dim = dip_cli_int(state, "dim", value, 1, 65536);
-        return 0;
-    case OPT_JSON:
-        a->json = true;
-        return 0;
-    case OPT_NO_HTML:
-        a->no_html = true;
-        return 0;
-    case OPT_QUIET:
-        a->quiet = true;
-        return 0;
     case ARGP_KEY_ARG:
-        if (a->dir == NULL)
-            a->dir = value;
-        else
-            a->overrides[a->override_count++] = value;
+        dip_cli_target_add(&a->target, "run directory", value, state);
         return 0;
     case ARGP_KEY_END:
         check_arguments(a, state);
         return 0;
     default:
-        return parse_files(key, value, state);
+        return dip_cli_run_option(&a->run, key, value, state);
     }
 }
 
@@ -255,11 +219,12 @@ static dip_status describe(json_t **out, const evaluated_run *run,
         st = read_seed(&seed, run->dir, err);
     if (st != DIP_OK)
         return st;
-    *out = json_pack("{s:s, s:o, s:{s:s, s:s, s:s, s:I}}", "schema",
-                     DIP_REPORT_SCHEMA, "run", describe_run(run, seed, &state),
-                     "data", "path", dip_catalog_path(run->catalog), "digest",
-                     dip_catalog_digest(run->catalog), "split",
-                     dip_split_name(a->split), "rows", (json_int_t)run->rows);
+    *out =
+        json_pack("{s:s, s:o, s:{s:s, s:s, s:s, s:I}}", "schema",
+                  DIP_REPORT_SCHEMA, "run", describe_run(run, seed, &state),
+                  "data", "path", dip_catalog_path(run->catalog), "digest",
+                  dip_catalog_digest(run->catalog), "split",
+                  dip_split_name(a->run.split), "rows", (json_int_t)run->rows);
     if (*out == NULL || json_object_update(*out, (json_t *)found) != 0)
         return dip_no_memory(err);
     return DIP_OK;
@@ -271,12 +236,12 @@ static dip_status write_report(const arguments *a, const dip_corpus *corpus,
                                dip_err *err)
 {
     char *path = a->out != NULL ? dip_strdup(a->out)
-                                : dip_path_join(a->dir, "report.json");
+                                : dip_path_join(a->target.path, "report.json");
     if (path == NULL)
         return dip_no_memory(err);
     dip_status st = dip_report_files_write(path, report, outcomes, corpus, err);
     if (st == DIP_OK)
-        st = dip_report_files_print(report, a->json, err);
+        st = dip_report_files_print(report, a->run.json, err);
     free(path);
     return st;
 }
@@ -292,11 +257,11 @@ static dip_status evaluate(const dip_trained *run, const arguments *a,
                 .model = run->model,
                 .device = run->device,
                 .bf16 = run->bf16,
-                .quiet = a->quiet,
+                .quiet = a->run.quiet,
                 .probabilities = true,
-                .dim = a->dim},
+                .dim = a->run.dim},
         .labels = run->labels,
-        .split = a->split,
+        .split = a->run.split,
         .full = true,
         .outcomes = &outcomes,
         .pictured = wants_html(run, a),
@@ -307,7 +272,7 @@ static dip_status evaluate(const dip_trained *run, const arguments *a,
     dip_status st =
         dip_embed_check_dim(&evaluation.job, run->settings->rerank, err);
     if (st == DIP_OK)
-        st = dip_trained_corpus(&corpus, run, a->data, err);
+        st = dip_trained_corpus(&corpus, run, a->run.data, err);
     evaluation.job.corpus = corpus;
     if (st == DIP_OK)
         st = dip_evaluate(&found, &evaluation, err);
@@ -324,7 +289,7 @@ static dip_status evaluate(const dip_trained *run, const arguments *a,
                     ? dip_similarity_name(run->settings->model.similarity)
                     : NULL,
             .catalog = corpus->catalog,
-            .rows = dip_catalog_split_rows(corpus->catalog, a->split)};
+            .rows = dip_catalog_split_rows(corpus->catalog, a->run.split)};
         st = describe(&report, &about, a, found, err);
     }
     if (st == DIP_OK && wants_html(run, a))
@@ -342,12 +307,12 @@ static dip_status evaluate(const dip_trained *run, const arguments *a,
 /* A recommender has neither texts nor heads, and no page. */
 static dip_status check_recommender(const arguments *a, dip_err *err)
 {
-    if (a->trec != NULL || a->predictions != NULL || a->dim > 0)
+    if (a->trec != NULL || a->predictions != NULL || a->run.dim > 0)
         return dip_fail(err, DIP_EUSAGE,
                         "'%s' is a run of recommendation: --trec, "
                         "--predictions and --dim are not for it "
                         "(`diptych recommend --all` writes its lists)",
-                        a->dir);
+                        a->target.path);
     return DIP_OK;
 }
 
@@ -367,16 +332,16 @@ static dip_status report_recommender(const dip_recommending *r,
     const dip_recommender_options *model = &r->model->options;
     const evaluated_run about = {
         .settings = r->settings,
-        .dir = a->dir,
+        .dir = a->target.path,
         .checkpoint = r->checkpoint,
         .params = dip_recommender_params(r->model),
         .dim = model->dim,
         .embed_dim = model->dim,
         .similarity = r->settings->recommendation.cosine ? "cosine" : "dot",
         .catalog = r->catalog,
-        .rows = count_interactions(r->catalog, a->split)};
+        .rows = count_interactions(r->catalog, a->run.split)};
     dip_status st =
-        dip_evaluate_recommendation(&found, &outcomes, r, a->split, err);
+        dip_evaluate_recommendation(&found, &outcomes, r, a->run.split, err);
     if (st == DIP_OK)
         st = describe(&report, &about, a, found, err);
     if (st == DIP_OK)
@@ -392,8 +357,9 @@ static dip_status evaluate_recommender(const arguments *a, dip_err *err)
     dip_recommending r = {0};
     dip_status st = check_recommender(a, err);
     if (st == DIP_OK)
-        st = dip_recommending_load(&r, a->dir, a->checkpoint, a->data,
-                                   a->overrides, a->override_count, err);
+        st = dip_recommending_load(&r, a->target.path, a->run.checkpoint,
+                                   a->run.data, a->target.overrides,
+                                   a->target.override_count, err);
     if (st == DIP_OK)
         st = report_recommender(&r, a, err);
     dip_recommending_end(&r);
@@ -403,8 +369,9 @@ static dip_status evaluate_recommender(const arguments *a, dip_err *err)
 static dip_status evaluate_towers(const arguments *a, dip_err *err)
 {
     dip_trained *run;
-    dip_status st = dip_trained_load(&run, a->dir, a->checkpoint, a->overrides,
-                                     a->override_count, err);
+    dip_status st =
+        dip_trained_load(&run, a->target.path, a->run.checkpoint,
+                         a->target.overrides, a->target.override_count, err);
     if (st == DIP_OK)
         st = evaluate(run, a, err);
     dip_trained_free(run);
@@ -415,7 +382,7 @@ static dip_status evaluate_towers(const arguments *a, dip_err *err)
 static dip_status evaluate_run(const arguments *a, dip_err *err)
 {
     dip_task_kind task;
-    dip_status st = dip_run_task(&task, a->dir, err);
+    dip_status st = dip_run_task(&task, a->target.path, err);
     if (st != DIP_OK)
         return st;
     return task == DIP_TASK_RECOMMENDATION ? evaluate_recommender(a, err)
@@ -427,12 +394,12 @@ static dip_status evaluate_lists(const arguments *a, dip_err *err)
     json_t *report = NULL;
     dip_outcome_set outcomes = {0};
     dip_status st =
-        dip_evaluate_lists(&report, &outcomes, a->run, a->qrels, a->seen,
-                           a->overrides, a->override_count, err);
+        dip_evaluate_lists(&report, &outcomes, a->lists, a->qrels, a->seen,
+                           a->target.overrides, a->target.override_count, err);
     if (st == DIP_OK && a->out != NULL)
         st = dip_report_files_write(a->out, report, &outcomes, NULL, err);
     if (st == DIP_OK)
-        st = dip_report_files_print(report, a->json, err);
+        st = dip_report_files_print(report, a->run.json, err);
     dip_outcome_set_free(&outcomes);
     json_decref(report);
     return st;
@@ -464,17 +431,17 @@ int dip_cmd_eval(int argc, char **argv)
         NULL,
         NULL};
     dip_err err = {0};
-    arguments a = {.checkpoint = "best",
-                   .split = DIP_SPLIT_TEST,
-                   .overrides = dip_calloc((size_t)argc, sizeof(char *))};
-    if (a.overrides == NULL)
+    arguments a = {
+        .target = {.overrides = dip_calloc((size_t)argc, sizeof(char *))},
+        .run = {.checkpoint = "best", .split = DIP_SPLIT_TEST}};
+    if (a.target.overrides == NULL)
         return dip_status_exit_code(dip_no_memory(&err));
     (void)argp_parse(&argp, argc, argv, 0, NULL, &a);
     dip_status st = a.out != NULL ? check_out(a.out, &err) : DIP_OK;
-    if (st == DIP_OK && a.run != NULL)
+    if (st == DIP_OK && a.lists != NULL)
         st = evaluate_lists(&a, &err);
     else if (st == DIP_OK)
         st = evaluate_run(&a, &err);
-    free(a.overrides);
+    free(a.target.overrides);
     return st == DIP_OK ? 0 : dip_cli_fail("diptych eval", &err);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "apps/cli.h"
+#include "apps/cli_run.h"
 #include "apps/corpus.h"
 #include "apps/export_card.h"
 #include "apps/export_recommendation.h"
@@ -24,9 +25,6 @@ enum {
     OPT_FORMAT = 0x100,
     OPT_NAMES,
     OPT_LIST_NAMES,
-    OPT_DATA,
-    OPT_SPLIT,
-    OPT_CHECKPOINT,
     OPT_ROWS,
     OPT_SAMPLES,
     OPT_PRECISION,
@@ -35,8 +33,7 @@ enum {
     OPT_VERIFY,
     OPT_LICENSE,
     OPT_DATA_LICENSE,
-    OPT_INTENDED_USE,
-    OPT_QUIET
+    OPT_INTENDED_USE
 };
 
 static const struct argp_option options[] = {
@@ -48,10 +45,10 @@ static const struct argp_option options[] = {
     {"list-names", OPT_LIST_NAMES, 0, 0,
      "print the origins, and the towers of which each has models", 0},
     {"out", 'o', "DIR", 0, "the bundle; must not exist, or be empty", 0},
-    {"data", OPT_DATA, "FILE", 0,
+    {"data", DIP_CLI_DATA, "FILE", 0,
      "catalog to verify on (default: that of the training)", 0},
-    {"split", OPT_SPLIT, "NAME", 0, "train, val or test (default)", 0},
-    {"checkpoint", OPT_CHECKPOINT, "NAME", 0,
+    {"split", DIP_CLI_SPLIT, "NAME", 0, "train, val or test (default)", 0},
+    {"checkpoint", DIP_CLI_CHECKPOINT, "NAME", 0,
      "best (default), latest or step-…", 0},
     {"rows", OPT_ROWS, "N", 0, "rows to verify on (default 256)", 0},
     {"samples", OPT_SAMPLES, "N", 0,
@@ -69,29 +66,27 @@ static const struct argp_option options[] = {
     {"data-license", OPT_DATA_LICENSE, "TEXT", 0,
      "of the catalog, for the model card", 0},
     {"intended-use", OPT_INTENDED_USE, "TEXT", 0, "for the model card", 0},
-    {"quiet", OPT_QUIET, 0, 0, "no progress bar and no table", 0},
+    {"quiet", DIP_CLI_QUIET, 0, 0, "no progress bar and no table", 0},
     {0}};
 
 typedef struct {
-    const char *dir, *out, *data, *checkpoint, *names;
-    const char *verify;
+    dip_cli_target target;
+    dip_cli_run run;
+    const char *out, *names, *verify;
     const char *license, *data_license, *intended_use;
     const dip_export_format *format;
-    dip_split split;
     int64_t rows, samples;
     dip_onnx_options onnx;
-    bool quiet;
 } arguments;
 
 static void check_arguments(const arguments *a, struct argp_state *state)
 {
     if (a->verify != NULL) {
-        if (a->dir != NULL || a->format != NULL || a->out != NULL)
+        if (a->target.path != NULL || a->format != NULL || a->out != NULL)
             argp_error(state, "--verify takes neither a run nor a format");
         return;
     }
-    if (a->dir == NULL)
-        argp_error(state, "a run directory is missing");
+    dip_cli_target_need(&a->target, "run directory", state);
     if (a->format == NULL)
         argp_error(state, "--format is missing");
     if (a->names != NULL && strcmp(a->format->name, "safetensors") != 0)
@@ -146,16 +141,6 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case 'o':
         a->out = value;
         return 0;
-    case OPT_DATA:
-        a->data = value;
-        return 0;
-    case OPT_SPLIT:
-        if (!dip_split_parse(&a->split, value))
-            argp_error(state, "unknown split '%s': train, val or test", value);
-        return 0;
-    case OPT_CHECKPOINT:
-        a->checkpoint = value;
-        return 0;
     case OPT_ROWS:
         a->rows = dip_cli_int(state, "rows", value, 1, ROWS_MAX);
         return 0;
@@ -185,19 +170,14 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case OPT_INTENDED_USE:
         a->intended_use = value;
         return 0;
-    case OPT_QUIET:
-        a->quiet = true;
-        return 0;
     case ARGP_KEY_ARG:
-        if (a->dir != NULL)
-            argp_error(state, "more than one run directory");
-        a->dir = value;
+        dip_cli_target_add(&a->target, "run directory", value, state);
         return 0;
     case ARGP_KEY_END:
         check_arguments(a, state);
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return dip_cli_run_option(&a->run, key, value, state);
     }
 }
 
@@ -277,7 +257,8 @@ static dip_status read_samples(dip_samples *samples, const dip_trained *run,
                           : DIP_SAMPLES_IMAGE,
         .field_text = s->field_text};
     dip_loader *loader = NULL;
-    dip_status st = dip_corpus_loader(&loader, corpus, a->split, false, err);
+    dip_status st =
+        dip_corpus_loader(&loader, corpus, a->run.split, false, err);
     if (st == DIP_OK)
         st = dip_samples_read(samples, &o, run->model, loader, err);
     if (st == DIP_OK)
@@ -316,13 +297,14 @@ static dip_status write_bundle(dip_bundle *bundle, const dip_trained *run,
         config != NULL && preprocessing != NULL ? DIP_OK : dip_no_memory(err);
     bundle->config_path = config;
     bundle->preprocessing = preprocessing;
-    dip_cli_bar bar = {.label = "verify", .unit = "parts", .quiet = a->quiet};
+    dip_cli_bar bar = {
+        .label = "verify", .unit = "parts", .quiet = a->run.quiet};
     bundle->job.tick = dip_cli_tick;
     bundle->job.tick_user = &bar;
     if (st == DIP_OK)
         st = dip_bundle_write(&report, bundle, a->out, err);
     dip_progress_finish(bar.bar);
-    if (st == DIP_OK && !a->quiet)
+    if (st == DIP_OK && !a->run.quiet)
         st = print_checks(&report, a, err);
     dip_gate_report_free(&report);
     free(config);
@@ -352,7 +334,7 @@ static dip_status describe(dip_bundle *bundle, dip_export_card *card,
                            const arguments *a, dip_err *err)
 {
     dip_status st = describe_run(&bundle->run, run, err);
-    bundle->data = describe_data(corpus, a->split);
+    bundle->data = describe_data(corpus, a->run.split);
     if (st == DIP_OK && bundle->data == NULL)
         st = dip_no_memory(err);
     if (st != DIP_OK)
@@ -372,7 +354,7 @@ static dip_status write_verified(dip_bundle *bundle, const dip_trained *run,
     dip_corpus *corpus = NULL;
     dip_samples samples = {0};
     dip_export_card card = {0};
-    dip_status st = dip_trained_corpus(&corpus, run, a->data, err);
+    dip_status st = dip_trained_corpus(&corpus, run, a->run.data, err);
     if (st == DIP_OK)
         st = describe(bundle, &card, run, corpus, a, err);
     if (st == DIP_OK)
@@ -422,8 +404,8 @@ static dip_status export_retrieval(const arguments *a, dip_err *err)
     static const char *const overrides[] = {"train.device=cpu",
                                             "train.precision=fp32"};
     dip_trained *run = NULL;
-    dip_status st = dip_trained_load(&run, a->dir, a->checkpoint, overrides,
-                                     DIP_ARRAY_LEN(overrides), err);
+    dip_status st = dip_trained_load(&run, a->target.path, a->run.checkpoint,
+                                     overrides, DIP_ARRAY_LEN(overrides), err);
     if (st == DIP_OK)
         st = export_run(run, a, err);
     dip_trained_free(run);
@@ -432,10 +414,11 @@ static dip_status export_retrieval(const arguments *a, dip_err *err)
 
 static dip_status export_recommender(const arguments *a, dip_err *err)
 {
-    const dip_export_recommendation_options o = {.dir = a->dir,
+    const dip_export_recommendation_options o = {.dir = a->target.path,
                                                  .out = a->out,
-                                                 .data = a->data,
-                                                 .checkpoint = a->checkpoint,
+                                                 .data = a->run.data,
+                                                 .checkpoint =
+                                                     a->run.checkpoint,
                                                  .format = a->format,
                                                  .onnx = a->onnx,
                                                  .rows = a->rows,
@@ -446,9 +429,9 @@ static dip_status export_recommender(const arguments *a, dip_err *err)
         return dip_fail(err, DIP_EUSAGE,
                         "'%s' is a run of recommendation: its bundle has no "
                         "model card, nor is it of any --names",
-                        a->dir);
+                        a->target.path);
     dip_status st = dip_export_recommendation(&report, &o, err);
-    if (st == DIP_OK && !a->quiet)
+    if (st == DIP_OK && !a->run.quiet)
         st = print_checks(&report, a, err);
     dip_gate_report_free(&report);
     return st;
@@ -458,7 +441,7 @@ static dip_status verify_bundle(const arguments *a, dip_err *err)
 {
     int64_t files = 0;
     dip_status st = dip_bundle_manifest_check(&files, a->verify, err);
-    if (st == DIP_OK && !a->quiet)
+    if (st == DIP_OK && !a->run.quiet)
         (void)printf("%s: %lld files are what the manifest says\n", a->verify,
                      (long long)files);
     return st;
@@ -477,14 +460,13 @@ int dip_cmd_export(int argc, char **argv)
         NULL};
     dip_err err = {0};
     dip_task_kind task;
-    arguments a = {.checkpoint = "best",
-                   .split = DIP_SPLIT_TEST,
+    arguments a = {.run = {.checkpoint = "best", .split = DIP_SPLIT_TEST},
                    .rows = 256,
                    .samples = DIP_SAMPLES_BUNDLED};
     (void)argp_parse(&argp, argc, argv, 0, NULL, &a);
     dip_cli_catch_signals();
     dip_status st = a.verify != NULL ? verify_bundle(&a, &err)
-                                     : dip_run_task(&task, a.dir, &err);
+                                     : dip_run_task(&task, a.target.path, &err);
     if (st == DIP_OK && a.verify == NULL)
         st = task == DIP_TASK_RECOMMENDATION ? export_recommender(&a, &err)
                                              : export_retrieval(&a, &err);

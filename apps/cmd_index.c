@@ -46,7 +46,8 @@ static const struct argp_option options[] = {
     {0}};
 
 typedef struct {
-    const char *file, *out, *queries;
+    dip_cli_target target;
+    const char *out, *queries;
     dip_index_options index;
     bool has_type, json;
 } arguments;
@@ -98,13 +99,10 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         a->json = true;
         return 0;
     case ARGP_KEY_ARG:
-        if (a->file != NULL)
-            argp_error(state, "more than one file of embeddings");
-        a->file = value;
+        dip_cli_target_add(&a->target, "file of embeddings", value, state);
         return 0;
     case ARGP_KEY_END:
-        if (a->file == NULL)
-            argp_error(state, "a file of embeddings is missing");
+        dip_cli_target_need(&a->target, "file of embeddings", state);
         if (a->out == NULL || !a->has_type)
             argp_error(state, "--%s is missing",
                        a->out == NULL ? "out" : "type");
@@ -261,7 +259,7 @@ static dip_status check_place(const arguments *a, dip_err *err)
     dip_file_info in, out;
     if (!dip_file_exists(a->out))
         return DIP_OK;
-    dip_status st = dip_file_stat(&in, a->file, err);
+    dip_status st = dip_file_stat(&in, a->target.path, err);
     if (st == DIP_OK)
         st = dip_file_stat(&out, a->out, err);
     if (st == DIP_OK && in.device == out.device && in.inode == out.inode)
@@ -315,7 +313,7 @@ int dip_cmd_index(int argc, char **argv)
     dip_embedding_store *store = NULL;
     arguments a = {.index.seed = 1234};
     (void)argp_parse(&argp, argc, argv, 0, NULL, &a);
-    dip_status st = dip_embedding_store_open(&store, a.file, &err);
+    dip_status st = dip_embedding_store_open(&store, a.target.path, &err);
     if (st == DIP_OK)
         st = check_place(&a, &err);
     if (st == DIP_OK)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "apps/cli.h"
+#include "apps/cli_run.h"
 #include "apps/embed.h"
 #include "apps/evaluate_task.h"
 #include "apps/model_apps.h"
@@ -14,23 +15,13 @@
 #include "base/mem.h"
 #include "eval/mining.h"
 
-enum {
-    OPT_DATA = 0x100,
-    OPT_SPLIT,
-    OPT_TASK,
-    OPT_FROM,
-    OPT_TO,
-    OPT_COUNT,
-    OPT_MARGIN,
-    OPT_CHECKPOINT,
-    OPT_JSON
-};
+enum { OPT_TASK = 0x100, OPT_FROM, OPT_TO, OPT_COUNT, OPT_MARGIN };
 
 static const struct argp_option options[] = {
     {"out", 'o', "FILE", 0, "ids of rows and of their wrong answers (needed)",
      0},
-    {"data", OPT_DATA, "FILE", 0, "another catalog than the run's", 0},
-    {"split", OPT_SPLIT, "NAME", 0, "train (default), val or test", 0},
+    {"data", DIP_CLI_DATA, "FILE", 0, "another catalog than the run's", 0},
+    {"split", DIP_CLI_SPLIT, "NAME", 0, "train (default), val or test", 0},
     {"task", OPT_TASK, "NAME", 0, "whose ranking (default: the first)", 0},
     {"from", OPT_FROM, "N", 0, "first rank among wrong answers (default 1)", 0},
     {"to", OPT_TO, "N", 0, "last rank among wrong answers (default 50)", 0},
@@ -38,54 +29,30 @@ static const struct argp_option options[] = {
      0},
     {"margin", OPT_MARGIN, "X", 0,
      "leave out what does not score X less than the row's own product", 0},
-    {"checkpoint", OPT_CHECKPOINT, "NAME", 0, "best (default) or latest", 0},
-    {"json", OPT_JSON, 0, 0, "print JSON", 0},
-    {"quiet", 'q', 0, 0, "no progress", 0},
+    {"checkpoint", DIP_CLI_CHECKPOINT, "NAME", 0, "best (default) or latest",
+     0},
+    {"json", DIP_CLI_JSON, 0, 0, "print JSON", 0},
+    {"quiet", DIP_CLI_QUIET, 0, 0, "no progress", 0},
     {0}};
 
 typedef struct {
-    const char *dir, *out, *data, *task, *checkpoint;
+    dip_cli_target target;
+    dip_cli_run run;
+    const char *out, *task;
     dip_mine_options mining;
-    dip_split split;
-    bool json, quiet;
 } arguments;
-
-static error_t parse_word(int key, char *value, struct argp_state *state)
-{
-    arguments *a = state->input;
-    switch (key) {
-    case 'o':
-        a->out = value;
-        return 0;
-    case 'q':
-        a->quiet = true;
-        return 0;
-    case OPT_DATA:
-        a->data = value;
-        return 0;
-    case OPT_TASK:
-        a->task = value;
-        return 0;
-    case OPT_CHECKPOINT:
-        a->checkpoint = value;
-        return 0;
-    case OPT_SPLIT:
-        if (!dip_split_parse(&a->split, value))
-            argp_error(state, "unknown split '%s': train, val or test", value);
-        return 0;
-    case OPT_JSON:
-        a->json = true;
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
 
 static error_t parse_option(int key, char *value, struct argp_state *state)
 {
     arguments *a = state->input;
     dip_mine_options *o = &a->mining;
     switch (key) {
+    case 'o':
+        a->out = value;
+        return 0;
+    case OPT_TASK:
+        a->task = value;
+        return 0;
     case OPT_FROM:
         o->from = dip_cli_int(state, "from", value, 1, 1000000);
         return 0;
@@ -100,20 +67,17 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         o->has_margin = true;
         return 0;
     case ARGP_KEY_ARG:
-        if (a->dir != NULL)
-            argp_error(state, "more than one run directory");
-        a->dir = value;
+        dip_cli_target_add(&a->target, "run directory", value, state);
         return 0;
     case ARGP_KEY_END:
-        if (a->dir == NULL)
-            argp_error(state, "a run directory is missing");
+        dip_cli_target_need(&a->target, "run directory", state);
         if (a->out == NULL)
             argp_error(state, "--out is missing");
         if (o->to < o->from)
             argp_error(state, "--to is below --from");
         return 0;
     default:
-        return parse_word(key, value, state);
+        return dip_cli_run_option(&a->run, key, value, state);
     }
 }
 
@@ -217,7 +181,7 @@ static dip_status tell(const arguments *a, const char *task, int64_t queries,
 {
     dip_str text = {0};
     dip_status st = DIP_OK;
-    if (a->json) {
+    if (a->run.json) {
         json_t *all =
             json_pack("{s:s, s:I, s:I, s:I}", "task", task, "queries",
                       (json_int_t)queries, "with_negatives", (json_int_t)lines,
@@ -305,7 +269,7 @@ static dip_status mine_split(const arguments *a, const dip_embed_job *job,
     dip_field_set set = {0};
     memcpy(set.fields, t->fields, sizeof set.fields);
     int product = dip_embed_product(&e, &set);
-    dip_status st = dip_embed_split(&e, job, a->split, err);
+    dip_status st = dip_embed_split(&e, job, a->run.split, err);
     if (st == DIP_OK)
         st = pack(&queries, dip_evaluate_queries(&e, job->settings, task), &e,
                   err);
@@ -314,7 +278,7 @@ static dip_status mine_split(const arguments *a, const dip_embed_job *job,
     if (st == DIP_OK && (queries.count == 0 || gallery.count == 0))
         st = dip_fail(err, DIP_EDATA, "no %s in the split '%s'",
                       queries.count == 0 ? "query" : "product",
-                      dip_split_name(a->split));
+                      dip_split_name(a->run.split));
     if (st == DIP_OK)
         st = mine_rows(a, job, task, &queries, &gallery, err);
     free_packed(&queries);
@@ -331,12 +295,12 @@ static dip_status mine(const arguments *a, const dip_trained *run, dip_err *err)
                          .model = run->model,
                          .device = run->device,
                          .bf16 = run->bf16,
-                         .quiet = a->quiet};
+                         .quiet = a->run.quiet};
     if (run->settings->task != DIP_TASK_RETRIEVAL)
         return dip_fail(err, DIP_EDATA, "'%s' finds no products", run->dir);
     dip_status st = choose_task(&task, run->settings, a->task, err);
     if (st == DIP_OK)
-        st = dip_trained_corpus(&corpus, run, a->data, err);
+        st = dip_trained_corpus(&corpus, run, a->run.data, err);
     job.corpus = corpus;
     if (st == DIP_OK)
         st = mine_split(a, &job, task, err);
@@ -357,11 +321,11 @@ int dip_cmd_mine(int argc, char **argv)
         NULL};
     dip_err err = {0};
     dip_trained *run = NULL;
-    arguments a = {.checkpoint = "best",
-                   .split = DIP_SPLIT_TRAIN,
+    arguments a = {.run = {.checkpoint = "best", .split = DIP_SPLIT_TRAIN},
                    .mining = {.from = 1, .to = 50, .count = 4}};
     (void)argp_parse(&argp, argc, argv, 0, NULL, &a);
-    dip_status st = dip_trained_load(&run, a.dir, a.checkpoint, NULL, 0, &err);
+    dip_status st =
+        dip_trained_load(&run, a.target.path, a.run.checkpoint, NULL, 0, &err);
     if (st == DIP_OK)
         st = mine(&a, run, &err);
     dip_trained_free(run);

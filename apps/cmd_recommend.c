@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "apps/cli.h"
+#include "apps/cli_run.h"
 #include "apps/model_apps.h"
 #include "apps/recommending.h"
 #include "base/file.h"
@@ -16,8 +17,6 @@ enum {
     OPT_USER = 0x100,
     OPT_ALL,
     OPT_TOP,
-    OPT_DATA,
-    OPT_CHECKPOINT,
     BLOCK = 256 /* users whose lists are made at once */
 };
 
@@ -27,13 +26,16 @@ static const struct argp_option options[] = {
     {"out", 'o', "FILE", 0,
      "FILE.csv: user,rank,item,score; any other: a TREC run", 0},
     {"top", OPT_TOP, "N", 0, "items of each user (default: 20)", 0},
-    {"data", OPT_DATA, "FILE", 0, "where the catalog of the training is", 0},
-    {"checkpoint", OPT_CHECKPOINT, "NAME", 0,
+    {"data", DIP_CLI_DATA, "FILE", 0, "where the catalog of the training is",
+     0},
+    {"checkpoint", DIP_CLI_CHECKPOINT, "NAME", 0,
      "best (default), latest or step-…", 0},
     {0}};
 
 typedef struct {
-    const char *dir, *user, *out, *data, *checkpoint;
+    dip_cli_target target;
+    dip_cli_run run;
+    const char *user, *out;
     int64_t top;
     bool all;
 } arguments;
@@ -54,27 +56,18 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case OPT_TOP:
         a->top = dip_cli_int(state, "top", value, 1, 1000000);
         return 0;
-    case OPT_DATA:
-        a->data = value;
-        return 0;
-    case OPT_CHECKPOINT:
-        a->checkpoint = value;
-        return 0;
     case ARGP_KEY_ARG:
-        if (a->dir != NULL)
-            argp_error(state, "more than one run directory: '%s'", value);
-        a->dir = value;
+        dip_cli_target_add(&a->target, "run directory", value, state);
         return 0;
     case ARGP_KEY_END:
-        if (a->dir == NULL)
-            argp_error(state, "a run directory is missing");
+        dip_cli_target_need(&a->target, "run directory", state);
         if ((a->user == NULL) == !a->all)
             argp_error(state, "either --user or --all is needed");
         if (a->all != (a->out != NULL))
             argp_error(state, "--all and --out go together");
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return dip_cli_run_option(&a->run, key, value, state);
     }
 }
 
@@ -236,8 +229,8 @@ static dip_status run(dip_recommending *r, arguments *a, dip_err *err)
 {
     dip_recommending_embeddings e = {0};
     dip_bipartite seen = {0};
-    dip_status st =
-        dip_recommending_load(r, a->dir, a->checkpoint, a->data, NULL, 0, err);
+    dip_status st = dip_recommending_load(r, a->target.path, a->run.checkpoint,
+                                          a->run.data, NULL, 0, err);
     if (st != DIP_OK)
         return st;
     a->top = a->top < r->graph.items ? a->top : r->graph.items;
@@ -267,7 +260,7 @@ int dip_cmd_recommend(int argc, char **argv)
         NULL};
     dip_err err = {0};
     dip_recommending r = {0};
-    arguments a = {.checkpoint = "best", .top = 20};
+    arguments a = {.run = {.checkpoint = "best"}, .top = 20};
     (void)argp_parse(&argp, argc, argv, 0, NULL, &a);
     dip_status st = run(&r, &a, &err);
     dip_recommending_end(&r);

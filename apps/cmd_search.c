@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "apps/cli.h"
+#include "apps/cli_run.h"
 #include "apps/embed.h"
 #include "apps/embed_rows.h"
 #include "apps/model_apps.h"
@@ -20,23 +21,18 @@
 #include "image/decode.h"
 
 enum {
-    OPT_DATA = 0x100,
-    OPT_SPLIT,
-    OPT_TEXT,
+    OPT_TEXT = 0x100,
     OPT_IMAGE,
     OPT_TOP,
     OPT_FIELDS,
     OPT_INDEX,
-    OPT_RERANK,
-    OPT_DIM,
-    OPT_CHECKPOINT,
-    OPT_JSON,
-    OPT_QUIET
+    OPT_RERANK
 };
 
 static const struct argp_option options[] = {
-    {"data", OPT_DATA, "FILE", 0, "catalog (default: that of the training)", 0},
-    {"split", OPT_SPLIT, "NAME", 0, "train, val or test (default)", 0},
+    {"data", DIP_CLI_DATA, "FILE", 0, "catalog (default: that of the training)",
+     0},
+    {"split", DIP_CLI_SPLIT, "NAME", 0, "train, val or test (default)", 0},
     {"text", OPT_TEXT, "WORDS", 0, "what to search for", 0},
     {"image", OPT_IMAGE, "FILE", 0, "a photo of what to search for", 0},
     {"top", OPT_TOP, "N", 0, "results (default 10)", 0},
@@ -46,34 +42,26 @@ static const struct argp_option options[] = {
      "search in this index of `diptych index`, and encode the query alone", 0},
     {"rerank", OPT_RERANK, "N", 0,
      "let the run's match classifier order the first N", 0},
-    {"dim", OPT_DIM, "N", 0,
+    {"dim", DIP_CLI_DIM, "N", 0,
      "search by the first N numbers of the embeddings (default: all)", 0},
-    {"checkpoint", OPT_CHECKPOINT, "NAME", 0,
+    {"checkpoint", DIP_CLI_CHECKPOINT, "NAME", 0,
      "best (default), latest or step-…", 0},
-    {"json", OPT_JSON, 0, 0, "print JSON", 0},
-    {"quiet", OPT_QUIET, 0, 0, "no progress bar", 0},
+    {"json", DIP_CLI_JSON, 0, 0, "print JSON", 0},
+    {"quiet", DIP_CLI_QUIET, 0, 0, "no progress bar", 0},
     {0}};
 
 typedef struct {
-    const char *dir, *data, *text, *image, *index, *checkpoint;
+    dip_cli_target target;
+    dip_cli_run run;
+    const char *text, *image, *index;
     dip_cli_list fields;
-    dip_split split;
-    int64_t top, rerank, dim;
-    bool has_split, json, quiet;
+    int64_t top, rerank;
 } arguments;
 
 static error_t parse_option(int key, char *value, struct argp_state *state)
 {
     arguments *a = state->input;
     switch (key) {
-    case OPT_DATA:
-        a->data = value;
-        return 0;
-    case OPT_SPLIT:
-        if (!dip_split_parse(&a->split, value))
-            argp_error(state, "unknown split '%s': train, val or test", value);
-        a->has_split = true;
-        return 0;
     case OPT_INDEX:
         a->index = value;
         return 0;
@@ -94,35 +82,20 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case OPT_RERANK:
         a->rerank = dip_cli_int(state, "rerank", value, 1, 100000);
         return 0;
-    case OPT_DIM:
-        a->dim = dip_cli_int(state, "dim", value, 1, 65536);
-        return 0;
-    case OPT_CHECKPOINT:
-        a->checkpoint = value;
-        return 0;
-    case OPT_JSON:
-        a->json = true;
-        return 0;
-    case OPT_QUIET:
-        a->quiet = true;
-        return 0;
     case ARGP_KEY_ARG:
-        if (a->dir != NULL)
-            argp_error(state, "more than one run directory");
-        a->dir = value;
+        dip_cli_target_add(&a->target, "run directory", value, state);
         return 0;
     case ARGP_KEY_END:
-        if (a->dir == NULL)
-            argp_error(state, "a run directory is missing");
+        dip_cli_target_need(&a->target, "run directory", state);
         if ((a->text == NULL) == (a->image == NULL))
             argp_error(state, "give one of --text and --image");
         if (a->index != NULL &&
-            (a->has_split || a->fields.count > 0 || a->rerank > 0))
+            (a->run.has_split || a->fields.count > 0 || a->rerank > 0))
             argp_error(state, "--index goes without --split, --fields and "
                               "--rerank: its rows are what they are");
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return dip_cli_run_option(&a->run, key, value, state);
     }
 }
 
@@ -382,7 +355,7 @@ static dip_status search(const dip_embed_job *job, dip_embedded *e,
         r.ids[i] = dip_catalog_id(r.catalog, r.rows[i]);
     }
     if (st == DIP_OK)
-        st = a->json ? print_json(&r, err) : print_table(&r, err);
+        st = a->run.json ? print_json(&r, err) : print_table(&r, err);
     free(r.rows);
     free(r.ids);
     free(logits);
@@ -451,7 +424,7 @@ static dip_status search_index(const dip_trained *run, const dip_embed_job *job,
     while (st == DIP_OK && count < a->top && hits[count].row >= 0)
         count++;
     if (st == DIP_OK)
-        st = print_found(&file, job, hits, count, a->json, err);
+        st = print_found(&file, job, hits, count, a->run.json, err);
     free(hits);
     dip_index_file_free(&file);
     return st;
@@ -468,8 +441,8 @@ static dip_status encode_and_search(const dip_trained *run, const arguments *a,
                          .model = run->model,
                          .device = run->device,
                          .bf16 = run->bf16,
-                         .quiet = a->quiet,
-                         .dim = a->dim};
+                         .quiet = a->run.quiet,
+                         .dim = a->run.dim};
     if (run->settings->task != DIP_TASK_RETRIEVAL)
         return dip_fail(err, DIP_EDATA, "'%s' classifies, it finds nothing",
                         run->dir);
@@ -483,7 +456,7 @@ static dip_status encode_and_search(const dip_trained *run, const arguments *a,
     if (st == DIP_OK)
         st = dip_embed_check_dim(&job, a->rerank, err);
     if (st == DIP_OK)
-        st = dip_trained_corpus(&corpus, run, a->data, err);
+        st = dip_trained_corpus(&corpus, run, a->run.data, err);
     if (st != DIP_OK)
         return st;
     job.corpus = corpus;
@@ -496,7 +469,7 @@ static dip_status encode_and_search(const dip_trained *run, const arguments *a,
         st = encode_words(query, &job, a->text, err);
     (void)dip_embed_product(&embedded, &fields);
     if (st == DIP_OK && a->index == NULL)
-        st = dip_embed_split(&embedded, &job, a->split, err);
+        st = dip_embed_split(&embedded, &job, a->run.split, err);
     if (st == DIP_OK)
         st = a->index == NULL ? search(&job, &embedded, a, query, err)
                               : search_index(run, &job, a, query, err);
@@ -518,9 +491,11 @@ int dip_cmd_search(int argc, char **argv)
         NULL};
     dip_err err = {0};
     dip_trained *run = NULL;
-    arguments a = {.checkpoint = "best", .split = DIP_SPLIT_TEST, .top = 10};
+    arguments a = {.run = {.checkpoint = "best", .split = DIP_SPLIT_TEST},
+                   .top = 10};
     (void)argp_parse(&argp, argc, argv, 0, NULL, &a);
-    dip_status st = dip_trained_load(&run, a.dir, a.checkpoint, NULL, 0, &err);
+    dip_status st =
+        dip_trained_load(&run, a.target.path, a.run.checkpoint, NULL, 0, &err);
     if (st == DIP_OK)
         st = encode_and_search(run, &a, &err);
     dip_trained_free(run);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "apps/cli.h"
+#include "apps/cli_run.h"
 #include "apps/config_block.h"
 #include "apps/evaluate.h"
 #include "apps/initial.h"
@@ -18,7 +19,7 @@
 
 #define JSON_LIMIT ((size_t)64 << 20)
 
-enum { OPT_OUT = 0x100, OPT_GREEDY, OPT_INTERPOLATE, OPT_DATA, OPT_CHECKPOINT };
+enum { OPT_OUT = 0x100, OPT_GREEDY, OPT_INTERPOLATE };
 
 static const struct argp_option options[] = {
     {"out", OPT_OUT, "DIR", 0, "run directory to make (needed)", 0},
@@ -28,12 +29,14 @@ static const struct argp_option options[] = {
      "ALPHA of the result and 1 - ALPHA of the weights that training began "
      "with",
      0},
-    {"data", OPT_DATA, "FILE", 0, "catalog to validate on, of --greedy", 0},
-    {"checkpoint", OPT_CHECKPOINT, "NAME", 0, "best (default) or latest", 0},
+    {"data", DIP_CLI_DATA, "FILE", 0, "catalog to validate on, of --greedy", 0},
+    {"checkpoint", DIP_CLI_CHECKPOINT, "NAME", 0, "best (default) or latest",
+     0},
     {0}};
 
 typedef struct {
-    const char *out, *data, *checkpoint;
+    dip_cli_run run;
+    const char *out;
     double alpha; /* 1: without the initial weights */
     bool greedy, interpolate;
     const char **runs; /* room for all arguments */
@@ -85,12 +88,6 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case OPT_INTERPOLATE:
         read_alpha(state, a, value);
         return 0;
-    case OPT_DATA:
-        a->data = value;
-        return 0;
-    case OPT_CHECKPOINT:
-        a->checkpoint = value;
-        return 0;
     case ARGP_KEY_ARG:
         a->runs[a->run_count++] = value;
         return 0;
@@ -101,7 +98,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
             argp_error(state, "--out DIR is missing");
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return dip_cli_run_option(&a->run, key, value, state);
     }
 }
 
@@ -202,7 +199,7 @@ static dip_status add_other(kitchen *k, int i, dip_err *err)
     const arguments *a = k->args;
     dip_trained *run = NULL;
     dip_status st =
-        dip_trained_load(&run, a->runs[i], a->checkpoint, NULL, 0, err);
+        dip_trained_load(&run, a->runs[i], a->run.checkpoint, NULL, 0, err);
     if (st == DIP_OK) {
         st = compare_runs(k->base, run, a->interpolate, err);
         if (st == DIP_OK)
@@ -244,7 +241,7 @@ static dip_status collect(kitchen *k, dip_err *err)
     int n = snprintf(name, sizeof name, "name=%s", dip_path_base(a->out));
     if (n < 0 || (size_t)n >= sizeof name)
         return dip_fail(err, DIP_EUSAGE, "name is too long: '%s'", a->out);
-    dip_status st = dip_trained_load(&k->base, a->runs[0], a->checkpoint,
+    dip_status st = dip_trained_load(&k->base, a->runs[0], a->run.checkpoint,
                                      overrides, 1, err);
     if (st == DIP_OK)
         st = dip_soup_create(&k->soup, dip_model_params(k->base->model), err);
@@ -347,7 +344,8 @@ static dip_status cook(kitchen *k, dip_err *err)
                                             &k->higher, k->base->settings, err)
                                       : dip_no_memory(err);
         if (st == DIP_OK)
-            st = dip_trained_corpus(&k->corpus, k->base, k->args->data, err);
+            st =
+                dip_trained_corpus(&k->corpus, k->base, k->args->run.data, err);
         if (st == DIP_OK)
             st = choose_greedily(k, tried, err);
         free(tried);
@@ -524,7 +522,7 @@ int dip_cmd_soup(int argc, char **argv)
         NULL,
         NULL};
     dip_err err = {0};
-    arguments a = {.checkpoint = "best",
+    arguments a = {.run = {.checkpoint = "best"},
                    .alpha = 1,
                    .runs = dip_calloc((size_t)argc, sizeof(char *))};
     if (a.runs == NULL)
