@@ -297,6 +297,8 @@ static const dip_option options[] = {
         "vector, too, found by hashing, as in fastText. 2 suits characters."),
     INT("model.text.ngram_buckets", NULL, 1, 16777216,
         "Vectors of these; 131072 by default."),
+    FLOAT("model.text.token_dropout", "0", 0, .99,
+          "All but bert: dropout of the words' vectors."),
     INT("model.text.depth", NULL, 0, 1024, "Layers."),
     INT("model.text.heads", NULL, 1, 1024,
         "transformer, bert: attention heads."),
@@ -379,6 +381,8 @@ static const dip_option options[] = {
           "Weight of its cross-entropy in the loss."),
     FLOAT("model.heads.*.label_smoothing", "0", 0, .99,
           "Share of the target that is spread over all classes."),
+    FLOAT("model.heads.*.dropout", "0", 0, .99,
+          "Dropout of what the head sees, in training."),
     ENUM("model.heads.*.class_weights", "none", "none|balanced|list",
          "balanced: rows / (classes x rows of the class) over the train "
          "split."),

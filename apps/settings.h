@@ -105,7 +105,7 @@ typedef enum {
 
 /* The cross-entropy of a head. */
 typedef struct {
-    double label_smoothing;
+    double label_smoothing, dropout;
     dip_class_weights weights;
     const double *list;
     size_t list_count;

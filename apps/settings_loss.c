@@ -314,6 +314,7 @@ void dip_settings_read_head(dip_settings *s, int head)
     const char *list = KEY("model.heads.%s.class_weight_list", name);
     h->label_smoothing =
         dip_config_float(c, KEY("model.heads.%s.label_smoothing", name));
+    h->dropout = dip_config_float(c, KEY("model.heads.%s.dropout", name));
     h->weights = (dip_class_weights)dip_config_choice(
         c, KEY("model.heads.%s.class_weights", name));
     h->list_count = dip_config_floats(&h->list, c, list);

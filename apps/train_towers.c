@@ -297,6 +297,7 @@ static void prepare_tasks(trainer *t)
     for (int h = 0; h < s->model.head_count; h++)
         t->head_targets[h] =
             (dip_head_target){.label_smoothing = s->heads[h].label_smoothing,
+                              .dropout = s->heads[h].dropout,
                               .class_weights = t->corpus->class_weights[h]};
     t->recipe = (dip_retrieval){
         .model = t->model,

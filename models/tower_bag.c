@@ -17,8 +17,8 @@ typedef struct {
 } bag;
 
 static const char *const OPTIONS[] = {
-    "width",         "depth",  "dropout",       "token_width",
-    "frozen_tokens", "ngrams", "ngram_buckets", NULL};
+    "width",         "depth",  "dropout",       "token_width", "frozen_tokens",
+    "token_dropout", "ngrams", "ngram_buckets", NULL};
 
 static dip_status check(dip_text_options *o, dip_err *err)
 {
@@ -59,7 +59,7 @@ static dip_tensor *forward(const dip_text_tower *tower, const dip_tensor *ids,
                            bool training)
 {
     const bag *net = (const bag *)tower;
-    dip_tensor *x = dip_words_forward(&net->words, ids, 0);
+    dip_tensor *x = dip_words_forward(&net->words, ids, 0, training);
     if (tokens)
         *tokens = x;
     x = dip_pool_mean(x, dip_token_mask(ids, lengths));

@@ -118,8 +118,9 @@ static dip_tensor *pool_attention(const recurrent *net, const dip_tensor *x,
 }
 
 static const char *const OPTIONS[] = {
-    "width",       "depth",         "dropout", "pooling",       "bidirectional",
-    "token_width", "frozen_tokens", "ngrams",  "ngram_buckets", NULL};
+    "width",       "depth",         "dropout",       "pooling", "bidirectional",
+    "token_width", "frozen_tokens", "token_dropout", "ngrams",  "ngram_buckets",
+    NULL};
 static const char *const POOLINGS[] = {"mean", "max", "last", "attention",
                                        NULL};
 static const pool_fn POOL[] = {pool_mean, pool_max, pool_last, pool_attention};
@@ -261,7 +262,7 @@ static dip_tensor *forward(const dip_text_tower *tower, const dip_tensor *ids,
                            bool training)
 {
     const recurrent *net = (const recurrent *)tower;
-    dip_tensor *x = dip_words_forward(&net->words, ids, 0);
+    dip_tensor *x = dip_words_forward(&net->words, ids, 0, training);
     x = run_layers(net, x, reversal(ids, lengths), training);
     if (tokens)
         *tokens = x;

@@ -29,8 +29,8 @@ typedef struct {
 } cnn;
 
 static const char *const OPTIONS[] = {
-    "width",         "windows", "dropout",       "token_width",
-    "frozen_tokens", "ngrams",  "ngram_buckets", NULL};
+    "width",         "windows", "dropout",       "token_width", "frozen_tokens",
+    "token_dropout", "ngrams",  "ngram_buckets", NULL};
 
 static dip_status check(dip_text_options *o, dip_err *err)
 {
@@ -134,7 +134,7 @@ static dip_tensor *forward(const dip_text_tower *tower, const dip_tensor *ids,
 {
     const cnn *net = (const cnn *)tower;
     dip_tensor *mask = dip_token_mask(ids, lengths);
-    dip_tensor *x = dip_words_forward(&net->words, ids, 0);
+    dip_tensor *x = dip_words_forward(&net->words, ids, 0, training);
     x = dip_t_masked_fill(x, dip_t_unsqueeze(dip_t_logical_not(mask), 2), 0.0);
     x = dip_t_transpose(x, 1, 2);
     dip_tensor *tops[DIP_TOWER_STAGES_MAX] = {0};

@@ -21,12 +21,13 @@ typedef struct {
     bool causal;
 } transformer;
 
-static const char *const OPTIONS[] = {
-    "width",     "depth",         "heads",
-    "mlp_ratio", "dropout",       "attention_dropout",
-    "pooling",   "bidirectional", "activation",
-    "norm_eps",  "token_width",   "frozen_tokens",
-    NULL};
+static const char *const OPTIONS[] = {"width",         "depth",
+                                      "heads",         "mlp_ratio",
+                                      "dropout",       "attention_dropout",
+                                      "pooling",       "bidirectional",
+                                      "activation",    "norm_eps",
+                                      "token_width",   "frozen_tokens",
+                                      "token_dropout", NULL};
 static const char *const POOLINGS[] = {"last", "mean", "cls", NULL};
 
 static dip_encoder_options encoder_options(const dip_text_options *o)
@@ -56,6 +57,8 @@ static dip_status check(dip_text_options *o, dip_err *err)
     o->mlp_ratio = encoder.mlp_ratio;
     o->norm_eps = encoder.norm_eps;
     o->activation = encoder.activation;
+    if (st == DIP_OK)
+        st = dip_words_check(o, err);
     if (st == DIP_OK)
         st = dip_option_choice(&o->pooling, POOLINGS, "text.pooling", err);
     return st;
@@ -107,11 +110,13 @@ static dip_text_tower *build(const dip_text_options *o, const dip_maker *maker)
 
 /* Tokens and places: [B, T, W]. A class token stands behind the padding, always
  * at the last place, however far this batch is padded. */
-static dip_tensor *embed(const transformer *net, const dip_tensor *ids)
+static dip_tensor *embed(const transformer *net, const dip_tensor *ids,
+                         bool training)
 {
     dip_tensor *places =
         dip_t_embedding(net->positional_embedding, dip_token_places(ids), -1);
-    dip_tensor *x = dip_t_add(dip_words_forward(&net->words, ids, -1), places);
+    dip_tensor *x =
+        dip_t_add(dip_words_forward(&net->words, ids, -1, training), places);
     if (!net->cls_emb)
         return x;
     dip_tensor *last = dip_t_select(net->positional_embedding, 0, -1);
@@ -167,7 +172,7 @@ static dip_tensor *forward(const dip_text_tower *tower, const dip_tensor *ids,
     dip_tensor *mask = attended(net, ids, lengths);
     dip_tensor *body = body_mask(net, mask);
     bool causal = !body;
-    dip_tensor *x = embed(net, ids);
+    dip_tensor *x = embed(net, ids, training);
     x = dip_encoder_body(net->encoder, x, body, causal, training);
     dip_tensor *token = tokens ? NULL : pooled_token(net, x, lengths);
     if (token)

@@ -14,15 +14,19 @@ dip_status dip_words_check(dip_text_options *o, dip_err *err)
         o->ngrams = 1;
     dip_status st =
         dip_option_int(o->ngrams, 1, NGRAMS_MAX, "text.ngrams", err);
-    if (st == DIP_OK && o->ngrams == 1 && o->ngram_buckets != 0)
+    if (st == DIP_OK)
+        st = dip_option_share(o->token_dropout, "text.token_dropout", err);
+    if (st != DIP_OK)
+        return st;
+    if (o->ngrams == 1 && o->ngram_buckets != 0)
         return dip_fail(err, DIP_ECONFIG,
                         "text.ngram_buckets: needs ngrams of 2 or more");
-    if (o->ngrams > 1 && o->ngram_buckets == 0)
+    if (o->ngrams == 1)
+        return DIP_OK;
+    if (o->ngram_buckets == 0)
         o->ngram_buckets = BUCKETS;
-    if (st == DIP_OK && o->ngrams > 1)
-        st = dip_option_int(o->ngram_buckets, 1, BUCKETS_MAX,
-                            "text.ngram_buckets", err);
-    return st;
+    return dip_option_int(o->ngram_buckets, 1, BUCKETS_MAX,
+                          "text.ngram_buckets", err);
 }
 
 static dip_tensor *make_table(const dip_maker *maker, const char *name,
@@ -42,6 +46,7 @@ dip_words dip_make_words(const dip_maker *maker, const dip_text_options *o,
                             o->vocabulary, o->token_width),
         .ngrams = o->ngrams,
         .buckets = o->ngram_buckets,
+        .dropout = o->token_dropout,
     };
     if (o->ngrams > 1)
         words.ngram_table = make_table(maker, "ngram_embedding", false,
@@ -82,7 +87,7 @@ static dip_tensor *longer(const dip_tensor *hashes, const dip_tensor *ids,
 }
 
 dip_tensor *dip_words_forward(const dip_words *words, const dip_tensor *ids,
-                              int64_t padding_id)
+                              int64_t padding_id, bool training)
 {
     dip_tensor *x = dip_t_embedding(words->table, ids, padding_id);
     const dip_tensor *hashes = ids;
@@ -90,6 +95,7 @@ dip_tensor *dip_words_forward(const dip_words *words, const dip_tensor *ids,
         hashes = longer(hashes, ids, words->buckets);
         x = dip_t_add(x, dip_t_embedding(words->ngram_table, hashes, -1));
     }
+    x = dip_t_dropout(x, words->dropout, training);
     return words->projection.weight ? dip_linear_forward(&words->projection, x)
                                     : x;
 }

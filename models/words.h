@@ -18,15 +18,17 @@
  * fastText.
  *
  * Only if `width` is not token_width: token_projection.weight [width,
- * token_width] over the sum. */
+ * token_width] over the sum, of which options.token_dropout is dropped before.
+ */
 typedef struct {
     dip_tensor *table;
     dip_tensor *ngram_table; /* NULL: none */
     int64_t ngrams, buckets;
+    double dropout;
     dip_linear projection; /* weight NULL: none */
 } dip_words;
 
-/* Sets what `options` leaves open of the n-grams; DIP_ECONFIG for sizes that
+/* Sets what `options` leaves open of these; DIP_ECONFIG for sizes that
  * cannot be. */
 dip_status dip_words_check(dip_text_options *options,
                            dip_err *err) DIP_MUST_CHECK;
@@ -35,6 +37,6 @@ dip_words dip_make_words(const dip_maker *maker,
 /* ids [B, T] to [B, T, width]; the row `padding_id` gets no gradient, -1: all
  * get one. */
 dip_tensor *dip_words_forward(const dip_words *words, const dip_tensor *ids,
-                              int64_t padding_id);
+                              int64_t padding_id, bool training);
 
 #endif

@@ -19,7 +19,8 @@ dip_tensor *dip_head_loss(const dip_model *model, int h,
     static const dip_head_target plain;
     const dip_head_target *how = target != NULL ? target : &plain;
     int64_t size = batch->size, classes = dip_model_head_classes(model, h);
-    dip_tensor *logits = dip_model_head_logits(model, h, input);
+    dip_tensor *logits = dip_model_head_logits(
+        model, h, dip_t_dropout(input, how->dropout, true));
     if (!has_labels(batch, h)) /* a mean of none is NaN */
         return dip_t_mul_scalar(dip_t_sum_all(dip_t_to_dtype(logits, DIP_F32)),
                                 0);

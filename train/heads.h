@@ -9,13 +9,14 @@
 /* How the cross-entropy of a head is made. */
 typedef struct {
     double label_smoothing;
+    double dropout;             /* [0, 1): of the head's input */
     const float *class_weights; /* [classes], borrowed; NULL: all 1 */
 } dip_head_target;
 
-/* The loss (0 dims) of head `h`, which reads label `h` of the batch, over
- * `input`; 0 for a batch without any such label. `target` may be NULL: plain.
- * With a mix (NULL: none) `input` is of mixed photos, and the loss the sum of
- * those of both labels by their shares. */
+/* The loss in training (0 dims) of head `h`, which reads label `h` of the
+ * batch, over `input`; 0 for a batch without any such label. `target` may be
+ * NULL: plain. With a mix (NULL: none) `input` is of mixed photos, and the loss
+ * the sum of those of both labels by their shares. */
 dip_tensor *dip_head_loss(const dip_model *model, int h,
                           const dip_tensor *input, const dip_batch *batch,
                           const dip_head_target *target, const dip_mix *mix,

@@ -184,6 +184,31 @@ static void test_classification_of_texts(void **state)
     dip_model_free(f.model);
 }
 
+/* The loss of head 0 under a dropout of its input, drawn from seed 8. */
+static double dropped(fixture *f, double dropout, dip_tensor *input)
+{
+    dip_head_target target = {.dropout = dropout};
+    dip_tensor_seed(8);
+    return dip_tensor_item(
+        dip_head_loss(f->model, 0, input, &f->batch, &target, NULL, DIP_CPU));
+}
+
+static void test_classification_drops_what_a_head_sees(void **state)
+{
+    (void)state;
+    fixture f;
+    begin(&f, false);
+    dip_scope_open();
+    dip_tensor *input = dip_tensor_full(2, DIP_F32, 2, (int64_t[]){ROWS, 6});
+    double whole = dropped(&f, 0, input), part = dropped(&f, .5, input);
+    assert_true(fabs(whole - part) > 1e-4);
+    dip_tensor_seed(8);
+    assert_near(dropped(&f, 0, dip_t_dropout(input, .5, true)), part, 1e-7);
+    dip_scope_close();
+    assert_no_error();
+    dip_model_free(f.model);
+}
+
 /* Photos and labels are mixed alike, each row with the one before it. */
 static void test_classification_mixes_photos_and_labels(void **state)
 {
@@ -219,6 +244,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         MODEL_TEST(test_classification_of_photos),
         MODEL_TEST(test_classification_of_texts),
+        MODEL_TEST(test_classification_drops_what_a_head_sees),
         MODEL_TEST(test_classification_mixes_photos_and_labels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
