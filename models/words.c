@@ -10,18 +10,17 @@
 
 dip_status dip_words_check(dip_text_options *o, dip_err *err)
 {
-    if (o->ngrams == 0)
-        o->ngrams = 1;
-    dip_status st =
-        dip_option_int(o->ngrams, 1, NGRAMS_MAX, "text.ngrams", err);
+    dip_status st = DIP_OK;
+    if (o->ngrams != 0) /* which stays: not every tower takes a number */
+        st = dip_option_int(o->ngrams, 1, NGRAMS_MAX, "text.ngrams", err);
     if (st == DIP_OK)
         st = dip_option_share(o->token_dropout, "text.token_dropout", err);
     if (st != DIP_OK)
         return st;
-    if (o->ngrams == 1 && o->ngram_buckets != 0)
+    if (o->ngrams <= 1 && o->ngram_buckets != 0)
         return dip_fail(err, DIP_ECONFIG,
                         "text.ngram_buckets: needs ngrams of 2 or more");
-    if (o->ngrams == 1)
+    if (o->ngrams <= 1)
         return DIP_OK;
     if (o->ngram_buckets == 0)
         o->ngram_buckets = BUCKETS;
@@ -44,7 +43,7 @@ dip_words dip_make_words(const dip_maker *maker, const dip_text_options *o,
     dip_words words = {
         .table = make_table(maker, "token_embedding", o->frozen_tokens,
                             o->vocabulary, o->token_width),
-        .ngrams = o->ngrams,
+        .ngrams = o->ngrams > 1 ? o->ngrams : 1,
         .buckets = o->ngram_buckets,
         .dropout = o->token_dropout,
     };

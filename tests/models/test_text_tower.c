@@ -180,6 +180,19 @@ static void test_text_tower_refuses_the_impossible(void **state)
     refused(&o, "text.norm_eps: 0.5 is not in 1e-12..0.1");
 }
 
+/* What a check has filled in passes the next one: a model checks its config
+ * once more. */
+static void test_text_tower_takes_what_was_completed(void **state)
+{
+    (void)state;
+    for (int i = 0; i < dip_text_kind_count(); i++) {
+        dip_text_options o = small(dip_text_kind_at(i)->name);
+        dip_err err = {0};
+        for (int times = 0; times < 2; times++)
+            assert_ok(dip_text_options_check(&o, &err), &err);
+    }
+}
+
 static const int64_t IDS[3][6] = {
     {3, 9, 4, 1, 5, 2}, {7, 2, 0, 0, 0, 0}, {0, 0, 0, 0, 0, 0}};
 static const int64_t LENGTHS[3] = {6, 2, 0};
@@ -268,6 +281,7 @@ int main(void)
         MODEL_TEST(test_text_tower_lstm_attends_as_its_equation),
         MODEL_TEST(test_text_tower_cnn_equals_conv1d),
         MODEL_TEST(test_text_tower_bag_projects_vectors_of_other_widths),
+        MODEL_TEST(test_text_tower_takes_what_was_completed),
         MODEL_TEST(test_text_tower_adds_hashed_ngrams),
         MODEL_TEST(test_text_tower_bert_equals_transformers),
         MODEL_TEST(test_text_tower_transformer_equals_siglip),
