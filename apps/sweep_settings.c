@@ -163,6 +163,19 @@ static void read_range(dip_sweep_settings *s, dip_sweep_parameter *p)
               p->name);
 }
 
+/* Its values have a column among those of the results. */
+static void check_title(dip_sweep_settings *s, const dip_sweep_parameter *p)
+{
+    static const char *const taken[] = {"trial",  "epochs", "rung",   "seconds",
+                                        "status", "run",    "message"};
+    for (size_t i = 0; i < DIP_ARRAY_LEN(taken); i++) {
+        if (strcmp(p->name, taken[i]) == 0)
+            FAULT(s, p, "key",
+                  "'parameters.%s': the results have a column '%s' already",
+                  p->name, p->name);
+    }
+}
+
 /* Keys that the sweep itself sets, or that make runs incomparable. */
 static void check_key(dip_sweep_settings *s, size_t index)
 {
@@ -193,6 +206,7 @@ static void read_parameter(dip_sweep_settings *s, size_t index)
         p->key = p->name;
     p->choice_count = dip_config_strings(&p->choices, s->config,
                                          KEY("parameters.%s.choices", p->name));
+    check_title(s, p);
     check_key(s, index);
     if (has(s, p, "choices"))
         check_choices(s, p);
@@ -396,12 +410,13 @@ static bool check_value(const value_check *c, const dip_sweep_parameter *p,
     return st == DIP_OK;
 }
 
-/* Both ends, and a value between them that is not whole. */
+/* Both ends, and a value between them that is whole in no range. */
 static void check_range_values(const value_check *c,
                                const dip_sweep_parameter *p)
 {
     char text[40];
-    double values[] = {p->low, p->high, p->low + .3819 * (p->high - p->low)};
+    double inside = p->low + (3 - sqrt(5)) / 2 * (p->high - p->low);
+    double values[] = {p->low, p->high, inside};
     size_t n = p->integer ? 2 : 3;
     for (size_t i = 0; i < n; i++) {
         (void)snprintf(text, sizeof text, p->integer ? "%.0f" : "%.17g",

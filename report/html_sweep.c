@@ -45,7 +45,7 @@ static void read_course(course *c, const json_t *points, bool higher)
     }
 }
 
-static dip_status add_course(dip_html_page *page, dip_err *err)
+static dip_status add_best_by_time(dip_html_page *page, dip_err *err)
 {
     const json_t *points = json_object_get(page->report, "course");
     size_t n = json_array_size(points);
@@ -73,6 +73,98 @@ static dip_status add_course(dip_html_page *page, dip_err *err)
                                      .count = DIP_ARRAY_LEN(series)});
     free(room);
     return DIP_OK;
+}
+
+/* ---- the value by a parameter -------------------------------------------- */
+
+/* Trials with two numbers, those of one kind. */
+typedef struct {
+    double *x, *y;
+    size_t n;
+} cloud;
+
+static void add_point(cloud *c, double x, double y)
+{
+    c->x[c->n] = x;
+    c->y[c->n++] = y;
+}
+
+/* Values at different rungs are not to be compared, so they look different. */
+static void read_clouds(cloud *done, cloud *stopped, const json_t *trials,
+                        const char *name)
+{
+    for (size_t i = 0; i < json_array_size(trials); i++) {
+        const json_t *trial = json_array_get(trials, i);
+        double x = dip_html_value(json_object_get(trial, "parameters"), name);
+        double y = dip_html_value(trial, "value");
+        if (isfinite(x) && isfinite(y))
+            add_point(strcmp(text_of(trial, "status"), "done") == 0 ? done
+                                                                    : stopped,
+                      x, y);
+    }
+}
+
+static void widen(double ends[2], const cloud *c)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        ends[0] = fmin(ends[0], c->x[i]);
+        ends[1] = fmax(ends[1], c->x[i]);
+    }
+}
+
+/* Nothing of a parameter with words, or with one value. */
+static dip_status add_parameter(dip_html_page *page, const json_t *parameter,
+                                dip_err *err)
+{
+    enum { WIDE = 20 }; /* from so many times the least value on: log scale */
+    const json_t *trials = json_object_get(page->report, "trials");
+    const char *name = text_of(parameter, "name");
+    size_t n = json_array_size(trials), count = 0;
+    double ends[2] = {INFINITY, -INFINITY};
+    double *room = dip_calloc(n, 4 * sizeof *room);
+    if (room == NULL)
+        return dip_no_memory(err);
+    cloud done = {room, room + n, 0};
+    cloud stopped = {room + 2 * n, room + 3 * n, 0};
+    read_clouds(&done, &stopped, trials, name);
+    widen(ends, &done);
+    widen(ends, &stopped);
+    dip_plot_series series[2];
+    if (done.n > 0)
+        series[count++] = (dip_plot_series){
+            .name = "at the end", done.x, done.y, done.n, true};
+    if (stopped.n > 0)
+        series[count++] = (dip_plot_series){
+            .name = "stopped before", stopped.x, stopped.y, stopped.n, true};
+    if (ends[0] < ends[1])
+        dip_plot_add_lines(
+            page->out,
+            &(dip_plot_lines){.caption = name,
+                              .note = text_of(parameter, "key"),
+                              .x_name = name,
+                              .y_name = text_of(page->report, "metric"),
+                              .log_x = ends[0] > 0 && ends[1] >= WIDE * ends[0],
+                              .series = series,
+                              .count = count});
+    free(room);
+    return DIP_OK;
+}
+
+static dip_status add_course(dip_html_page *page, dip_err *err)
+{
+    size_t i;
+    json_t *parameter;
+    json_t *parameters = json_object_get(page->report, "parameters");
+    if (json_array_size(json_object_get(page->report, "course")) == 0)
+        return DIP_OK;
+    dip_str_add(page->out, "<div class=\"charts\">\n");
+    dip_status st = add_best_by_time(page, err);
+    json_array_foreach (parameters, i, parameter) {
+        if (st == DIP_OK)
+            st = add_parameter(page, parameter, err);
+    }
+    dip_str_add(page->out, "</div>\n");
+    return st;
 }
 
 /* ---- trials -------------------------------------------------------------- */

@@ -5,7 +5,7 @@
 
 #include "report/html_text.h"
 
-#define LEFT   46.
+#define LEFT   54.
 #define RIGHT  10.
 #define TOP    10.
 #define BOTTOM 40.
@@ -136,7 +136,7 @@ void dip_plot_frame(dip_str *out, const dip_plot_axis *x, const char *x_name,
                  right, DIP_PLOT_HEIGHT - 6);
     dip_html_text(out, x_name);
     dip_str_addf(out,
-                 "</text>\n<text class=\"name\" transform=\"translate(11 %.1f)"
+                 "</text>\n<text class=\"name\" transform=\"translate(10 %.1f)"
                  " rotate(-90)\" text-anchor=\"end\">",
                  top);
     dip_html_text(out, y_name);

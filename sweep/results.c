@@ -13,19 +13,6 @@ const char *dip_sweep_run_name(char out[DIP_SWEEP_RUN_SIZE], size_t trial)
     return out;
 }
 
-bool dip_sweep_best(size_t *trial, const dip_sweep_trials *trials)
-{
-    bool found = false;
-    for (size_t t = 0; t < trials->count; t++) {
-        if (trials->trials[t].done < 0)
-            continue;
-        if (!found || dip_sweep_is_before(trials, t, *trial))
-            *trial = t;
-        found = true;
-    }
-    return found;
-}
-
 /* A number where the text is one. */
 static json_t *value_json(const char *text)
 {

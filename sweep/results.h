@@ -25,9 +25,6 @@ typedef struct {
 /* The name of a trial's run directory within the sweep's: "trials/0003". */
 const char *dip_sweep_run_name(char out[DIP_SWEEP_RUN_SIZE], size_t trial);
 
-/* The trial with the best value; false while none has one. */
-bool dip_sweep_best(size_t *trial, const dip_sweep_trials *trials);
-
 /* The caller ends *out with json_decref(). */
 dip_status dip_sweep_results_json(json_t **out,
                                   const dip_sweep_results *results,

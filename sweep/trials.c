@@ -61,9 +61,24 @@ bool dip_sweep_is_before(const dip_sweep_trials *s, size_t a, size_t b)
 {
     double value_a = dip_sweep_trial_value(&s->trials[a]);
     double value_b = dip_sweep_trial_value(&s->trials[b]);
+    if (s->trials[a].failed != s->trials[b].failed)
+        return s->trials[b].failed;
     if (isnan(value_a) && isnan(value_b))
         return a < b;
     return precedes(s, value_a, a, value_b, b);
+}
+
+bool dip_sweep_best(size_t *trial, const dip_sweep_trials *s)
+{
+    bool found = false;
+    for (size_t t = 0; t < s->count; t++) {
+        if (s->trials[t].done < 0 || s->trials[t].failed)
+            continue;
+        if (!found || dip_sweep_is_before(s, t, *trial))
+            *trial = t;
+        found = true;
+    }
+    return found;
 }
 
 /* ---- what is next ---- */
@@ -103,6 +118,20 @@ static bool find_promotion(dip_sweep_job *job, const dip_sweep_trials *s,
     return true;
 }
 
+/* The best of all, when nobody is left who could be better. */
+static bool find_winner(dip_sweep_job *job, const dip_sweep_trials *s)
+{
+    size_t best;
+    for (size_t t = 0; t < s->count; t++) {
+        if (s->trials[t].running)
+            return false;
+    }
+    if (!dip_sweep_best(&best, s) || s->trials[best].done == s->rung_count - 1)
+        return false;
+    *job = (dip_sweep_job){best, s->trials[best].done + 1};
+    return true;
+}
+
 bool dip_sweep_next(dip_sweep_job *job, const dip_sweep_trials *s)
 {
     for (size_t t = 0; t < s->count; t++) {
@@ -122,7 +151,7 @@ bool dip_sweep_next(dip_sweep_job *job, const dip_sweep_trials *s)
             return true;
         }
     }
-    return false;
+    return find_winner(job, s);
 }
 
 /* ---- what became of it ---- */

@@ -5,8 +5,10 @@
  * Each trial is trained to the epochs of the lowest rung. Whenever there is
  * room for work, the best of those 1/eta of a rung that have not gone on yet
  * goes on to the next rung, the highest rung first; where there is none, the
- * next trial is begun. Nobody waits for a rung to fill. With one rung this is
- * plain search: every trial is trained to its end, in order. */
+ * next trial is begun. Nobody waits for a rung to fill. At the very end the
+ * best trial of all is trained to its end, which matters where so few have come
+ * to a rung that none of them may go on. With one rung this is plain search:
+ * every trial is trained to its end, in order. */
 #ifndef DIP_SWEEP_TRIALS_H
 #define DIP_SWEEP_TRIALS_H
 
@@ -59,8 +61,9 @@ typedef struct {
 } dip_sweep_job;
 
 /* What to train next: what was begun and is not running, as after a stop;
- * else what has deserved it, else a new trial. False when there is nothing
- * to do before a running trial ends. Changes nothing. */
+ * else what has deserved it, else a new trial; with nothing running, else the
+ * best, if it has not come to the last rung. False when there is nothing to do
+ * before a running trial ends. Changes nothing. */
 bool dip_sweep_next(dip_sweep_job *job, const dip_sweep_trials *trials);
 
 /* The job runs. */
@@ -80,9 +83,12 @@ void dip_sweep_retry(dip_sweep_trials *trials, dip_sweep_job job);
 
 /* The value of the highest rung that the trial has come to, or NaN. */
 double dip_sweep_trial_value(const dip_sweep_trial *trial);
-/* Whether trial a stands before trial b: the better value, then the lower
- * number; what has no value comes last. */
+/* Whether trial a stands before trial b: what did not fail, then the better
+ * value, then the lower number; what has no value comes behind. */
 bool dip_sweep_is_before(const dip_sweep_trials *trials, size_t a, size_t b);
+/* The first of those that have a value and did not fail; false while there is
+ * none. */
+bool dip_sweep_best(size_t *trial, const dip_sweep_trials *trials);
 /* Seconds of the sweep by the last thing that is known. */
 double dip_sweep_elapsed(const dip_sweep_trials *trials);
 /* Trials that failed, or stand at the rung that they were begun for. */

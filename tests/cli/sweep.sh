@@ -82,6 +82,12 @@ assert rows[0][:4] == ["trial", "lr", "width", "text_to_image.mrr"]
 assert [int(r[0]) for r in rows[1:]] == [t["trial"] for t in results["trials"]]
 END
 
+# Of fewer trials than may go on the best one does.
+expect "few" 0 sweep asha.yaml --quiet name=few trials=2 eta=3 max_epochs=3
+same "the best is trained to its end" \
+    "$(cut -d, -f5,6,8 runs/few/results.csv | sed -n '2p;3p' | tr '\n' ' ')" \
+    "3,2,done 1,1,stopped "
+
 # A trial of the last rung is the run that `diptych train` makes.
 weights() {
     sha256sum <"$1/checkpoints/latest/model.safetensors"
@@ -211,8 +217,12 @@ fault "unknown key 'parameters.lr.rang' (did you mean 'parameters.lr.range'?)" \
 fault "'train.lr' is 2000, outside 0 to 1000" "lr: {key: train.lr, range: [1, 2000]}"
 fault "'train.optimizer' must be one of adamw|sgd, not 'sdg' (did you mean 'sgd'?)" \
     "o: {key: train.optimizer, choices: [adamw, sdg]}"
-fault "'train.batch_size' must be an integer, not '34.331200000000003'" \
+fault "'train.batch_size' must be an integer, not '34.334368540005045'" \
     "b: {key: train.batch_size, range: [16, 64]}"
+fault "'tokenizer.min_count' must be an integer, not '3820.2781464898007'" \
+    "n: {key: tokenizer.min_count, range: [1, 10000]}"
+fault "'parameters.epochs': the results have a column 'epochs' already" \
+    "epochs: {key: train.epochs, choices: [1, 2]}"
 fault "'parameters.lr.range' must be two numbers, the lower one first" \
     "lr: {key: train.lr, range: [1e-1, 1e-4]}"
 fault "'parameters.lr.range' must be above 0 for a log scale" \

@@ -151,6 +151,41 @@ static void test_trials_that_failed_stand_aside(void **state)
     dip_sweep_trials_free(&trials);
 }
 
+/* Where too few came to a rung the best of all goes on by itself, once nobody
+ * is left who could be better; one that fails is not the best. */
+static void test_trials_the_best_is_trained_to_its_end(void **state)
+{
+    (void)state;
+    size_t best;
+    dip_sweep_job job;
+    dip_sweep_trials trials;
+    make(&trials, 3);
+    trials.eta = 4;
+    trials.rung_count = 3;
+    trials.rungs[2] = 3;
+    assert_false(dip_sweep_best(&best, &trials));
+    train(&trials, 0, 0, .5);
+    train(&trials, 1, 0, .7);
+    dip_sweep_job last = next(&trials);
+    assert_int_equal(last.trial, 2);
+    dip_sweep_begin(&trials, last);
+    assert_false(dip_sweep_next(&job, &trials));
+    dip_sweep_finish(&trials, last, .6);
+    train(&trials, 1, 1, .8);
+    job = next(&trials);
+    assert_int_equal(job.trial, 1);
+    assert_int_equal(job.rung, 2);
+    dip_sweep_begin(&trials, job);
+    assert_int_equal(dip_sweep_fail(&trials, job, "loss is NaN", NULL), DIP_OK);
+    assert_true(dip_sweep_best(&best, &trials));
+    assert_int_equal(best, 2);
+    assert_true(dip_sweep_is_before(&trials, 0, 1));
+    train(&trials, 2, 1, .6);
+    train(&trials, 2, 2, .6);
+    assert_false(dip_sweep_next(&job, &trials));
+    dip_sweep_trials_free(&trials);
+}
+
 static void test_trials_with_equal_values_go_by_number(void **state)
 {
     (void)state;
@@ -195,6 +230,7 @@ int main(void)
         cmocka_unit_test(test_trials_are_promoted_as_in_the_reference),
         cmocka_unit_test(test_trials_go_on_with_what_was_interrupted),
         cmocka_unit_test(test_trials_that_failed_stand_aside),
+        cmocka_unit_test(test_trials_the_best_is_trained_to_its_end),
         cmocka_unit_test(test_trials_with_equal_values_go_by_number),
         cmocka_unit_test(test_trials_rungs_end_with_the_whole_run),
     };
