@@ -97,6 +97,27 @@ dip_status dip_ensemble_task(int *out, const dip_ensemble *ensemble, int member,
                     task->name);
 }
 
+/* Where a class stands among those of a label, -1: nowhere. */
+static int64_t place_of(const json_t *classes, const json_t *name)
+{
+    for (size_t i = 0; i < json_array_size(classes); i++) {
+        if (json_equal(json_array_get(classes, i), name))
+            return (int64_t)i;
+    }
+    return -1;
+}
+
+/* In any order; a label has no class twice. */
+static bool same_classes(const json_t *a, const json_t *b)
+{
+    bool same = json_array_size(a) == json_array_size(b);
+    if (json_equal(a, b))
+        return true;
+    for (size_t i = 0; same && i < json_array_size(a); i++)
+        same = place_of(b, json_array_get(a, i)) >= 0;
+    return same;
+}
+
 dip_status dip_ensemble_head(int *out, const dip_ensemble *ensemble, int member,
                              int h, dip_err *err)
 {
@@ -109,10 +130,30 @@ dip_status dip_ensemble_head(int *out, const dip_ensemble *ensemble, int member,
         if (strcmp(model->heads[i].name, name) == 0)
             *out = i;
     }
-    if (*out < 0 || json_equal(json_object_get(first->labels, name),
-                               json_object_get(run->labels, name)))
+    if (*out < 0 || same_classes(json_object_get(first->labels, name),
+                                 json_object_get(run->labels, name)))
         return DIP_OK;
     return dip_fail(err, DIP_EDATA,
                     "label '%s' of '%s' has other classes than that of '%s'",
                     name, run->dir, first->dir);
+}
+
+dip_status dip_ensemble_class_order(int64_t **out, const dip_ensemble *ensemble,
+                                    int member, int h, dip_err *err)
+{
+    const dip_trained *first = ensemble->members[0].run;
+    const char *label = first->settings->model.heads[h].name;
+    const json_t *names = json_object_get(first->labels, label);
+    const json_t *there =
+        json_object_get(ensemble->members[member].run->labels, label);
+    size_t classes = json_array_size(names);
+    *out = NULL;
+    if (json_equal(names, there))
+        return DIP_OK;
+    *out = dip_calloc(classes, sizeof **out);
+    if (*out == NULL)
+        return dip_no_memory(err);
+    for (size_t c = 0; c < classes; c++)
+        (*out)[c] = place_of(there, json_array_get(names, c));
+    return DIP_OK;
 }

@@ -39,11 +39,17 @@ dip_status dip_ensemble_embed(dip_ensemble *ensemble, dip_split split,
 
 /* The number that task `t` or head `h` of the first member has in another one;
  * -1: none. DIP_EDATA when the name means something else there: right answers
- * by other labels, other classes. */
+ * by other labels, other classes. The same classes may stand in another order.
+ */
 dip_status dip_ensemble_task(int *out, const dip_ensemble *ensemble, int member,
                              int t, dip_err *err) DIP_MUST_CHECK;
 dip_status dip_ensemble_head(int *out, const dip_ensemble *ensemble, int member,
                              int h, dip_err *err) DIP_MUST_CHECK;
+/* The number that each class of the first member's head `h` has in another one
+ * that has it, [classes]; NULL: the same. The caller frees *out. */
+dip_status dip_ensemble_class_order(int64_t **out, const dip_ensemble *ensemble,
+                                    int member, int h,
+                                    dip_err *err) DIP_MUST_CHECK;
 
 /* ---- evaluation ---- */
 

@@ -160,28 +160,78 @@ static dip_status judge_task(void *user, double *value, const double *weights,
 
 /* ---- heads ---- */
 
-/* Probabilities of head `h` by every member. */
-static dip_status collect(dip_ensemble_votes *votes,
-                          const float **probabilities, const evaluator *v,
-                          int h, dip_err *err)
+/* What the members say of a label. */
+typedef struct {
+    dip_ensemble_votes votes;
+    const float *probabilities[DIP_ENSEMBLE_MAX];
+    float *sorted[DIP_ENSEMBLE_MAX]; /* by the first one's classes, or NULL */
+    uint8_t *present;                /* [n] rows that all of them can see */
+} head_votes;
+
+static void free_votes(head_votes *all)
 {
-    const dip_trained *first = v->ensemble->members[0].run;
-    const char *name = first->settings->model.heads[h].name;
-    *votes = (dip_ensemble_votes){.probabilities = probabilities,
-                                  .weights = v->weights,
-                                  .members = v->ensemble->count,
-                                  .n = v->ensemble->members[0].embedded.count,
-                                  .classes = (int64_t)json_array_size(
-                                      json_object_get(first->labels, name))};
-    for (int m = 0; m < v->ensemble->count; m++) {
+    for (int m = 0; m < DIP_ENSEMBLE_MAX; m++)
+        free(all->sorted[m]);
+    free(all->present);
+}
+
+/* The classes of another member in the order of the first one's. */
+static dip_status sort_classes(head_votes *all, const evaluator *v, int m,
+                               int h, dip_err *err)
+{
+    const dip_ensemble_votes *votes = &all->votes;
+    int64_t *order, classes = votes->classes;
+    dip_status st = dip_ensemble_class_order(&order, v->ensemble, m, h, err);
+    if (st != DIP_OK || order == NULL)
+        return st;
+    float *sorted =
+        dip_calloc((size_t)votes->n, (size_t)classes * sizeof *sorted);
+    for (int64_t i = 0; i < votes->n * classes && sorted != NULL; i++)
+        sorted[i] = all->probabilities[m][i - i % classes + order[i % classes]];
+    free(order);
+    all->probabilities[m] = all->sorted[m] = sorted;
+    return sorted != NULL ? DIP_OK : dip_no_memory(err);
+}
+
+static void leave_out(head_votes *all, const dip_ensemble_member *member,
+                      int number)
+{
+    const dip_evaluation plain = {.job = member->job};
+    const uint8_t *present =
+        dip_evaluate_head_input(&plain, &member->embedded, number)->present;
+    for (int64_t i = 0; i < all->votes.n && present != NULL; i++)
+        all->present[i] &= present[i] != 0;
+}
+
+/* Of head `h` by every member. End *all with free_votes() in any case. */
+static dip_status collect(head_votes *all, const evaluator *v, int h,
+                          dip_err *err)
+{
+    const dip_ensemble *e = v->ensemble;
+    const char *name = v->settings.model.heads[h].name;
+    int64_t n = e->members[0].embedded.count;
+    *all = (head_votes){.present = dip_calloc((size_t)n, 1)};
+    all->votes = (dip_ensemble_votes){
+        .probabilities = all->probabilities,
+        .weights = v->weights,
+        .members = e->count,
+        .n = n,
+        .classes = (int64_t)json_array_size(
+            json_object_get(e->members[0].run->labels, name))};
+    if (all->present == NULL)
+        return dip_no_memory(err);
+    memset(all->present, 1, (size_t)n);
+    dip_status st = DIP_OK;
+    for (int m = 0; m < e->count && st == DIP_OK; m++) {
         int number;
-        dip_status st = dip_ensemble_head(&number, v->ensemble, m, h, err);
+        st = dip_ensemble_head(&number, e, m, h, err);
         if (st != DIP_OK)
-            return st;
-        probabilities[m] =
-            v->ensemble->members[m].embedded.probabilities[number];
+            break;
+        all->probabilities[m] = e->members[m].embedded.probabilities[number];
+        leave_out(all, &e->members[m], number);
+        st = sort_classes(all, v, m, h, err);
     }
-    return DIP_OK;
+    return st;
 }
 
 static dip_status judge_head(void *user, double *value, const double *weights,
@@ -199,45 +249,51 @@ static dip_status judge_head(void *user, double *value, const double *weights,
 
 static dip_status tune_head(evaluator *v, int h, dip_err *err)
 {
-    const float *probabilities[DIP_ENSEMBLE_MAX];
-    dip_ensemble_votes votes;
+    head_votes all;
     dip_class_set set = {0};
     const dip_ensemble_member *first = &v->ensemble->members[0];
     const char *name = v->settings.model.heads[h].name;
-    dip_status st = collect(&votes, probabilities, v, h, err);
+    dip_status st = collect(&all, v, h, err);
     if (st == DIP_OK)
         st = dip_class_set_make(&set, json_object_get(first->run->labels, name),
                                 first->corpus, first->corpus->head_columns[h],
                                 &first->embedded, err);
-    judged_weights j = {v, h, set.labels, &votes};
+    if (st == DIP_OK)
+        dip_class_set_leave_out(&set, all.present, all.votes.n);
+    judged_weights j = {v, h, set.labels, &all.votes};
     if (st == DIP_OK)
         st = dip_ensemble_tune(v->weights, v->ensemble->count, judge_head, &j,
                                err);
     dip_class_set_free(&set);
+    free_votes(&all);
     return st;
 }
 
-/* The first member's predictions become those of all. */
+/* The first member's predictions become those of all, of the rows that all can
+ * see. */
 static dip_status evaluate_head(json_t **out, evaluator *v, int h, dip_err *err)
 {
-    const float *probabilities[DIP_ENSEMBLE_MAX];
-    dip_ensemble_votes votes;
-    dip_embedded *e = &v->ensemble->members[0].embedded;
-    dip_status st = collect(&votes, probabilities, v, h, err);
-    size_t values = (size_t)(votes.n * votes.classes);
+    head_votes all;
+    dip_embedded *e = &v->ensemble->members[0].embedded, seen = *e;
+    dip_status st = collect(&all, v, h, err);
+    size_t values = (size_t)(all.votes.n * all.votes.classes);
     float *mean = dip_calloc(values, sizeof *mean);
     *out = NULL;
     if (st == DIP_OK && mean == NULL)
         st = dip_no_memory(err);
     if (st == DIP_OK) {
         if (v->options->vote == DIP_VOTE_HARD)
-            dip_ensemble_hard(mean, e->predicted[h], &votes);
+            dip_ensemble_hard(mean, e->predicted[h], &all.votes);
         else
-            dip_ensemble_soft(mean, e->predicted[h], &votes);
+            dip_ensemble_soft(mean, e->predicted[h], &all.votes);
         memcpy(e->probabilities[h], mean, values * sizeof *mean);
-        st = dip_evaluate_head(out, &v->evaluation, e, h, err);
+        dip_matrix *input =
+            (dip_matrix *)dip_evaluate_head_input(&v->evaluation, &seen, h);
+        input->present = all.present;
+        st = dip_evaluate_head(out, &v->evaluation, &seen, h, err);
     }
     free(mean);
+    free_votes(&all);
     return st;
 }
 

@@ -1,6 +1,7 @@
 #include "eval/ensemble.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -50,25 +51,54 @@ void dip_ensemble_soft(float *out, int32_t *predicted,
     }
 }
 
+/* Not divided by their sum, so that whole numbers that are equal stay so. */
+static double votes_for(const dip_ensemble_votes *v, const int64_t *choices,
+                        int64_t class)
+{
+    double votes = 0;
+    for (int m = 0; m < v->members; m++)
+        votes += choices[m] == class ? v->weights[m] : 0;
+    return votes;
+}
+
+/* Between classes of equally many votes. */
+static bool is_likelier(const dip_ensemble_votes *v, int64_t row, int64_t a,
+                        int64_t b)
+{
+    double p = mean_probability(v, row, a, 1),
+           q = mean_probability(v, row, b, 1);
+    return p > q || (p == q && a < b);
+}
+
+static int64_t vote(float *shares, const dip_ensemble_votes *v, int64_t row,
+                    double total)
+{
+    int64_t choices[DIP_ENSEMBLE_MAX], best = -1;
+    double most = 0, same = total * 1e-9; /* 0.1 + 0.2 is 0.3 */
+    for (int m = 0; m < v->members; m++)
+        choices[m] =
+            highest(v->probabilities[m] + row * v->classes, v->classes);
+    memset(shares, 0, (size_t)v->classes * sizeof *shares);
+    for (int m = 0; m < v->members; m++) {
+        int64_t class = choices[m];
+        double votes = votes_for(v, choices, class);
+        shares[class] = (float)(votes / total);
+        if (best >= 0 &&
+            (votes < most - same ||
+             (votes <= most + same && !is_likelier(v, row, class, best))))
+            continue;
+        best = class;
+        most = votes;
+    }
+    return best;
+}
+
 void dip_ensemble_hard(float *out, int32_t *predicted,
                        const dip_ensemble_votes *v)
 {
     double total = sum_of(v->weights, v->members);
-    for (int64_t i = 0; i < v->n; i++) {
-        float *row = out + i * v->classes;
-        int64_t best = 0;
-        memset(row, 0, (size_t)v->classes * sizeof *row);
-        for (int m = 0; m < v->members; m++)
-            row[highest(v->probabilities[m] + i * v->classes, v->classes)] +=
-                (float)(v->weights[m] / total);
-        for (int64_t c = 1; c < v->classes; c++) {
-            if (row[c] > row[best] || (row[c] == row[best] &&
-                                       mean_probability(v, i, c, total) >
-                                           mean_probability(v, i, best, total)))
-                best = c;
-        }
-        predicted[i] = (int32_t)best;
-    }
+    for (int64_t i = 0; i < v->n; i++)
+        predicted[i] = (int32_t)vote(out + i * v->classes, v, i, total);
 }
 
 double dip_ensemble_log_likelihood(const dip_ensemble_votes *v,

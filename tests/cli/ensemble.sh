@@ -79,6 +79,63 @@ END
 expect "compare with a member" 0 "$program" compare runs/a soft --metric mrr
 expect "compare ensembles" 0 "$program" compare soft minmax --metric mrr
 
+# Two catalogs of the same rows with their classes in another order, and rows of
+# which one of the runs has no text.
+python3 - <<'END'
+import csv, random
+random.seed(4)
+words = {"no": "poor thin".split(), "so": "plain usual".split(), "yes": "fine warm".split()}
+rows = []
+for i in range(300):
+    good = random.choice(list(words))
+    text = [random.choice(words[good if random.random() < .7 else "so"]) for _ in range(3)]
+    note = "" if i % 10 == 3 else random.choice(words[good])
+    rows.append([f"r{i}", ("train", "train", "val", "test")[i % 4], good, " ".join(text), note])
+for name, backwards in (("one", False), ("backwards", True)):
+    rows.sort(key=lambda row: row[2], reverse=backwards)
+    with open(f"{name}.csv", "w", newline="") as file:
+        out = csv.writer(file)
+        out.writerow(["id", "split", "good", "review", "note"])
+        out.writerows(rows)
+END
+cat >reviews.yaml <<'END'
+task: text_classification
+data: {catalog: one.h5}
+tokenizer: {context: 8, min_count: 1}
+classification: {text: review}
+model:
+  text: {tower: bag, width: 8, depth: 1}
+  heads: {good: {}}
+train: {epochs: 3, batch_size: 16, lr: 1e-2, threads: 1, precision: fp32}
+eval: {bootstrap: 200}
+END
+for catalog in one backwards; do
+    expect "import $catalog" 0 "$program" import $catalog.csv --id id --text review \
+        --text note --label good --split split --out $catalog.h5 --quiet
+    expect "train $catalog" 0 "$program" train reviews.yaml --quiet --data $catalog.h5 \
+        name=$catalog
+done
+if cmp -s runs/one/labels.json runs/backwards/labels.json; then
+    bad "both have one order of classes"
+else
+    ok
+fi
+expect "backwards on the first's catalog" 0 "$program" eval runs/backwards --quiet \
+    --no-html --data one.h5
+for vote in soft hard; do
+    expect "$vote over orders" 0 ensemble runs/one runs/backwards --vote $vote \
+        --weights 0,1 --out order-$vote
+    same "$vote over orders" "$(value order-$vote "$labels")" "$(value runs/backwards "$labels")"
+done
+expect "train notes" 0 "$program" train reviews.yaml --quiet name=notes \
+    classification.text=note
+for first in one notes; do
+    expect "rows, $first first" 0 ensemble runs/$first runs/backwards runs/notes \
+        --vote soft --weights tuned --out rows-$first
+    same "rows, $first first" "$(value rows-$first "r['classification']['good']['rows']")" \
+        "$(awk -F, '$2 == "test" && $5 ~ /[a-z]/' one.csv | wc -l)"
+done
+
 # What does not fit.
 expect "other answers" 0 "$program" train log.yaml --quiet name=other train.epochs=1 \
     "tasks.text_to_image.relevant_by=[group]"

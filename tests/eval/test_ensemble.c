@@ -298,6 +298,30 @@ static void test_ensemble_votes_are_those_of_numpy(void **state)
     free(wanted);
 }
 
+/* Votes of 5 + 4 and of 5 + 3 + 1 are equally many, whatever rounding would
+ * make of their shares of 18; so are 0.3 and 0.1 + 0.2. */
+static void test_ensemble_equal_votes_go_by_probability(void **state)
+{
+    (void)state;
+    static const float first[] = {.9f, .1f}, second[] = {.45f, .55f};
+    static const struct {
+        const float *p[5];
+        double weights[5];
+    } cases[] = {
+        {{first, second, first, second, second}, {5, 5, 4, 3, 1}},
+        {{second, second, first, first, first}, {.1, .2, .3, 0, 0}},
+    };
+    for (size_t i = 0; i < DIP_ARRAY_LEN(cases); i++) {
+        float shares[2];
+        int32_t predicted;
+        dip_ensemble_votes v = {cases[i].p, cases[i].weights, 5, 1, 2};
+        dip_ensemble_hard(shares, &predicted, &v);
+        assert_int_equal(predicted, 0);
+        assert_true(fabsf(shares[0] - .5f) < 1e-6f);
+        assert_true(fabsf(shares[1] - .5f) < 1e-6f);
+    }
+}
+
 /* ---- weights ---- */
 
 /* Best where the second has twice the share of the first and the third none. */
@@ -345,6 +369,7 @@ int main(void)
         cmocka_unit_test(test_ensemble_finds_nothing_below_the_depth),
         cmocka_unit_test(test_ensemble_equal_scores_decide_nothing),
         cmocka_unit_test(test_ensemble_votes_are_those_of_numpy),
+        cmocka_unit_test(test_ensemble_equal_votes_go_by_probability),
         cmocka_unit_test(test_ensemble_tunes_weights),
     };
     return cmocka_run_group_tests(tests, load, unload);
