@@ -1,5 +1,6 @@
 #include "apps/settings_classification.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "apps/settings_data.h"
@@ -45,11 +46,26 @@ static void read_text(dip_settings *s)
     s->init[DIP_INITIAL_TEXT] = dip_config_string(c, "init.text");
 }
 
+/* A text that holds the answer. */
+static void check_answer(dip_settings *s, const char *label)
+{
+    char hole[DIP_CONFIG_KEY_SIZE];
+    (void)snprintf(hole, sizeof hole, "{%s}", label);
+    if (s->text_count > 0 && s->texts[0].template != NULL &&
+        strstr(s->texts[0].template, hole) != NULL)
+        dip_config_fault(s->config, "classification.text",
+                         "'classification.text' holds '%s', the label that is "
+                         "to be told",
+                         label);
+}
+
 static void check_heads(dip_settings *s)
 {
     double sum = 0;
-    for (int h = 0; h < s->model.head_count; h++)
+    for (int h = 0; h < s->model.head_count; h++) {
         sum += s->head_weights[h];
+        check_answer(s, s->model.heads[h].name);
+    }
     if (s->model.head_count == 0)
         dip_config_fault(s->config, "model.heads",
                          "no label under 'model.heads' to tell");

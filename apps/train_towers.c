@@ -10,6 +10,7 @@
 #include "apps/feature_cache.h"
 #include "apps/fields.h"
 #include "apps/initial.h"
+#include "apps/label_check.h"
 #include "apps/run_dir.h"
 #include "apps/session.h"
 #include "apps/teacher.h"
@@ -210,7 +211,9 @@ static dip_status prepare_data(trainer *t, dip_err *err)
     if (t->options->resume) {
         st = load_words(t, err);
     } else {
-        st = dip_corpus_build_tokenizer(&t->tokenizer, t->corpus, err);
+        st = dip_label_check(t->corpus, err);
+        if (st == DIP_OK)
+            st = dip_corpus_build_tokenizer(&t->tokenizer, t->corpus, err);
         if (st == DIP_OK)
             st = dip_run_labels(&t->labels, t->corpus, err);
         if (st == DIP_OK)

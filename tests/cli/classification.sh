@@ -68,6 +68,35 @@ check "a label that is not there" 4 \
     train texts model.heads.maker.weight=1 --run runs/none
 absent runs/none
 
+# Labels that cannot be learnt, or hardly.
+cat >labels.csv <<'END2'
+split,none,one,two,text
+train,,a,x,red
+train,,a,y,blue
+val,u,b,x,red
+test,v,a,z,blue
+END2
+expect "import labels" 0 "$program" import labels.csv --text text --label none \
+    --label one --label two --split split --out labels.h5 --quiet
+few() {
+    train texts --data labels.h5 --run "runs/$1" classification.text=text \
+        train.batch_size=2 train.epochs=1 train.warmup_steps=0 model.heads=null \
+        "model.heads.$1.weight=1"
+}
+check "no label" 4 \
+    "diptych train: model.heads.none: no row of the split 'train' has the label 'none' in 'labels.h5'" \
+    few none
+absent runs/none
+check "one class" 0 \
+    "diptych: warning: all training rows with the label 'one' have the class 'a': there is nothing to tell apart" \
+    few one
+check "a class of the test split" 0 \
+    "diptych: warning: no training row has 'z' of the label 'two', which other splits have" \
+    few two
+check "the answer in the text" 2 \
+    "command line: 'classification.text' holds 'type', the label that is to be told" \
+    train texts --check "classification.text={title} {type}"
+
 # Training: a run that was stopped goes on as if it had not been.
 expect "photos" 0 train photos
 expect "stopped" 8 train photos --run runs/again --stop-at 23
