@@ -2,10 +2,12 @@
 
 #include "losses/loss.h"
 
-static bool has_labels(const dip_batch *batch, int h)
+/* Whether any label of the batch weighs something. */
+static bool has_labels(const dip_batch *batch, int h, const float *weights)
 {
     for (int64_t i = 0; i < batch->size; i++) {
-        if (batch->labels[h][i] >= 0)
+        int64_t label = batch->labels[h][i];
+        if (label >= 0 && (weights == NULL || weights[label] > 0))
             return true;
     }
     return false;
@@ -21,7 +23,7 @@ dip_tensor *dip_head_loss(const dip_model *model, int h,
     int64_t size = batch->size, classes = dip_model_head_classes(model, h);
     dip_tensor *logits = dip_model_head_logits(
         model, h, dip_t_dropout(input, how->dropout, true));
-    if (!has_labels(batch, h)) /* a mean of none is NaN */
+    if (!has_labels(batch, h, how->class_weights)) /* a mean of none is NaN */
         return dip_t_mul_scalar(dip_t_sum_all(dip_t_to_dtype(logits, DIP_F32)),
                                 0);
     dip_tensor *labels = dip_t_to_device(

@@ -14,7 +14,8 @@ typedef struct {
 } dip_head_target;
 
 /* The loss in training (0 dims) of head `h`, which reads label `h` of the
- * batch, over `input`; 0 for a batch without any such label. `target` may be
+ * batch, over `input`; 0 for a batch without any such label that weighs
+ * something. `target` may be
  * NULL: plain. With a mix (NULL: none) `input` is of mixed photos, and the loss
  * the sum of those of both labels by their shares. */
 dip_tensor *dip_head_loss(const dip_model *model, int h,

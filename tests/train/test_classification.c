@@ -184,6 +184,24 @@ static void test_classification_of_texts(void **state)
     dip_model_free(f.model);
 }
 
+/* Classes that weigh nothing are no loss, also where a batch has no others. */
+static void test_classification_of_classes_without_weight(void **state)
+{
+    (void)state;
+    static const float nothing[3] = {0, 0, 0}, second[3] = {0, 1, 0};
+    fixture f;
+    begin(&f, false);
+    f.targets[0].class_weights = nothing;
+    (void)loss_of(&f);
+    assert_near(f.terms[0], 0, 0);
+    assert_true(f.terms[1] > .1);
+    f.targets[0].class_weights = second;
+    f.terms[1] = 0;
+    (void)loss_of(&f);
+    assert_true(f.terms[0] > .1);
+    dip_model_free(f.model);
+}
+
 /* The loss of head 0 under a dropout of its input, drawn from seed 8. */
 static double dropped(fixture *f, double dropout, dip_tensor *input)
 {
@@ -244,6 +262,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         MODEL_TEST(test_classification_of_photos),
         MODEL_TEST(test_classification_of_texts),
+        MODEL_TEST(test_classification_of_classes_without_weight),
         MODEL_TEST(test_classification_drops_what_a_head_sees),
         MODEL_TEST(test_classification_mixes_photos_and_labels),
     };
