@@ -13,6 +13,7 @@ enum {
     SIDE = 32,
     PLANE = SIDE * SIDE,
     RECORD = 1 + 3 * PLANE,
+    PUBLISHED_BATCHES = 5,
     BATCHES_MAX = 1000,
     NAMES_LIMIT = 1 << 16
 };
@@ -120,6 +121,23 @@ static dip_status count_training(int *batches, int64_t *total,
     return st;
 }
 
+/* A number that is left out is a file that was lost. */
+static dip_status check_gap(const char *folder, int batches, dip_err *err)
+{
+    dip_status st = DIP_OK;
+    for (int b = batches + 2; b <= PUBLISHED_BATCHES && st == DIP_OK; b++) {
+        char *path = batch_path(folder, b);
+        if (path == NULL)
+            return dip_no_memory(err);
+        if (dip_file_exists(path))
+            st = dip_fail(err, DIP_ENOTFOUND,
+                          "no file '%s/data_batch_%d.bin', but one '%s'",
+                          folder, batches + 1, path);
+        free(path);
+    }
+    return st;
+}
+
 static void interleave(unsigned char *out, const unsigned char *planes)
 {
     for (int i = 0; i < PLANE; i++)
@@ -185,6 +203,8 @@ static dip_status add_all(dip_photo_set *set,
     int batches;
     int64_t total, val = set->options->val_rows;
     dip_status st = count_training(&batches, &total, set->options->folder, err);
+    if (st == DIP_OK)
+        st = check_gap(set->options->folder, batches, err);
     if (st == DIP_OK && val > total)
         st = dip_fail(err, DIP_ERANGE,
                       "%lld rows for validation, but the training batches of "

@@ -14,7 +14,8 @@
  * test-00000 ..., with the image as [32, 32, 3] pixels, the text `title` and
  * the label `class`: the names in batches.meta.txt, or the published ones
  * without that file. DIP_EFORMAT for files that are no whole number of records,
- * classes beyond 9, and other than ten names. */
+ * classes beyond 9, and other than ten names; DIP_ENOTFOUND where a batch of
+ * the published five is missing before another one. */
 dip_status dip_import_cifar10(dip_import_report *report,
                               const dip_photo_set_options *options,
                               dip_err *err) DIP_MUST_CHECK;

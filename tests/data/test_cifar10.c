@@ -156,6 +156,9 @@ static void test_cifar10_refuses_damaged_folders(void **state)
     write_text("data_batch_2.bin", "");
     assert_refused(0, DIP_EFORMAT, "0 bytes in '");
     assert_int_equal(remove(fixture_path("data_batch_2.bin")), 0);
+    write_batch("data_batch_4.bin", 3, 2, 0);
+    assert_refused(0, DIP_ENOTFOUND, "/data_batch_2.bin', but one '");
+    assert_int_equal(remove(fixture_path("data_batch_4.bin")), 0);
     assert_int_equal(remove(fixture_path("test_batch.bin")), 0);
     assert_refused(0, DIP_ENOTFOUND, "test_batch.bin");
     assert_int_equal(remove(fixture_path("data_batch_1.bin")), 0);
