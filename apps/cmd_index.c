@@ -256,16 +256,11 @@ static dip_status print(const arguments *a, const dip_index_built *built,
 /* The embeddings are not to be lost to a slip of the hand. */
 static dip_status check_place(const arguments *a, dip_err *err)
 {
-    dip_file_info in, out;
-    if (!dip_file_exists(a->out))
-        return DIP_OK;
-    dip_status st = dip_file_stat(&in, a->target.path, err);
-    if (st == DIP_OK)
-        st = dip_file_stat(&out, a->out, err);
-    if (st == DIP_OK && in.device == out.device && in.inode == out.inode)
-        st = dip_fail(err, DIP_ECONFIG,
-                      "'%s' holds the embeddings and is not replaced", a->out);
-    return st;
+    return dip_file_same(a->target.path, a->out)
+               ? dip_fail(err, DIP_ECONFIG,
+                          "'%s' holds the embeddings and is not replaced",
+                          a->out)
+               : DIP_OK;
 }
 
 static dip_status make_index(arguments *a, const dip_embedding_store *store,

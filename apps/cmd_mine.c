@@ -302,6 +302,10 @@ static dip_status mine(const arguments *a, const dip_trained *run, dip_err *err)
     if (st == DIP_OK)
         st = dip_trained_corpus(&corpus, run, a->run.data, err);
     job.corpus = corpus;
+    if (st == DIP_OK &&
+        dip_file_same(a->out, dip_catalog_path(corpus->catalog)))
+        st = dip_fail(err, DIP_ECONFIG,
+                      "'%s' is the catalog and is not replaced", a->out);
     if (st == DIP_OK)
         st = mine_split(a, &job, task, err);
     dip_corpus_free(corpus);

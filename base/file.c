@@ -86,6 +86,14 @@ bool dip_file_is_directory(const char *path)
     return dip_file_stat(&info, path, NULL) == DIP_OK && info.is_directory;
 }
 
+bool dip_file_same(const char *a, const char *b)
+{
+    dip_file_info first, second;
+    return dip_file_stat(&first, a, NULL) == DIP_OK &&
+           dip_file_stat(&second, b, NULL) == DIP_OK &&
+           first.device == second.device && first.inode == second.inode;
+}
+
 /* ---- writing ---- */
 
 /* Syncs a file or a directory by its name. */

@@ -33,6 +33,8 @@ dip_status dip_file_stat(dip_file_info *out, const char *path,
                          dip_err *err) DIP_MUST_CHECK;
 bool dip_file_exists(const char *path);
 bool dip_file_is_directory(const char *path);
+/* Whether both are there, and are one file under two names or one. */
+bool dip_file_same(const char *a, const char *b);
 
 /* ---- writing ---- */
 

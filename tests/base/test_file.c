@@ -346,6 +346,19 @@ static void test_file_stat_tells_size_and_kind(void **state)
     assert_false(dip_file_is_directory("no"));
 }
 
+static void test_file_same_sees_through_names(void **state)
+{
+    (void)state;
+    assert_int_equal(dip_file_write("this", "x", 1, NULL), DIP_OK);
+    assert_int_equal(dip_file_write("that", "x", 1, NULL), DIP_OK);
+    assert_int_equal(symlink("this", "link"), 0);
+    assert_true(dip_file_same("this", "./this"));
+    assert_true(dip_file_same("link", "this"));
+    assert_false(dip_file_same("this", "that"));
+    assert_false(dip_file_same("this", "absent"));
+    assert_false(dip_file_same("absent", "absent"));
+}
+
 static void test_file_paths_join_and_split(void **state)
 {
     (void)state;
@@ -393,6 +406,7 @@ int main(void)
         cmocka_unit_test(test_file_link_is_replaced),
         cmocka_unit_test(test_file_tree_remove_spares_what_links_name),
         cmocka_unit_test(test_file_stat_tells_size_and_kind),
+        cmocka_unit_test(test_file_same_sees_through_names),
         cmocka_unit_test(test_file_paths_join_and_split),
     };
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);

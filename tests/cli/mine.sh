@@ -76,4 +76,8 @@ absent x.tsv
 expect "ranks" 2 mine --from 5 --to 4 --out x.tsv
 expect "margin" 2 mine --margin -1 --out x.tsv
 expect "no out" 2 mine
+cp a.h5 kept
+check "the catalog" 2 "diptych mine: 'a.h5' is the catalog and is not replaced" \
+    mine --out a.h5
+expect "the catalog as it was" 0 cmp a.h5 kept
 summary
