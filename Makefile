@@ -108,8 +108,8 @@ $(ORT_USERS): $(BUILD)/onnxruntime
 # The launcher needs nothing but base; the commands on catalogs and reports no
 # libtorch.
 APP_SRC      := $(wildcard apps/*.c)
-CATALOG_APPS := catalog_main cmd_import cmd_inspect cmd_audit cmd_synth cmd_compare import_graph import_logs cli dispatch
-MODEL_APPS   := $(filter-out main catalog_main cmd_import cmd_inspect cmd_audit cmd_synth cmd_compare import_graph import_logs,$(APP_SRC:apps/%.c=%))
+CATALOG_APPS := catalog_main cmd_import cmd_inspect cmd_audit cmd_synth cmd_compare import_graph import_logs import_clicks import_copurchases cli dispatch
+MODEL_APPS   := $(filter-out main catalog_main cmd_import cmd_inspect cmd_audit cmd_synth cmd_compare import_graph import_logs import_clicks import_copurchases,$(APP_SRC:apps/%.c=%))
 app_objects   = $(1:%=$(BUILD)/apps/%.c.o)
 PROGRAMS     := $(BUILD)/diptych $(BUILD)/diptych-catalog $(BUILD)/diptych-model
 

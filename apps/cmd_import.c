@@ -244,7 +244,9 @@ static int import_table(int argc, char **argv)
         "  diptych import fashion-mnist DIR --out FILE.h5\n"
         "  diptych import graph TRAIN --out FILE.h5\n"
         "  diptych import judgements TABLE --into FILE.h5\n"
-        "  diptych import interactions TABLE --into FILE.h5",
+        "  diptych import clicks TABLE --into FILE.h5\n"
+        "  diptych import interactions TABLE --into FILE.h5\n"
+        "  diptych import copurchases --into FILE.h5",
         0,
         0,
         0};
@@ -382,6 +384,9 @@ int dip_cmd_import(int argc, char **argv)
         {"fashion-mnist", "diptych import fashion-mnist", import_fashion_mnist},
         {"graph", "diptych import graph", dip_import_graph_cli},
         {"judgements", "diptych import judgements", dip_import_judgements_cli},
+        {"clicks", "diptych import clicks", dip_import_clicks_cli},
+        {"copurchases", "diptych import copurchases",
+         dip_import_copurchases_cli},
         {"interactions", "diptych import interactions",
          dip_import_interactions_cli},
     };

@@ -1,6 +1,7 @@
 #include "apps/import_logs.h"
 
 #include <argp.h>
+#include <math.h>
 #include <stdio.h>
 
 #include "apps/cli.h"
@@ -71,6 +72,10 @@ int dip_import_print(const char *command, const dip_import_report *report,
         return dip_cli_fail(command, err);
     dip_str line = {0};
     add_summary(&line, report, path, unit, seconds);
+    if (report->rare > 0) {
+        dip_cli_add_count(&line, report->rare);
+        dip_str_add(&line, " pairs were seen too seldom and are left out\n");
+    }
     (void)fputs(dip_str_text(&line), stdout);
     dip_str_free(&line);
     return 0;
@@ -78,70 +83,34 @@ int dip_import_print(const char *command, const dip_import_report *report,
 
 /* ---- diptych import judgements|interactions ---- */
 
-enum {
-    OPT_INTO = 0x100,
-    OPT_OWNER,
-    OPT_ID,
-    OPT_VALUE,
-    OPT_TIME,
-    OPT_SPLIT,
-    OPT_FORMAT,
-    OPT_SKIP_BAD,
-    OPT_QUIET,
-};
-
-/* The options that both have. */
-#define COMMON_OPTIONS                                                         \
-    {"into", OPT_INTO, "FILE.h5", 0, "the catalog to add to", 0},              \
-        {"id", OPT_ID, "COLUMN", 0, "the item's id (default id)", 0},          \
-        {"split",                                                              \
-         OPT_SPLIT,                                                            \
-         "COLUMN",                                                             \
-         0,                                                                    \
-         "train, val or test (default: the split of the item)",                \
-         0},                                                                   \
-        {"format",                                                             \
-         OPT_FORMAT,                                                           \
-         "csv|tsv|jsonl",                                                      \
-         0,                                                                    \
-         "when the extension is another",                                      \
-         0},                                                                   \
-        {"skip-bad", OPT_SKIP_BAD, 0, 0, "leave bad rows out and count them",  \
-         0},                                                                   \
-        {"quiet", OPT_QUIET, 0, 0, "no progress bar", 0},                      \
-    {                                                                          \
-        0                                                                      \
-    }
-
 static const struct argp_option judgement_options[] = {
-    {"query", OPT_OWNER, "COLUMN", 0, "the query's text (default query)", 0},
-    {"grade", OPT_VALUE, "COLUMN", 0,
+    {"query", DIP_LOG_OPT_OWNER, "COLUMN", 0,
+     "the query's text (default query)", 0},
+    {"grade", DIP_LOG_OPT_VALUE, "COLUMN", 0,
      "how well the item answers it, 0 for not at all (default: all 1)", 0},
-    COMMON_OPTIONS};
+    DIP_IMPORT_LOG_OPTIONS};
 
 static const struct argp_option interaction_options[] = {
-    {"user", OPT_OWNER, "COLUMN", 0, "the user's id (default user)", 0},
-    {"weight", OPT_VALUE, "COLUMN", 0, "how much it counts (default: all 1)",
-     0},
-    {"time", OPT_TIME, "COLUMN", 0, "seconds since 1970 (default: all 0)", 0},
-    COMMON_OPTIONS};
+    {"user", DIP_LOG_OPT_OWNER, "COLUMN", 0, "the user's id (default user)", 0},
+    {"weight", DIP_LOG_OPT_VALUE, "COLUMN", 0,
+     "how much it counts (default: all 1)", 0},
+    {"time", DIP_LOG_OPT_TIME, "COLUMN", 0,
+     "seconds since 1970 (default: all 0)", 0},
+    DIP_IMPORT_LOG_OPTIONS};
 
-typedef struct {
-    dip_import_log_options import;
-    bool quiet;
-} log_arguments;
-
-static error_t parse_log(int key, char *arg, struct argp_state *state)
+error_t dip_import_log_parse(int key, char *arg, struct argp_state *state)
 {
-    log_arguments *a = state->input;
+    dip_import_log_arguments *a = state->input;
     const struct {
         int key;
         const char **value;
-    } columns[] = {
-        {OPT_INTO, &a->import.into},    {OPT_OWNER, &a->import.owner},
-        {OPT_ID, &a->import.id},        {OPT_VALUE, &a->import.value},
-        {OPT_TIME, &a->import.time},    {OPT_SPLIT, &a->import.split},
-        {OPT_FORMAT, &a->import.format}};
+    } columns[] = {{DIP_LOG_OPT_INTO, &a->import.into},
+                   {DIP_LOG_OPT_OWNER, &a->import.owner},
+                   {DIP_LOG_OPT_ID, &a->import.id},
+                   {DIP_LOG_OPT_VALUE, &a->import.value},
+                   {DIP_LOG_OPT_TIME, &a->import.time},
+                   {DIP_LOG_OPT_SPLIT, &a->import.split},
+                   {DIP_LOG_OPT_FORMAT, &a->import.format}};
     for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
         if (columns[i].key == key) {
             *columns[i].value = arg;
@@ -149,10 +118,10 @@ static error_t parse_log(int key, char *arg, struct argp_state *state)
         }
     }
     switch (key) {
-    case OPT_SKIP_BAD:
+    case DIP_LOG_OPT_SKIP_BAD:
         a->import.skip_bad = true;
         return 0;
-    case OPT_QUIET:
+    case DIP_LOG_OPT_QUIET:
         a->quiet = true;
         return 0;
     case ARGP_KEY_ARG:
@@ -171,34 +140,61 @@ static error_t parse_log(int key, char *arg, struct argp_state *state)
     }
 }
 
-typedef dip_status (*import_function)(dip_import_report *report,
-                                      const dip_import_log_options *options,
-                                      dip_err *err);
-
-static int import_log(int argc, char **argv, const struct argp *parser,
-                      const char *owner, const char *unit,
-                      import_function import)
+error_t dip_import_grading_parse(dip_grading *g, int key, char *arg,
+                                 struct argp_state *state)
 {
-    log_arguments a = {.import = {.owner = owner, .id = "id"}};
-    (void)argp_parse(parser, argc, argv, 0, 0, &a);
-    dip_cli_bar bar = {.label = "import", .unit = "rows", .quiet = a.quiet};
-    a.import.progress = (dip_import_progress){dip_cli_tick, &bar};
+    switch (key) {
+    case DIP_LOG_OPT_GRADES:
+        if (!dip_grading_parse(&g->kind, arg))
+            argp_error(state,
+                       "--grades: '%s' is none of relative, absolute and rank",
+                       arg);
+        return 0;
+    case DIP_LOG_OPT_SCALE:
+        g->scale = dip_cli_real(state, "scale", arg, 1e-3, 1e6);
+        return 0;
+    case DIP_LOG_OPT_WHOLE:
+        g->whole = true;
+        return 0;
+    case ARGP_KEY_END:
+        if (g->whole && g->scale != floor(g->scale))
+            argp_error(state, "--whole: --scale is %g", g->scale);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+int dip_import_log_run(dip_import_log_arguments *a, const char *command,
+                       const char *unit, dip_import_log_function import)
+{
+    dip_cli_bar bar = {.label = "import", .unit = "rows", .quiet = a->quiet};
+    a->import.progress = (dip_import_progress){dip_cli_tick, &bar};
     dip_import_report report;
     dip_err err = {0};
     double start = dip_cli_now();
-    dip_status st = import(&report, &a.import, &err);
+    dip_status st = import(&report, &a->import, &err);
     dip_progress_finish(bar.bar);
-    int code = dip_import_print(argv[0], &report, a.import.into, unit,
+    int code = dip_import_print(command, &report, a->import.into, unit,
                                 dip_cli_now() - start, st, &err);
     dip_import_report_free(&report);
     return code;
+}
+
+static int import_log(int argc, char **argv, const struct argp *parser,
+                      const char *owner, const char *unit,
+                      dip_import_log_function import)
+{
+    dip_import_log_arguments a = {.import = {.owner = owner, .id = "id"}};
+    (void)argp_parse(parser, argc, argv, 0, 0, &a);
+    return dip_import_log_run(&a, argv[0], unit, import);
 }
 
 int dip_import_judgements_cli(int argc, char **argv)
 {
     static const struct argp parser = {
         judgement_options,
-        parse_log,
+        dip_import_log_parse,
         "TABLE --into FILE.h5",
         "Adds graded judgements of search results, in place of those that the "
         "catalog has.",
@@ -213,7 +209,7 @@ int dip_import_interactions_cli(int argc, char **argv)
 {
     static const struct argp parser = {
         interaction_options,
-        parse_log,
+        dip_import_log_parse,
         "TABLE --into FILE.h5",
         "Adds what users did with items, in place of what the catalog has.",
         0,

@@ -89,6 +89,16 @@ dip_bytes dip_names_get(const dip_names *names, int64_t number)
                        (size_t)(names->offsets[number + 1] - start)};
 }
 
+dip_status dip_names_list(dip_bytes **out, const dip_names *names, dip_err *err)
+{
+    *out = dip_calloc((size_t)names->count, sizeof **out);
+    if (*out == NULL)
+        return dip_no_memory(err);
+    for (int64_t i = 0; i < names->count; i++)
+        (*out)[i] = dip_names_get(names, i);
+    return DIP_OK;
+}
+
 void dip_names_free(dip_names *names)
 {
     free(names->bytes);

@@ -24,6 +24,10 @@ dip_status dip_names_add(dip_names *names, dip_bytes name, int64_t *number,
 int64_t dip_names_find(const dip_names *names, dip_bytes name);
 /* Borrowed until the next addition; `number` is in [0, count). */
 dip_bytes dip_names_get(const dip_names *names, int64_t number);
+/* All names in their order; the caller frees *out, an array of names that are
+ * borrowed until the next addition. */
+dip_status dip_names_list(dip_bytes **out, const dip_names *names,
+                          dip_err *err) DIP_MUST_CHECK;
 void dip_names_free(dip_names *names);
 
 #endif

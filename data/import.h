@@ -69,6 +69,7 @@ typedef struct {
     const char *value; /* column of the grade or weight; NULL: 1 */
     const char *time;  /* column, interactions only; NULL: 0 */
     const char *split; /* column; NULL: the split of the item's row */
+    const struct dip_click_options *clicks; /* clicks only (data/clicks.h) */
     bool skip_bad;
     dip_import_progress progress;
 } dip_import_log_options;
@@ -78,6 +79,13 @@ typedef struct {
 dip_status dip_import_judgements(dip_import_report *report,
                                  const dip_import_log_options *options,
                                  dip_err *err) DIP_MUST_CHECK;
+/* Rows are events, of which a (query, id) may have any number: `value` is how
+ * often (NULL: once). One judgement comes of each pair of a split, as
+ * data/clicks.h says; the report counts judgements. DIP_EDATA when none is
+ * left. */
+dip_status dip_import_clicks(dip_import_report *report,
+                             const dip_import_log_options *options,
+                             dip_err *err) DIP_MUST_CHECK;
 dip_status dip_import_interactions(dip_import_report *report,
                                    const dip_import_log_options *options,
                                    dip_err *err) DIP_MUST_CHECK;

@@ -14,6 +14,7 @@
     X(DUPLICATE, "duplicate id")                                               \
     X(UNKNOWN, "unknown id")                                                   \
     X(SPLIT, "wrong split")                                                    \
+    X(EVENT, "unknown event")                                                  \
     X(NUMBER, "bad number")                                                    \
     X(EMPTY, "empty field")                                                    \
     X(UTF8, "bad UTF-8")                                                       \
@@ -37,6 +38,7 @@ typedef struct {
     int64_t split_rows[DIP_SPLIT_COUNT];
     int64_t image_bytes; /* stored */
     int64_t distinct;    /* queries or users, of search logs and behaviour */
+    int64_t rare;        /* pairs of clicks that were seen too seldom */
     int64_t bad[DIP_BAD_ROW_COUNT];
     int64_t bad_total;
     char *messages[DIP_BAD_ROWS_SHOWN]; /* of the first bad rows */

@@ -97,17 +97,6 @@ static dip_status make_query(judging *self, uint64_t attempt, dip_err *err)
     return judge_rows(self, number, origin, err);
 }
 
-static dip_status names_to_bytes(dip_bytes **out, const dip_names *names,
-                                 dip_err *err)
-{
-    *out = dip_calloc((size_t)names->count, sizeof **out);
-    if (*out == NULL)
-        return dip_no_memory(err);
-    for (int64_t i = 0; i < names->count; i++)
-        (*out)[i] = dip_names_get(names, i);
-    return DIP_OK;
-}
-
 dip_status dip_synth_put_judgements(const dip_synth_options *options,
                                     dip_err *err)
 {
@@ -125,7 +114,7 @@ dip_status dip_synth_put_judgements(const dip_synth_options *options,
                       (long long)options->rows, (long long)self.queries.count,
                       (long long)options->queries);
     if (st == DIP_OK)
-        st = names_to_bytes(&texts, &self.queries, err);
+        st = dip_names_list(&texts, &self.queries, err);
     if (st == DIP_OK)
         st = dip_catalog_put_judgements(options->out, texts, self.queries.count,
                                         self.items, (int64_t)self.count, err);
@@ -247,7 +236,7 @@ dip_status dip_synth_put_interactions(const dip_synth_options *options,
     for (int64_t i = 0; i < options->users && st == DIP_OK; i++)
         st = add_user(&self, i, err);
     if (st == DIP_OK)
-        st = names_to_bytes(&names, &self.users, err);
+        st = dip_names_list(&names, &self.users, err);
     if (st == DIP_OK)
         st = dip_catalog_put_interactions(options->out, names, self.users.count,
                                           self.items, (int64_t)self.count, err);

@@ -17,6 +17,13 @@ _diptych_options() {
         --help --usage ;;
     "import judgements") echo --format= --grade= --id= --into= --query= \
         --quiet --skip-bad --split= --help --usage ;;
+    "import clicks") echo --best --count= --event= --format= --full= --grades= \
+        --id= --impression= --into= --log --min-count= --prior= --query= \
+        --quiet --rank= --rank-bias= --scale= --skip-bad --split= --weights= \
+        --whole --help --usage ;;
+    "import copurchases") echo --affinity= --grades= --history= --into= \
+        --min-users= --neighbours= --own= --query= --quiet --same-split \
+        --scale= --shrink= --whole --help --usage ;;
     "import interactions") echo --format= --id= --into= --quiet --skip-bad \
         --split= --time= --user= --weight= --help --usage ;;
     inspect) echo --json --rows= --verify --help --usage ;;
@@ -71,6 +78,8 @@ _diptych_values() {
     "embed --rescore") echo fp32 fp16 ;;
     *" --exif") echo on off ;;
     *" --store") echo encoded pixels: ;;
+    *" --grades") echo relative absolute rank ;;
+    *" --affinity") echo cosine jaccard confidence npmi ;;
     *" --form") echo lists pairs ;;
     import*" --format") echo csv tsv jsonl ;;
     "export --format") echo safetensors torchscript onnx ;;
@@ -84,7 +93,8 @@ _diptych() {
     ((COMP_CWORD > 1)) && command=${COMP_WORDS[1]}
     if [[ $command == import && $COMP_CWORD -gt 2 ]]; then
         case ${COMP_WORDS[2]} in
-        cifar10 | fashion-mnist | graph | judgements | interactions)
+        cifar10 | fashion-mnist | graph | judgements | clicks | copurchases | \
+            interactions)
             command+=" ${COMP_WORDS[2]}" ;;
         esac
     fi
@@ -108,7 +118,7 @@ _diptych() {
         words=$_diptych_commands
     elif [[ $command == import ]] && ((COMP_CWORD == 2)); then
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
-        words="cifar10 fashion-mnist graph judgements interactions"
+        words="cifar10 fashion-mnist graph judgements clicks copurchases interactions"
     fi
     if [[ -n $words ]]; then
         mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY \

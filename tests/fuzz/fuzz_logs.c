@@ -1,6 +1,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "data/clicks.h"
 #include "data/import.h"
 #include "data/relevance.h"
 #include "tests/fuzz/fuzz.h"
@@ -40,6 +41,32 @@ static void use_judgements(const char *path)
     dip_catalog_close(catalog);
 }
 
+/* The same as events, whose kinds are splits and whose places are grades. */
+static void use_events(const dip_import_log_options *log, size_t n)
+{
+    static const dip_click_event kinds[] = {
+        {"train", 1, false}, {"val", 0.5, false}, {"test", 0, true}};
+    const dip_click_options clicks = {
+        .event = "split",
+        .rank = n % 2 ? "grade" : NULL,
+        .events = kinds,
+        .event_count = n % 4 < 2 ? 2 : 3,
+        .best = n % 16 == 0,
+        .rank_bias = 1,
+        .prior = (double)(n % 3),
+        .least = 1,
+        .grading = {.kind = (dip_grading_kind)(n % DIP_GRADING_COUNT),
+                    .scale = 3,
+                    .log = n % 5 == 0,
+                    .whole = n % 7 == 0}};
+    dip_import_log_options options = *log;
+    dip_import_report report;
+    options.clicks = &clicks;
+    if (dip_import_clicks(&report, &options, NULL) == DIP_OK)
+        use_judgements(options.into);
+    dip_import_report_free(&report);
+}
+
 /* A search log, then the same as behaviour, into a catalog made once. */
 void fuzz_one(const char *path, const char *bytes, size_t n)
 {
@@ -62,6 +89,7 @@ void fuzz_one(const char *path, const char *bytes, size_t n)
     if (dip_import_judgements(&report, &options, NULL) == DIP_OK)
         use_judgements(into.data);
     dip_import_report_free(&report);
+    use_events(&options, n);
     (void)!dip_import_interactions(&report, &options, NULL);
     dip_import_report_free(&report);
 }
