@@ -7,6 +7,7 @@
 #include "apps/cli.h"
 #include "apps/cli_run.h"
 #include "apps/ensemble.h"
+#include "apps/ensemble_recommendation.h"
 #include "apps/model_apps.h"
 #include "apps/report_files.h"
 #include "apps/version.h"
@@ -118,7 +119,7 @@ static void check_arguments(struct argp_state *state, arguments *a)
     a->ensemble.norm = (dip_ensemble_norm)choose(
         state, "normalise", a->norm != NULL ? a->norm : "zscore", norms,
         DIP_ARRAY_LEN(norms));
-    if (a->weights[0] >= '0' && a->weights[0] <= '9') {
+    if (strchr("0123456789.", a->weights[0]) != NULL) {
         a->ensemble.weighing = DIP_WEIGHTS_GIVEN;
         read_weights(state, a);
     } else {
@@ -163,18 +164,32 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 
 /* ---- the report ---------------------------------------------------------- */
 
+/* A run that takes part; borrowed. */
+typedef struct {
+    const dip_settings *settings;
+    const char *checkpoint; /* folder of its weights */
+    const dip_params *params;
+} voter;
+
+/* All of them, and what they are evaluated on. */
+typedef struct {
+    voter items[DIP_ENSEMBLE_MAX];
+    const dip_catalog *catalog;
+    int64_t rows; /* of the split */
+} voters;
+
 static void add_key(void *user, const char *key, const char *value)
 {
     (void)json_object_set_new(user, key, json_string(value));
 }
 
 /* The first run's keys and those that make another system of it. */
-static json_t *describe_config(const dip_ensemble *e, const arguments *a)
+static json_t *describe_config(const voters *v, const arguments *a)
 {
     dip_str runs = {0};
     json_t *keys = json_object();
-    const dip_config *config = e->members[0].run->settings->config;
-    for (int i = 0; i < e->count; i++)
+    const dip_config *config = v->items[0].settings->config;
+    for (int i = 0; i < a->count; i++)
         dip_str_addf(&runs, "%s%s", i > 0 ? " " : "", a->runs[i]);
     bool told = dip_config_each(config, add_key, keys, NULL) == DIP_OK;
     add_key(keys, "ensemble.runs", dip_str_text(&runs));
@@ -197,24 +212,23 @@ typedef struct {
 } costs;
 
 /* {"name", "dir", "checkpoint", "step"} of each run. */
-static dip_status describe_members(json_t **out, costs *sum,
-                                   const dip_ensemble *e, dip_err *err)
+static dip_status describe_members(json_t **out, costs *sum, const voters *v,
+                                   const arguments *a, dip_err *err)
 {
     dip_status st = DIP_OK;
     *out = json_array();
-    for (int i = 0; i < e->count && st == DIP_OK; i++) {
+    for (int i = 0; i < a->count && st == DIP_OK; i++) {
         dip_train_state state;
-        const dip_trained *run = e->members[i].run;
+        const voter *run = &v->items[i];
         st = dip_checkpoint_read_state(&state, run->checkpoint, err);
         if (st != DIP_OK)
             break;
-        sum->parameters +=
-            dip_params_trained_numel(dip_model_params(run->model));
+        sum->parameters += dip_params_trained_numel(run->params);
         sum->samples += state.samples;
         sum->seconds += state.seconds;
         sum->cpu_seconds += state.cpu_seconds;
         json_t *member = json_pack("{s:s, s:s, s:s, s:I}", "name",
-                                   run->settings->name, "dir", run->dir,
+                                   run->settings->name, "dir", a->runs[i],
                                    "checkpoint", dip_path_base(run->checkpoint),
                                    "step", (json_int_t)state.step);
         if (json_array_append_new(*out, member) != 0)
@@ -223,15 +237,13 @@ static dip_status describe_members(json_t **out, costs *sum,
     return st;
 }
 
-/* Puts what was found behind {"run": …, "data": …}; takes `weights`. */
-static dip_status describe(json_t **out, const dip_ensemble *e,
-                           const arguments *a, json_t *found, json_t *weights,
-                           dip_err *err)
+/* Puts what was found behind {"run": …, "data": …}. */
+static dip_status describe(json_t **out, const voters *v, const arguments *a,
+                           json_t *found, json_t *weights, dip_err *err)
 {
     costs sum = {0};
     json_t *members;
-    const dip_catalog *catalog = e->members[0].corpus->catalog;
-    dip_status st = describe_members(&members, &sum, e, err);
+    dip_status st = describe_members(&members, &sum, v, a, err);
     json_t *ensemble = json_pack(
         "{s:s, s:s, s:o, s:O}", "vote", a->vote, "normalise",
         a->ensemble.vote == DIP_VOTE_SOFT ? norms[a->ensemble.norm] : "none",
@@ -241,14 +253,14 @@ static dip_status describe(json_t **out, const dip_ensemble *e,
         "s:{s:s, s:s, s:s, s:I}}",
         "schema", DIP_REPORT_SCHEMA, "run", "name", dip_path_base(a->out),
         "dir", a->out, "checkpoint", a->run.checkpoint, "version",
-        dip_version(), "seed", (json_int_t)e->members[0].run->settings->seed,
+        dip_version(), "seed", (json_int_t)v->items[0].settings->seed,
         "parameters", (json_int_t)sum.parameters, "samples",
         (json_int_t)sum.samples, "seconds", dip_json_real(sum.seconds),
         "cpu_seconds", dip_json_real(sum.cpu_seconds), "config",
-        describe_config(e, a), "ensemble", ensemble, "data", "path",
-        dip_catalog_path(catalog), "digest", dip_catalog_digest(catalog),
+        describe_config(v, a), "ensemble", ensemble, "data", "path",
+        dip_catalog_path(v->catalog), "digest", dip_catalog_digest(v->catalog),
         "split", dip_split_name(a->ensemble.split), "rows",
-        (json_int_t)dip_catalog_split_rows(catalog, a->ensemble.split));
+        (json_int_t)v->rows);
     if (st == DIP_OK && (*out == NULL || json_object_update(*out, found) != 0))
         st = dip_no_memory(err);
     return st;
@@ -265,36 +277,103 @@ static dip_status make_folder(const char *dir, char **path, dip_err *err)
     return dip_dir_make(dir, err);
 }
 
-static dip_status run(const arguments *a, dip_err *err)
+/* What an evaluation gives. */
+typedef struct {
+    dip_outcome_set outcomes;
+    json_t *found, *weights;
+} result;
+
+static void free_result(result *r)
 {
-    dip_ensemble *e = dip_calloc(1, sizeof *e);
-    dip_outcome_set outcomes = {0};
-    json_t *found = NULL, *weights = NULL, *report = NULL;
-    char *path = NULL;
-    dip_status st =
-        e != NULL ? make_folder(a->out, &path, err) : dip_no_memory(err);
+    json_decref(r->weights);
+    json_decref(r->found);
+    dip_outcome_set_free(&r->outcomes);
+}
+
+/* `corpus`: of the page, or NULL. */
+static dip_status write_result(const char *path, const result *r,
+                               const voters *v, const dip_corpus *corpus,
+                               const arguments *a, dip_err *err)
+{
+    json_t *report = NULL;
+    dip_status st = describe(&report, v, a, r->found, r->weights, err);
     if (st == DIP_OK)
-        st = dip_ensemble_open(e, a->runs, a->count, a->run.checkpoint,
-                               a->run.data, a->run.quiet, err);
-    if (st == DIP_OK)
-        st = dip_ensemble_evaluate(&found, &weights, &outcomes, e, &a->ensemble,
-                                   err);
-    if (st == DIP_OK)
-        st = describe(&report, e, a, found, weights, err);
-    if (st == DIP_OK)
-        st = dip_report_files_write(path, report, &outcomes,
-                                    a->no_html ? NULL : e->members[0].corpus,
-                                    err);
+        st = dip_report_files_write(path, report, &r->outcomes, corpus, err);
     if (st == DIP_OK)
         st = dip_report_files_print(report, a->run.json, err);
     json_decref(report);
-    json_decref(weights);
-    json_decref(found);
-    dip_outcome_set_free(&outcomes);
-    if (e != NULL)
-        dip_ensemble_close(e);
-    free(path);
+    return st;
+}
+
+static dip_status run_towers(const char *path, const arguments *a, dip_err *err)
+{
+    voters v = {0};
+    result r = {0};
+    dip_ensemble *e = dip_calloc(1, sizeof *e);
+    if (e == NULL)
+        return dip_no_memory(err);
+    dip_status st = dip_ensemble_open(e, a->runs, a->count, a->run.checkpoint,
+                                      a->run.data, a->run.quiet, err);
+    if (st == DIP_OK)
+        st = dip_ensemble_evaluate(&r.found, &r.weights, &r.outcomes, e,
+                                   &a->ensemble, err);
+    if (st == DIP_OK) {
+        const dip_corpus *corpus = e->members[0].corpus;
+        v.catalog = corpus->catalog;
+        v.rows = dip_catalog_split_rows(v.catalog, a->ensemble.split);
+        for (int i = 0; i < a->count; i++) {
+            const dip_trained *run = e->members[i].run;
+            v.items[i] = (voter){run->settings, run->checkpoint,
+                                 dip_model_params(run->model)};
+        }
+        st = write_result(path, &r, &v, a->no_html ? NULL : corpus, a, err);
+    }
+    free_result(&r);
+    dip_ensemble_close(e);
     free(e);
+    return st;
+}
+
+static dip_status run_recommenders(const char *path, const arguments *a,
+                                   dip_err *err)
+{
+    voters v = {0};
+    result r = {0};
+    dip_recommenders *e = dip_calloc(1, sizeof *e);
+    if (e == NULL)
+        return dip_no_memory(err);
+    dip_status st = dip_recommenders_open(e, a->runs, a->count,
+                                          a->run.checkpoint, a->run.data, err);
+    if (st == DIP_OK)
+        st = dip_recommenders_evaluate(&r.found, &r.weights, &r.outcomes, e,
+                                       &a->ensemble, err);
+    if (st == DIP_OK) {
+        v.catalog = e->members[0].catalog;
+        v.rows = dip_recommending_count(v.catalog, a->ensemble.split);
+        for (int i = 0; i < a->count; i++) {
+            const dip_recommending *run = &e->members[i];
+            v.items[i] = (voter){run->settings, run->checkpoint,
+                                 dip_recommender_params(run->model)};
+        }
+        st = write_result(path, &r, &v, NULL, a, err);
+    }
+    free_result(&r);
+    dip_recommenders_close(e);
+    free(e);
+    return st;
+}
+
+static dip_status run(const arguments *a, dip_err *err)
+{
+    char *path = NULL;
+    dip_task_kind task;
+    dip_status st = dip_run_task(&task, a->runs[0], err);
+    if (st == DIP_OK)
+        st = make_folder(a->out, &path, err);
+    if (st == DIP_OK)
+        st = task == DIP_TASK_RECOMMENDATION ? run_recommenders(path, a, err)
+                                             : run_towers(path, a, err);
+    free(path);
     return st;
 }
 

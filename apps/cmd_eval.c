@@ -316,14 +316,6 @@ static dip_status check_recommender(const arguments *a, dip_err *err)
     return DIP_OK;
 }
 
-static int64_t count_interactions(const dip_catalog *catalog, dip_split split)
-{
-    int64_t count = 0;
-    for (int64_t i = 0; i < dip_catalog_interaction_count(catalog); i++)
-        count += dip_catalog_interaction(catalog, i).split == split;
-    return count;
-}
-
 static dip_status report_recommender(const dip_recommending *r,
                                      const arguments *a, dip_err *err)
 {
@@ -339,7 +331,7 @@ static dip_status report_recommender(const dip_recommending *r,
         .embed_dim = model->dim,
         .similarity = r->settings->recommendation.cosine ? "cosine" : "dot",
         .catalog = r->catalog,
-        .rows = count_interactions(r->catalog, a->run.split)};
+        .rows = dip_recommending_count(r->catalog, a->run.split)};
     dip_status st =
         dip_evaluate_recommendation(&found, &outcomes, r, a->run.split, err);
     if (st == DIP_OK)

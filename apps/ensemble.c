@@ -12,6 +12,8 @@ static dip_status open_member(dip_ensemble_member *m, const char *dir,
     if (st != DIP_OK)
         return st;
     st = dip_trained_corpus(&m->corpus, m->run, data, err);
+    if (st != DIP_OK)
+        return dip_fail_context(err, "'%s'", dir);
     m->job = (dip_embed_job){.settings = m->run->settings,
                              .corpus = m->corpus,
                              .model = m->run->model,

@@ -14,6 +14,7 @@ enum { BLOCK = 256, TOP = 10 };
 
 typedef struct {
     const dip_recommending *r;
+    const dip_recommendation_lister *lister;
     dip_bipartite asked, seen; /* what is right, what may not be shown */
     dip_relevance relevance, had;
     int64_t depth;
@@ -111,7 +112,6 @@ static void take_list(evaluation *e, int64_t user, const dip_hit *hits)
 
 static dip_status make_lists(evaluation *e, dip_err *err)
 {
-    dip_recommending_embeddings embeddings;
     int64_t users = e->asked.users;
     dip_hit *hits = dip_calloc((size_t)e->depth, BLOCK * sizeof *hits);
     dip_status st = hits != NULL ? make_room(e, err) : dip_no_memory(err);
@@ -119,15 +119,13 @@ static dip_status make_lists(evaluation *e, dip_err *err)
         free(hits);
         return st;
     }
-    st = dip_recommending_embed(&embeddings, e->r, err);
     for (int64_t u = 0; u < users && st == DIP_OK; u += BLOCK) {
         int64_t count = users - u < BLOCK ? users - u : BLOCK;
-        st = dip_recommending_lists(hits, &embeddings, &e->seen, u, count,
-                                    e->depth, err);
+        st = e->lister->lists(e->lister->user, hits, &e->seen, u, count,
+                              e->depth, err);
         for (int64_t i = 0; i < count && st == DIP_OK; i++)
             take_list(e, u + i, hits + i * e->depth);
     }
-    dip_recommending_embeddings_free(&embeddings);
     free(hits);
     return st;
 }
@@ -275,11 +273,11 @@ static int64_t depth_of(const dip_settings *s, bool full)
     return deepest;
 }
 
-dip_status dip_evaluate_recommendation(json_t **out, dip_outcome_set *outcomes,
-                                       const dip_recommending *r,
-                                       dip_split split, dip_err *err)
+dip_status dip_evaluate_recommendation_lists(
+    json_t **out, dip_outcome_set *outcomes, const dip_recommending *r,
+    const dip_recommendation_lister *lister, dip_split split, dip_err *err)
 {
-    evaluation e = {.r = r};
+    evaluation e = {.r = r, .lister = lister};
     int64_t depth = depth_of(r->settings, outcomes != NULL);
     e.depth = depth < r->graph.items ? depth : r->graph.items;
     *out = NULL;
@@ -293,5 +291,27 @@ dip_status dip_evaluate_recommendation(json_t **out, dip_outcome_set *outcomes,
     if (st == DIP_OK)
         st = report(out, outcomes, &e, err);
     end(&e);
+    return st;
+}
+
+static dip_status lists_of_model(void *user, dip_hit *out,
+                                 const dip_bipartite *seen, int64_t first,
+                                 int64_t count, int64_t depth, dip_err *err)
+{
+    return dip_recommending_lists(out, user, seen, first, count, depth, err);
+}
+
+dip_status dip_evaluate_recommendation(json_t **out, dip_outcome_set *outcomes,
+                                       const dip_recommending *r,
+                                       dip_split split, dip_err *err)
+{
+    dip_recommending_embeddings embeddings;
+    const dip_recommendation_lister lister = {lists_of_model, &embeddings};
+    dip_status st = dip_recommending_embed(&embeddings, r, err);
+    *out = NULL;
+    if (st == DIP_OK)
+        st = dip_evaluate_recommendation_lists(out, outcomes, r, &lister, split,
+                                               err);
+    dip_recommending_embeddings_free(&embeddings);
     return st;
 }

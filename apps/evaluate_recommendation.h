@@ -19,4 +19,20 @@ dip_status dip_evaluate_recommendation(json_t **out, dip_outcome_set *outcomes,
                                        dip_split split,
                                        dip_err *err) DIP_MUST_CHECK;
 
+/* Lists of another making than the one model's: `lists` writes them as
+ * dip_recommending_lists() does. */
+typedef struct {
+    dip_status (*lists)(void *user, dip_hit *out, const dip_bipartite *seen,
+                        int64_t first, int64_t count, int64_t depth,
+                        dip_err *err);
+    void *user;
+} dip_recommendation_lister;
+
+/* The same of such lists, with the settings and the catalog of `r`. */
+dip_status
+dip_evaluate_recommendation_lists(json_t **out, dip_outcome_set *outcomes,
+                                  const dip_recommending *r,
+                                  const dip_recommendation_lister *lister,
+                                  dip_split split, dip_err *err) DIP_MUST_CHECK;
+
 #endif

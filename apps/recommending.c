@@ -174,6 +174,14 @@ void dip_recommending_end(dip_recommending *r)
     free(r->checkpoint);
 }
 
+int64_t dip_recommending_count(const dip_catalog *catalog, dip_split split)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i < dip_catalog_interaction_count(catalog); i++)
+        count += dip_catalog_interaction(catalog, i).split == split;
+    return count;
+}
+
 /* ---- embeddings and lists ---- */
 
 static void make_unit(float *rows, int64_t count, int64_t dim)

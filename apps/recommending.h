@@ -35,6 +35,9 @@ dip_status dip_recommending_load(dip_recommending *out, const char *dir,
                                  dip_err *err) DIP_MUST_CHECK;
 void dip_recommending_end(dip_recommending *r);
 
+/* The interactions of a split. */
+int64_t dip_recommending_count(const dip_catalog *catalog, dip_split split);
+
 /* The embeddings of all users and items. */
 typedef struct {
     float *rows; /* [users + items, dim] */

@@ -58,6 +58,28 @@ typedef struct {
     int members;
 } dip_ensemble_rankers;
 
+/* The members side by side: dot products of these rows are the weighted sums of
+ * the normalised scores, but for a number that all of a query share. */
+typedef struct {
+    float *rows[2]; /* owned, of the queries and of the gallery */
+    dip_embeddings queries, gallery;
+} dip_ensemble_joined;
+
+/* In any case the caller ends *out with dip_ensemble_joined_free(). */
+dip_status dip_ensemble_join(dip_ensemble_joined *out,
+                             const dip_ensemble_rankers *rankers,
+                             dip_ensemble_norm norm,
+                             dip_err *err) DIP_MUST_CHECK;
+void dip_ensemble_joined_free(dip_ensemble_joined *joined);
+
+/* The first k by the weighted sum of 1 / (60 + rank) in the members' hits for
+ * one query, [members] of [depth], where row -1 ends a list; row -1 behind the
+ * last. */
+dip_status dip_ensemble_fuse(dip_hit *out, int64_t k,
+                             const dip_hit *const *hits, int64_t depth,
+                             const double *weights, int members,
+                             dip_err *err) DIP_MUST_CHECK;
+
 /* Ranks the gallery by the weighted sum of normalised scores, over whole
  * rankings: these orders are those of dot products of the members' embeddings
  * side by side, a query's scaled by weight and spread. `best` [queries, k] as

@@ -88,37 +88,41 @@ static void put_product(float *out, const dip_ensemble_side *side, int64_t p)
         out[side->gallery.dim] = (float)square;
 }
 
-/* All members side by side; both arrays are the caller's to free. */
-static dip_status join(dip_embeddings *queries, dip_embeddings *gallery,
-                       float **query_rows, float **gallery_rows,
-                       const dip_ensemble_rankers *r, dip_ensemble_norm norm,
-                       dip_err *err)
+dip_status dip_ensemble_join(dip_ensemble_joined *out,
+                             const dip_ensemble_rankers *r,
+                             dip_ensemble_norm norm, dip_err *err)
 {
     int64_t dim = 0, at = 0;
     int64_t count = r->sides[0].queries.rows, size = r->sides[0].gallery.rows;
     for (int m = 0; m < r->members; m++)
         dim += width_of(&r->sides[m]);
-    *query_rows = dip_calloc((size_t)count, (size_t)dim * sizeof(float));
-    *gallery_rows = dip_calloc((size_t)size, (size_t)dim * sizeof(float));
+    float *queries = dip_calloc((size_t)count, (size_t)dim * sizeof(float));
+    float *gallery = dip_calloc((size_t)size, (size_t)dim * sizeof(float));
     double *factors = dip_calloc((size_t)count, sizeof *factors);
-    dip_status st =
-        *query_rows != NULL && *gallery_rows != NULL && factors != NULL
-            ? DIP_OK
-            : dip_no_memory(err);
+    *out = (dip_ensemble_joined){{queries, gallery},
+                                 {queries, count, dim, DIP_SIMILARITY_COSINE},
+                                 {gallery, size, dim, DIP_SIMILARITY_COSINE}};
+    dip_status st = queries != NULL && gallery != NULL && factors != NULL
+                        ? DIP_OK
+                        : dip_no_memory(err);
     for (int m = 0; m < r->members && st == DIP_OK; m++) {
         const dip_ensemble_side *side = &r->sides[m];
         st = find_factors(factors, side, r->weights[m], norm, err);
         for (int64_t q = 0; q < count && st == DIP_OK; q++)
-            put_query(*query_rows + q * dim + at, side, q, factors[q]);
+            put_query(queries + q * dim + at, side, q, factors[q]);
         for (int64_t p = 0; p < size && st == DIP_OK; p++)
-            put_product(*gallery_rows + p * dim + at, side, p);
+            put_product(gallery + p * dim + at, side, p);
         at += width_of(side);
     }
     free(factors);
-    *queries = (dip_embeddings){*query_rows, count, dim, DIP_SIMILARITY_COSINE};
-    *gallery =
-        (dip_embeddings){*gallery_rows, size, dim, DIP_SIMILARITY_COSINE};
     return st;
+}
+
+void dip_ensemble_joined_free(dip_ensemble_joined *joined)
+{
+    free(joined->rows[0]);
+    free(joined->rows[1]);
+    *joined = (dip_ensemble_joined){0};
 }
 
 dip_status dip_ensemble_rank_scores(dip_ranking *out, dip_hit *best, int64_t k,
@@ -128,15 +132,12 @@ dip_status dip_ensemble_rank_scores(dip_ranking *out, dip_hit *best, int64_t k,
                                     const dip_ranking_options *options,
                                     dip_err *err)
 {
-    dip_embeddings queries, gallery;
-    float *query_rows, *gallery_rows;
-    dip_status st = join(&queries, &gallery, &query_rows, &gallery_rows,
-                         rankers, norm, err);
+    dip_ensemble_joined joined;
+    dip_status st = dip_ensemble_join(&joined, rankers, norm, err);
     if (st == DIP_OK)
-        st = dip_ranking_with_best(out, best, k, &queries, &gallery, relevance,
-                                   options, err);
-    free(gallery_rows);
-    free(query_rows);
+        st = dip_ranking_with_best(out, best, k, &joined.queries,
+                                   &joined.gallery, relevance, options, err);
+    dip_ensemble_joined_free(&joined);
     return st;
 }
 
@@ -148,7 +149,6 @@ typedef struct {
     int64_t *rows;
     double *scores;
     size_t row_room, score_room;
-    double *sums; /* [gallery] of the query at hand, else 0 */
 } fused_lists;
 
 typedef struct {
@@ -156,12 +156,65 @@ typedef struct {
     int64_t row;
 } fused_item;
 
+/* Then by score, so that those of a row are added up in one order. */
+static int by_row(const void *a, const void *b)
+{
+    const fused_item *x = a, *y = b;
+    if (x->row != y->row)
+        return x->row < y->row ? -1 : 1;
+    return (x->score > y->score) - (x->score < y->score);
+}
+
 static int best_first(const void *a, const void *b)
 {
     const fused_item *x = a, *y = b;
     if (x->score != y->score)
         return x->score > y->score ? -1 : 1;
-    return (x->row > y->row) - (x->row < y->row);
+    return by_row(a, b);
+}
+
+/* *out, which the caller frees, gets each row once, best first. */
+static dip_status fuse(fused_item **out, int64_t *count,
+                       const dip_hit *const *hits, int64_t depth,
+                       const double *weights, int members, dip_err *err)
+{
+    int64_t n = 0, kept = 0;
+    fused_item *items =
+        dip_calloc((size_t)depth * (size_t)members, sizeof *items);
+    *out = items;
+    if (items == NULL)
+        return dip_no_memory(err);
+    for (int m = 0; m < members; m++) {
+        for (int64_t i = 0; i < depth && hits[m][i].row >= 0 && weights[m] > 0;
+             i++)
+            items[n++] =
+                (fused_item){weights[m] / (RECIPROCAL_OFFSET + (double)i + 1),
+                             hits[m][i].row};
+    }
+    qsort(items, (size_t)n, sizeof *items, by_row);
+    for (int64_t i = 0; i < n; i++) {
+        if (kept > 0 && items[kept - 1].row == items[i].row)
+            items[kept - 1].score += items[i].score;
+        else
+            items[kept++] = items[i];
+    }
+    qsort(items, (size_t)kept, sizeof *items, best_first);
+    *count = kept;
+    return DIP_OK;
+}
+
+dip_status dip_ensemble_fuse(dip_hit *out, int64_t k,
+                             const dip_hit *const *hits, int64_t depth,
+                             const double *weights, int members, dip_err *err)
+{
+    fused_item *items;
+    int64_t count = 0;
+    dip_status st = fuse(&items, &count, hits, depth, weights, members, err);
+    for (int64_t i = 0; i < k; i++)
+        out[i] = i < count ? (dip_hit){(float)items[i].score, items[i].row}
+                           : (dip_hit){-INFINITY, -1};
+    free(items);
+    return st;
 }
 
 /* The list of one query from each member's hits [depth] for it. */
@@ -170,28 +223,13 @@ static dip_status fuse_query(fused_lists *lists, int64_t query,
                              const dip_ensemble_rankers *r, dip_err *err)
 {
     int64_t start = lists->offsets[query], count = 0;
-    fused_item *items =
-        dip_calloc((size_t)depth * (size_t)r->members, sizeof *items);
-    if (items == NULL)
-        return dip_no_memory(err);
-    for (int m = 0; m < r->members; m++) {
-        for (int64_t i = 0; i < depth && hits[m][i].row >= 0; i++) {
-            double *sum = &lists->sums[hits[m][i].row];
-            if (r->weights[m] <= 0)
-                break;
-            if (*sum == 0)
-                items[count++].row = hits[m][i].row;
-            *sum += r->weights[m] / (RECIPROCAL_OFFSET + (double)i + 1);
-        }
-    }
-    for (int64_t i = 0; i < count; i++) {
-        items[i].score = lists->sums[items[i].row];
-        lists->sums[items[i].row] = 0;
-    }
-    qsort(items, (size_t)count, sizeof *items, best_first);
+    fused_item *items;
+    dip_status st =
+        fuse(&items, &count, hits, depth, r->weights, r->members, err);
     size_t need = (size_t)(start + count);
-    dip_status st = dip_reserve(&lists->rows, &lists->row_room, need,
-                                sizeof *lists->rows, err);
+    if (st == DIP_OK)
+        st = dip_reserve(&lists->rows, &lists->row_room, need,
+                         sizeof *lists->rows, err);
     if (st == DIP_OK)
         st = dip_reserve(&lists->scores, &lists->score_room, need,
                          sizeof *lists->scores, err);
@@ -234,14 +272,10 @@ static dip_status fuse_all(fused_lists *lists, int64_t depth,
     size_t room;
     dip_hit *hits = NULL;
     lists->offsets = dip_calloc((size_t)queries + 1, sizeof *lists->offsets);
-    lists->sums =
-        dip_calloc((size_t)r->sides[0].gallery.rows, sizeof *lists->sums);
     if (!dip_mul_overflows((size_t)r->members * BLOCK, (size_t)depth, &room))
         hits = dip_calloc(room, sizeof *hits);
     dip_status st =
-        lists->offsets != NULL && lists->sums != NULL && hits != NULL
-            ? DIP_OK
-            : dip_no_memory(err);
+        lists->offsets != NULL && hits != NULL ? DIP_OK : dip_no_memory(err);
     for (int64_t q = 0; q < queries && st == DIP_OK; q += BLOCK)
         st = fuse_block(lists, hits, q,
                         queries - q < BLOCK ? queries - q : BLOCK, depth, r,
@@ -284,7 +318,6 @@ dip_ensemble_rank_reciprocal(dip_ranking *out, dip_hit *best, int64_t k,
         if (best != NULL)
             take_best(best, k, &lists, queries);
     }
-    free(lists.sums);
     free(lists.scores);
     free(lists.rows);
     free(lists.offsets);

@@ -161,6 +161,7 @@ check "no weights" 2 "diptych ensemble: --weights are all 0" \
 check "no number" 2 \
     "diptych ensemble: --weights '1,x' is neither equal, tuned nor a list of numbers from 0 on" \
     ensemble runs/a runs/b --vote soft --out no --weights 1,x
+expect "weights below 1" 0 ensemble runs/a runs/b --vote hard --weights .5,.25 --out below
 check "depth" 2 "diptych ensemble: --depth goes with --vote rank" \
     ensemble runs/a runs/b --vote soft --out no --depth 3
 summary

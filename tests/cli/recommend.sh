@@ -133,6 +133,102 @@ print(len(users), len(items), gap < 1e-5)
 END
 check "scores of the export" 0 "41 61 True" python3 scores.py
 
+# Ensembles: what fused lists and sums of scores find, computed again from the
+# tables of both runs.
+ensemble() {
+    "$program" ensemble "$@" --quiet
+}
+expect "soft" 0 ensemble runs/a runs/sage --vote soft --weights 2,1 --out soft
+expect "ranges" 0 ensemble runs/a runs/sage --vote soft --normalise minmax --out minmax
+expect "ranks" 0 ensemble runs/a runs/sage --vote rank --weights 2,1 --out rank
+expect "short lists" 0 ensemble runs/a runs/sage --vote rank --depth 3 \
+    --weights 3,1 --out short
+expect "alone" 0 ensemble runs/sage runs/a --vote soft --weights 0,.5 --out alone
+expect "tuned" 0 ensemble runs/a runs/sage --vote rank --weights tuned --out tuned
+cat >fused.py <<'END'
+import array, csv, json, struct
+def tables(folder):
+    with open(folder + "/embeddings.safetensors", "rb") as file:
+        head = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
+        data = file.read()
+    out = []
+    for side in ("user", "item"):
+        of = head[side + "_embeddings"]
+        values, dim = array.array("f", data[slice(*of["data_offsets"])]), of["shape"][1]
+        names = json.load(open(f"{folder}/{side}s.json"))
+        out.append({n: values[i * dim:(i + 1) * dim] for i, n in enumerate(names)})
+    return out
+def lines(path):
+    out = {}
+    for user, *items in (l.split() for l in open(path)):
+        out.setdefault(user, set()).update(items)
+    return out
+members = [tables("as-table"), tables("as-safetensors")]
+right = lines("test.txt")
+unseen = {}
+for row in csv.DictReader(open("every.csv")):
+    unseen.setdefault(row["user"], set()).add(row["item"])
+def scores(m, user):
+    users, items = members[m]
+    return {i: sum(a * b for a, b in zip(users[user], e)) for i, e in items.items()}
+def zscore(values):
+    mean = sum(values) / len(values)
+    return (sum((v - mean) ** 2 for v in values) / len(values)) ** .5
+def minmax(values):
+    return max(values) - min(values)
+def soft(spread, weights):
+    def fuse(user):
+        total = {}
+        for m, w in enumerate(weights):
+            of = scores(m, user)
+            for i, s in of.items():
+                total[i] = total.get(i, 0) + w * s / spread(list(of.values()))
+        return {i: s for i, s in total.items() if i in unseen[user]}
+    return fuse
+def rank(weights, depth):
+    def fuse(user):
+        total = {}
+        for m, w in enumerate(weights):
+            of = scores(m, user)
+            order = sorted((i for i in of if i in unseen[user]), key=lambda i: -of[i])
+            for r, i in enumerate(order[:depth]):
+                total[i] = total.get(i, 0) + w / (61 + r)
+        return total
+    return fuse
+def recall(fuse):
+    found = [len(set(sorted(of, key=lambda i: -of[i])[:5]) & right[u]) / len(right[u])
+             for u, of in ((u, fuse(u)) for u in right)]
+    return sum(found) / len(found)
+for name, fuse in (("soft", soft(zscore, (2, 1))), ("minmax", soft(minmax, (1, 1))),
+                   ("rank", rank((2, 1), 1000)), ("short", rank((3, 1), 3))):
+    report = json.load(open(name + "/report.json"))
+    got = report["retrieval"]["recommendation"]["recall@5"]
+    # A near tie in float may fall either way.
+    assert abs(got - recall(fuse)) < .004, (name, got, recall(fuse))
+alone, a = (json.load(open(f + "/report.json")) for f in ("alone", "runs/a"))
+assert alone["retrieval"]["recommendation"]["map"] == a["retrieval"]["recommendation"]["map"]
+of = json.load(open("tuned/report.json"))["run"]["ensemble"]
+assert abs(sum(of["weights"]["recommendation"]) - 1) < 1e-6, of
+assert [m["name"] for m in of["runs"]] == ["a", "sage"]
+print("equal")
+END
+expect "every item" 0 "$program" recommend runs/a --all --top 61 --out every.csv
+check "fused again" 0 "equal" python3 fused.py
+expect "compare an ensemble" 0 "$program" compare runs/a soft --metric recall@5
+check "hard votes" 4 \
+    "diptych ensemble: recommenders have no label that is classified: vote soft or rank" \
+    ensemble runs/a runs/sage --vote hard --out hard
+expect "another catalog" 0 "$program" import graph train.txt --test test.txt \
+    --out plain.h5 --quiet
+expect "a run of it" 0 train name=plain data.catalog=plain.h5 train.epochs=1 \
+    train.metric=null
+check "another catalog" 4 \
+    "diptych ensemble: 'runs/plain' recommends from another catalog than 'runs/a': 'plain.h5', not 'graph.h5'" \
+    ensemble runs/a runs/plain --vote soft --out other
+check "nothing to tune on" 4 \
+    "diptych ensemble: weights of 'recommendation': 'plain.h5' has no interactions of the split 'val'" \
+    ensemble runs/plain runs/plain --vote soft --weights tuned --out other
+
 expect "retrieval's commands refuse it" 4 "$program" search runs/a --text x
 
 summary
