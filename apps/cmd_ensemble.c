@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "apps/cli.h"
 #include "apps/cli_run.h"
@@ -269,12 +270,19 @@ static dip_status describe(json_t **out, const voters *v, const arguments *a,
 /* Found before the evaluation, not after it. */
 static dip_status make_folder(const char *dir, char **path, dip_err *err)
 {
+    char *config = dip_path_join(dir, "config.yaml");
     *path = dip_path_join(dir, "report.json");
-    if (*path == NULL)
-        return dip_no_memory(err);
-    if (dip_file_exists(*path))
-        return dip_fail(err, DIP_EIO, "'%s' exists already", *path);
-    return dip_dir_make(dir, err);
+    dip_status st =
+        config != NULL && *path != NULL ? DIP_OK : dip_no_memory(err);
+    if (st == DIP_OK && dip_file_exists(*path))
+        st = dip_fail(err, DIP_EIO, "'%s' exists already", *path);
+    else if (st == DIP_OK && dip_file_exists(config))
+        st = dip_fail(err, DIP_EIO, "'%s' is a run: --out names a new folder",
+                      dir);
+    if (st == DIP_OK)
+        st = dip_dir_make(dir, err);
+    free(config);
+    return st;
 }
 
 /* What an evaluation gives. */
@@ -367,12 +375,15 @@ static dip_status run(const arguments *a, dip_err *err)
 {
     char *path = NULL;
     dip_task_kind task;
+    bool there = dip_file_exists(a->out);
     dip_status st = dip_run_task(&task, a->runs[0], err);
     if (st == DIP_OK)
         st = make_folder(a->out, &path, err);
     if (st == DIP_OK)
         st = task == DIP_TASK_RECOMMENDATION ? run_recommenders(path, a, err)
                                              : run_towers(path, a, err);
+    if (st != DIP_OK && !there)
+        (void)rmdir(a->out); /* unless something stands in it */
     free(path);
     return st;
 }

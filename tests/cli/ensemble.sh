@@ -146,7 +146,9 @@ check "no run" 4 "diptych ensemble: no run directory 'runs/none'" \
     ensemble runs/a runs/none --vote soft --out no
 check "never over a report" 3 "diptych ensemble: 'soft/report.json' exists already" \
     ensemble runs/a runs/b --vote soft --out soft
-absent no/report.json
+absent no
+check "never into a run" 3 "diptych ensemble: 'runs/other' is a run: --out names a new folder" \
+    ensemble runs/a runs/b --vote soft --out runs/other
 
 # The command line.
 check "one run" 2 "diptych ensemble: two runs or more make an ensemble" \
