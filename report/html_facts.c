@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "report/ensemble.h"
 #include "report/html_parts.h"
 #include "report/html_text.h"
 #include "report/rows.h"
@@ -18,6 +19,21 @@ static void add_fact(dip_str *out, const char *title, const json_t *value)
     else
         dip_str_addf(out, "%.6g", json_number_value(value));
     dip_str_add(out, "</dd>");
+}
+
+static void add_ensemble(dip_str *out, const json_t *report)
+{
+    const char *title;
+    json_t *value, *facts = dip_report_ensemble_facts(report);
+    json_object_foreach (facts, title, value) {
+        dip_str_add(out, "<dt>");
+        dip_html_name(out, title);
+        dip_str_add(out, "</dt><dd>");
+        dip_html_name(out, json_string_value(value));
+        dip_str_add(out, "</dd>");
+    }
+    out->failed |= facts == NULL;
+    json_decref(facts);
 }
 
 static void add_run(dip_str *out, const json_t *report)
@@ -43,6 +59,7 @@ static void add_run(dip_str *out, const json_t *report)
         add_fact(out, facts[i].title,
                  json_object_get(json_object_get(report, facts[i].part),
                                  facts[i].key));
+    add_ensemble(out, report);
     dip_str_add(out, "</dl>\n");
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "report/check.h"
+#include "report/ensemble.h"
 #include "report/escape.h"
 #include "report/report.h"
 #include "report/rows.h"
@@ -96,6 +97,21 @@ static void add_fact(dip_str *out, const char *title, const json_t *value)
     dip_str_add(out, "\n");
 }
 
+static void add_ensemble(dip_str *out, const json_t *report)
+{
+    const char *title;
+    json_t *value, *facts = dip_report_ensemble_facts(report);
+    json_object_foreach (facts, title, value) {
+        dip_str_add(out, "- ");
+        dip_escape_markdown(out, title);
+        dip_str_add(out, ": ");
+        dip_escape_markdown(out, json_string_value(value));
+        dip_str_add(out, "\n");
+    }
+    out->failed |= facts == NULL;
+    json_decref(facts);
+}
+
 static void add_head(dip_str *out, const json_t *report)
 {
     static const struct {
@@ -132,6 +148,7 @@ static void add_head(dip_str *out, const json_t *report)
         add_fact(out, facts[i].title,
                  json_object_get(json_object_get(report, facts[i].part),
                                  facts[i].key));
+    add_ensemble(out, report);
     if (out->len > start)
         dip_str_add(out, "\n");
 }

@@ -6,6 +6,7 @@
 #include "base/table.h"
 #include "base/utf8.h"
 #include "report/check.h"
+#include "report/ensemble.h"
 #include "report/report.h"
 #include "report/rows.h"
 
@@ -130,6 +131,20 @@ static void add_part(dip_str *out, const json_t *run)
                      (int64_t)json_integer_value(whole));
 }
 
+static void add_ensemble(dip_str *out, const json_t *report, int width)
+{
+    const char *title;
+    json_t *value, *facts = dip_report_ensemble_facts(report);
+    json_object_foreach (facts, title, value) {
+        dip_str line = {0};
+        dip_str_addf(&line, "%s: %s", title, json_string_value(value));
+        add_line(out, &line, width);
+        dip_str_free(&line);
+    }
+    out->failed |= facts == NULL;
+    json_decref(facts);
+}
+
 static void add_head(dip_str *out, const json_t *report, int width)
 {
     dip_str line = {0};
@@ -148,6 +163,7 @@ static void add_head(dip_str *out, const json_t *report, int width)
     add_part(&line, json_object_get(report, "run"));
     add_line(out, &line, width);
     dip_str_free(&line);
+    add_ensemble(out, report, width);
 }
 
 /* ---- retrieval ----------------------------------------------------------- */

@@ -51,6 +51,9 @@ same "tasks of twice" "$(value twice "$tasks")" "$(value runs/a "$tasks")"
 
 expect "soft" 0 "$program" ensemble runs/a runs/b runs/c --vote soft --out soft --quiet
 present soft/report.json soft/report.md soft/report.html soft/report.queries.h5
+for kind in md html; do
+    if grep -qF "weights of type" soft/report.$kind; then ok; else bad "no weights in $kind"; fi
+done
 same "members" "$(value soft "[m['name'] for m in r['run']['ensemble']['runs']]")" "['a', 'b', 'c']"
 same "parameters" "$(value soft "r['run']['parameters']")" \
     "$(($(value runs/a "r['run']['parameters']") + $(value runs/b "r['run']['parameters']") + $(value runs/c "r['run']['parameters']")))"
