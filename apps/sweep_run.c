@@ -208,6 +208,21 @@ static dip_status explain(char **out, const sweep *s, const worker *w, int code,
     return st;
 }
 
+/* Why a rung has no value: no rows to validate on, or it ended before the first
+ * validation. The caller frees *out. */
+static dip_status explain_silence(char **out, const sweep *s, dip_err *err)
+{
+    char every[80] = "";
+    int64_t updates = s->settings->run->loop.validate_every;
+    if (updates > 0)
+        (void)snprintf(every, sizeof every,
+                       ": train.validate_every is %lld updates",
+                       (long long)updates);
+    return asprintf(out, "no validation has given a value%s", every) >= 0
+               ? DIP_OK
+               : dip_no_memory(err);
+}
+
 static void tell(const sweep *s, dip_sweep_job job, const dip_sweep_outcome *o)
 {
     if (s->options->quiet)
@@ -257,9 +272,9 @@ static dip_status judge(sweep *s, const worker *w, int status, dip_err *err)
         st = read_best(&outcome.value, s, w->job.trial, err);
     else if (st == DIP_OK)
         st = explain(&message, s, w, code, number, err);
+    if (st == DIP_OK && reached && isnan(outcome.value))
+        st = explain_silence(&message, s, err);
     outcome.message = message;
-    if (reached && isnan(outcome.value))
-        outcome.message = "no validation has given a value";
     if (st == DIP_OK)
         st = end_job(s, w->job, &outcome, err);
     free(message);

@@ -203,6 +203,11 @@ check "no validation rows" 1 "trial 0 failed: no validation has given a value" \
     sweep grid.yaml --quiet name=blind \
     "overrides=[train.warmup_steps=0, train.batch_size=2, data.catalog=b.h5]"
 
+check "validations beyond the rungs" 1 \
+    "trial 0 failed: no validation has given a value: train.validate_every is 1000 updates" \
+    sweep asha.yaml --quiet name=late max_epochs=2 trials=1 \
+    "overrides=[train.warmup_steps=0, train.validate_every=1000]"
+
 # ---- faults of the config ----
 # fault WORDS PARAMETER: of the line 4.
 fault() {
