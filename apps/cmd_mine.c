@@ -222,17 +222,71 @@ static dip_status choose_task(int *out, const dip_settings *s, const char *name,
     if (*out < 0)
         st = dip_fail(err, DIP_ENOTFOUND, "no task '%s'; there are: %s", name,
                       dip_str_text(&names));
-    else if (s->tasks[*out].judged)
-        st = dip_fail(err, DIP_ECONFIG,
-                      "task '%s' asks with judged queries, which are no rows",
-                      s->tasks[*out].name);
     dip_str_free(&names);
     return st;
 }
 
+/* Queries of the log, of which each row has the one that it answers best. */
+typedef struct {
+    dip_row_queries judged;
+    int64_t *asked; /* [queries] of the log */
+} judged_queries;
+
+static int64_t best_query(const dip_row_queries *judged, int64_t row)
+{
+    int64_t best = judged->offsets[row];
+    for (int64_t i = best; i < judged->offsets[row + 1]; i++)
+        best = judged->grades[i] > judged->grades[best] ? i : best;
+    return judged->queries[best];
+}
+
+/* The rows with a query that they answer, and that query's embedding. */
+static dip_status pack_judged(packed *out, judged_queries *j,
+                              const dip_embed_job *job, const dip_embedded *e,
+                              dip_err *err)
+{
+    const dip_catalog *catalog = job->corpus->catalog;
+    size_t count = (size_t)e->count;
+    j->asked = dip_calloc(count, sizeof *j->asked);
+    dip_bytes *texts = dip_calloc(count, sizeof *texts);
+    out->values = dip_calloc(count * (size_t)e->dim, sizeof *out->values);
+    out->at = dip_calloc(count, sizeof *out->at);
+    out->rows = dip_calloc(count, sizeof *out->rows);
+    dip_status st = j->asked != NULL && texts != NULL && out->values != NULL &&
+                            out->at != NULL && out->rows != NULL
+                        ? DIP_OK
+                        : dip_no_memory(err);
+    for (int64_t i = 0; i < e->count && st == DIP_OK; i++) {
+        int64_t row = e->row[i];
+        if (j->judged.offsets[row] == j->judged.offsets[row + 1])
+            continue;
+        int64_t query = best_query(&j->judged, row);
+        texts[out->count] = dip_catalog_query(catalog, query);
+        j->asked[out->count] = query;
+        out->at[out->count] = i;
+        out->rows[out->count++] = row;
+    }
+    if (st == DIP_OK && out->count > 0)
+        st = dip_embed_texts(out->values, job, texts, out->count, err);
+    free(texts);
+    return st;
+}
+
+static dip_status pack_queries(packed *out, judged_queries *j,
+                               const arguments *a, const dip_embed_job *job,
+                               int task, const dip_embedded *e, dip_err *err)
+{
+    if (!job->settings->tasks[task].judged)
+        return pack(out, dip_evaluate_queries(e, job->settings, task), e, err);
+    dip_status st = dip_row_queries_build(&j->judged, job->corpus->catalog,
+                                          a->run.split, err);
+    return st == DIP_OK ? pack_judged(out, j, job, e, err) : st;
+}
+
 static dip_status mine_rows(const arguments *a, const dip_embed_job *job,
                             int task, const packed *queries,
-                            const packed *gallery, dip_err *err)
+                            const judged_queries *j, const packed *gallery,
+                            dip_err *err)
 {
     int64_t dim = dip_embed_dim(job), lines = 0, ids = 0;
     dip_similarity similarity = job->settings->model.similarity;
@@ -241,7 +295,9 @@ static dip_status mine_rows(const arguments *a, const dip_embed_job *job,
         .gallery = {gallery->values, gallery->count, dim, similarity},
         .query_rows = queries->rows,
         .gallery_rows = gallery->rows,
-        .keys = &job->corpus->keys[task]};
+        .keys = &job->corpus->keys[task],
+        .judged = j->asked != NULL ? &j->judged : NULL,
+        .asked = j->asked};
     int64_t *own = find_own(queries, gallery);
     int64_t *found =
         dip_calloc((size_t)(queries->count * a->mining.count), sizeof *found);
@@ -266,13 +322,13 @@ static dip_status mine_split(const arguments *a, const dip_embed_job *job,
     const dip_task_settings *t = &job->settings->tasks[task];
     dip_embedded e = {0};
     packed queries = {0}, gallery = {0};
+    judged_queries j = {0};
     dip_field_set set = {0};
     memcpy(set.fields, t->fields, sizeof set.fields);
     int product = dip_embed_product(&e, &set);
     dip_status st = dip_embed_split(&e, job, a->run.split, err);
     if (st == DIP_OK)
-        st = pack(&queries, dip_evaluate_queries(&e, job->settings, task), &e,
-                  err);
+        st = pack_queries(&queries, &j, a, job, task, &e, err);
     if (st == DIP_OK)
         st = pack(&gallery, &e.products[product], &e, err);
     if (st == DIP_OK && (queries.count == 0 || gallery.count == 0))
@@ -280,7 +336,9 @@ static dip_status mine_split(const arguments *a, const dip_embed_job *job,
                       queries.count == 0 ? "query" : "product",
                       dip_split_name(a->run.split));
     if (st == DIP_OK)
-        st = mine_rows(a, job, task, &queries, &gallery, err);
+        st = mine_rows(a, job, task, &queries, &j, &gallery, err);
+    dip_row_queries_free(&j.judged);
+    free(j.asked);
     free_packed(&queries);
     free_packed(&gallery);
     dip_embedded_free(&e);

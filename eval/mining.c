@@ -26,6 +26,13 @@ static int64_t insert(dip_hit *list, int64_t held, int64_t most, dip_hit hit)
     return held;
 }
 
+static bool is_right(const dip_mine_input *m, int64_t query, int64_t row)
+{
+    return m->judged != NULL
+               ? dip_row_queries_grade(m->judged, m->asked[query], row) > 0
+               : dip_row_keys_equal(m->keys, m->query_rows[query], row);
+}
+
 static int64_t list_wrong(dip_hit *list, const search *s, int64_t query,
                           const float *scores)
 {
@@ -34,8 +41,7 @@ static int64_t list_wrong(dip_hit *list, const search *s, int64_t query,
     for (int64_t g = 0; g < m->gallery.rows; g++) {
         if (held == most && !(scores[g] > list[most - 1].score))
             continue;
-        if (!dip_row_keys_equal(m->keys, m->query_rows[query],
-                                m->gallery_rows[g]))
+        if (!is_right(m, query, m->gallery_rows[g]))
             held = insert(list, held, most, (dip_hit){scores[g], g});
     }
     return held;

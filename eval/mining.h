@@ -20,13 +20,17 @@ typedef struct {
     double margin; /* they score at least so much less than the right one */
 } dip_mine_options;
 
-/* What is searched; all borrowed. Rows of the catalog tell right from wrong. */
+/* What is searched; all borrowed. Right from wrong tell the keys of rows, or,
+ * where `judged` is not NULL, grades: what is judged 0 or not at all is wrong.
+ */
 typedef struct {
     dip_embeddings queries, gallery;
-    const int64_t *query_rows;   /* [queries] of the catalog */
+    const int64_t *query_rows;   /* [queries] of the catalog, for keys */
     const int64_t *gallery_rows; /* [gallery] */
     const int64_t *own; /* [queries] position of the right answer, or -1 */
     const dip_row_keys *keys;
+    const dip_row_queries *judged;
+    const int64_t *asked; /* [queries] of the log, for `judged` */
 } dip_mine_input;
 
 /* Writes rows of the catalog to out [queries, count], the nearest first, -1

@@ -65,6 +65,18 @@ check "other negatives" 4 \
     train name=other train.hard_negatives=hard.tsv --resume
 cp kept.tsv hard.tsv
 
+# Queries of the log: a row has the one that it answers best, and wrong answers
+# that no judgement of that query calls right.
+"$program" synth --quiet --rows 300 --seed 1 --size 32 --queries 40 --out b.h5 \
+    >/dev/null 2>&1
+log="data.catalog=b.h5 train.metric=text_to_image.ndcg@10
+    tasks.text_to_image.query=judgements tasks.text_to_image.relevant_by=[judgements]"
+expect "judged" 0 train name=judged $log train.epochs=1
+check "mined by grades" 0 \
+    "text_to_image: 239 of 239 queries have 956 wrong answers" \
+    "$program" mine runs/judged --quiet --task text_to_image --out graded.tsv
+expect "hard and judged" 0 train name=judged2 $log train.hard_negatives=graded.tsv
+
 printf 'x\ty\n' >bad.tsv
 check "unknown id" 4 "diptych train: no product 'x' of line 1 of 'bad.tsv' in 'a.h5'" \
     train name=bad train.hard_negatives=bad.tsv

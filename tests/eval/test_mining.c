@@ -98,6 +98,39 @@ static void test_mining_finds_what_the_definition_says(void **state)
     }
 }
 
+/* The same right answers as grades of all rows for all queries of a log; those
+ * that are wrong are judged 0, or for every third query not at all. */
+static void test_mining_goes_by_grades(void **state)
+{
+    (void)state;
+    static int64_t offsets[2 * ROWS + 1], listed[ROWS * QUERIES];
+    static float grades[ROWS * QUERIES];
+    int64_t asked[QUERIES], count = 0;
+    for (int64_t row = 0; row < 2 * ROWS; row++) {
+        for (int64_t q = 0; q < QUERIES && row % 2 == 0; q++) {
+            bool right = row / 2 / 5 == 2 * q / 5;
+            if (!right && q % 3 == 0)
+                continue;
+            listed[count] = 100 + q;
+            grades[count++] = right ? 0.5F : 0;
+        }
+        offsets[row + 1] = count;
+    }
+    for (int64_t q = 0; q < QUERIES; q++)
+        asked[q] = 100 + q;
+    const dip_row_queries judged = {2 * ROWS, offsets, listed, grades, 0.5F};
+    const dip_mine_options o = {.from = 2, .to = 30, .count = COUNT};
+    dip_row_keys keys;
+    dip_mine_input input = make_input(&keys);
+    int64_t found[QUERIES * COUNT];
+    input.keys = NULL;
+    input.judged = &judged;
+    input.asked = asked;
+    assert_int_equal(dip_mine(found, &input, &o, NULL), DIP_OK);
+    for (int64_t q = 0; q < QUERIES; q++)
+        check_query(found + q * COUNT, q, &o);
+}
+
 static void test_mining_needs_the_right_answer_for_a_margin(void **state)
 {
     (void)state;
@@ -132,6 +165,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mining_finds_what_the_definition_says),
+        cmocka_unit_test(test_mining_goes_by_grades),
         cmocka_unit_test(test_mining_needs_the_right_answer_for_a_margin),
         cmocka_unit_test(test_mining_refuses_impossible_ranks),
     };
