@@ -34,18 +34,22 @@ static void test_grading_keeps_the_order(void **state)
     }
 }
 
-/* Fifths of 5 are whole but for rounding, and are not rounded up. */
+/* 25 places give 25 grades, although 25 * (7 / 25) is more than 7 by rounding.
+ */
 static void test_grading_rounds_up_what_is_not_whole(void **state)
 {
     (void)state;
-    static const double five[5] = {9, 7, 5, 3, 1};
+    enum { PLACES = 25 };
     const dip_grading rank = {
-        .kind = DIP_GRADING_RANK, .scale = 5, .whole = true};
+        .kind = DIP_GRADING_RANK, .scale = PLACES, .whole = true};
     const dip_grading relative = {.scale = 3, .whole = true};
-    float grades[COUNT];
-    dip_grading_list(grades, five, 5, &rank);
-    for (int i = 0; i < 5; i++)
-        assert_true(grades[i] == (float)(5 - i));
+    double falling[PLACES];
+    float grades[PLACES];
+    for (int i = 0; i < PLACES; i++)
+        falling[i] = PLACES - i;
+    dip_grading_list(grades, falling, PLACES, &rank);
+    for (int i = 0; i < PLACES; i++)
+        assert_true(grades[i] == (float)(PLACES - i));
     dip_grading_list(grades, values, COUNT, &relative);
     assert_true(grades[1] == 2 && grades[3] == 1);
 }
