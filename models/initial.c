@@ -9,6 +9,7 @@
 #include "models/pieces.h"
 #include "models/positions.h"
 #include "models/source.h"
+#include "tensor/shape.h"
 
 static const char *const part_names[] = {
 #define PART_NAME(name, word, words) word,
@@ -129,8 +130,8 @@ static bool is_finite(const dip_tensor *t)
     return dip_tensor_item(dip_t_sum_all(dip_t_to_dtype(odd, DIP_F32))) == 0.0;
 }
 
-/* Equal but for dimensions of one. */
-static bool same_shape(const dip_tensor *a, const dip_tensor *b)
+/* Whether shapes are equal once dimensions of one are left out. */
+static bool same_but_for_ones(const dip_tensor *a, const dip_tensor *b)
 {
     int i = 0, j = 0, m = dip_tensor_ndim(a), n = dip_tensor_ndim(b);
     while (i < m || j < n) {
@@ -186,25 +187,14 @@ static dip_tensor *other_grid(const load *l, const char *name,
                                 dip_tensor_size(want, n - 2));
 }
 
-static void add_shape(dip_str *out, const dip_tensor *t)
-{
-    dip_str_add(out, "[");
-    for (int i = 0; i < dip_tensor_ndim(t); i++)
-        dip_str_addf(out, "%s%lld", i ? ", " : "",
-                     (long long)dip_tensor_size(t, i));
-    dip_str_add(out, "]");
-}
-
 static dip_status fail_shape(const load *l, const char *name,
                              const dip_tensor *got, const dip_tensor *want,
                              dip_err *err)
 {
     dip_str text = {0};
-    add_shape(&text, got);
-    dip_str_add(&text, ", the model has ");
-    add_shape(&text, want);
-    dip_fail(err, DIP_EDATA, "wrong shape for '%s' in '%s': the file has %s",
-             name, l->path, dip_str_text(&text));
+    dip_shape_add_unlike(&text, got, want);
+    dip_fail(err, DIP_EDATA, "wrong shape for '%s' in '%s': %s", name, l->path,
+             dip_str_text(&text));
     dip_str_free(&text);
     return DIP_EDATA;
 }
@@ -222,7 +212,7 @@ static dip_status take(load *l, int i, bool assign, dip_err *err)
     if (dip_tensor_failed())
         return dip_tensor_status(err);
     dip_tensor *resized = NULL;
-    if (got && !same_shape(got, own)) {
+    if (got && !same_but_for_ones(got, own)) {
         resized = fewer_places(want.name, got, own);
         resized = resized ? resized : other_grid(l, name, got, own);
     }
@@ -231,13 +221,13 @@ static dip_status take(load *l, int i, bool assign, dip_err *err)
     if (assign) {
         if (resized)
             got = resized;
-        if (got && same_shape(got, own))
+        if (got && same_but_for_ones(got, own))
             dip_tensor_assign(own, in_shape_of(got, own));
         return DIP_OK;
     }
     if (!got)
         return add_name(&r->missing, name, err);
-    if (!resized && !same_shape(got, own))
+    if (!resized && !same_but_for_ones(got, own))
         return is_projection(name) ? add_name(&r->unfit, name, err)
                                    : fail_shape(l, name, got, own, err);
     if (!is_finite(got))

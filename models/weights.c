@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "tensor/shape.h"
 
 #define LISTED_MAX 8 /* names in one message */
 
@@ -73,36 +74,15 @@ static dip_status check_names(const dip_params *params, const char *prefix,
     return st;
 }
 
-static void add_shape(dip_str *out, const dip_tensor *t)
-{
-    dip_str_add(out, "[");
-    for (int i = 0; i < dip_tensor_ndim(t); i++)
-        dip_str_addf(out, "%s%lld", i ? ", " : "",
-                     (long long)dip_tensor_size(t, i));
-    dip_str_add(out, "]");
-}
-
-static bool same_shape(const dip_tensor *a, const dip_tensor *b)
-{
-    if (dip_tensor_ndim(a) != dip_tensor_ndim(b))
-        return false;
-    for (int i = 0; i < dip_tensor_ndim(a); i++)
-        if (dip_tensor_size(a, i) != dip_tensor_size(b, i))
-            return false;
-    return true;
-}
-
 static dip_status check_shape(const dip_tensor *want, const dip_tensor *got,
                               const char *name, const char *path, dip_err *err)
 {
-    if (same_shape(want, got))
+    if (dip_shape_equal(want, got))
         return DIP_OK;
     dip_str text = {0};
-    add_shape(&text, got);
-    dip_str_add(&text, ", the model has ");
-    add_shape(&text, want);
-    dip_fail(err, DIP_EDATA, "wrong shape of '%s' in '%s': the file has %s",
-             name, path, dip_str_text(&text));
+    dip_shape_add_unlike(&text, got, want);
+    dip_fail(err, DIP_EDATA, "wrong shape of '%s' in '%s': %s", name, path,
+             dip_str_text(&text));
     dip_str_free(&text);
     return DIP_EDATA;
 }

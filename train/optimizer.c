@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "tensor/shape.h"
 
 #define MAX_SLOTS 2
 
@@ -297,17 +298,6 @@ dip_named_tensor dip_optimizer_state(const dip_optimizer *o, int i)
                               .tensor = o->slots[slot][at]};
 }
 
-static bool same_shape(const dip_tensor *a, const dip_tensor *b)
-{
-    if (dip_tensor_ndim(a) != dip_tensor_ndim(b))
-        return false;
-    for (int i = 0; i < dip_tensor_ndim(a); i++) {
-        if (dip_tensor_size(a, i) != dip_tensor_size(b, i))
-            return false;
-    }
-    return true;
-}
-
 static dip_status load_one(dip_named_tensor state, const dip_safetensors *file,
                            dip_err *err)
 {
@@ -316,7 +306,7 @@ static dip_status load_one(dip_named_tensor state, const dip_safetensors *file,
         return dip_fail(err, DIP_EDATA, "no optimizer state '%s'", state.name);
     dip_scope_open();
     dip_tensor *value = dip_safetensors_tensor(file, found);
-    bool fits = dip_tensor_failed() || same_shape(state.tensor, value);
+    bool fits = dip_tensor_failed() || dip_shape_equal(state.tensor, value);
     if (fits)
         dip_tensor_assign(state.tensor, value);
     dip_scope_close();

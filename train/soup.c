@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "tensor/shape.h"
 
 struct dip_soup {
     dip_params *params;       /* borrowed */
@@ -36,14 +37,6 @@ int dip_soup_count(const dip_soup *soup)
     return soup->count;
 }
 
-static bool same_shape(const dip_tensor *a, const dip_tensor *b)
-{
-    bool same = dip_tensor_ndim(a) == dip_tensor_ndim(b);
-    for (int d = 0; same && d < dip_tensor_ndim(a); d++)
-        same = dip_tensor_size(a, d) == dip_tensor_size(b, d);
-    return same;
-}
-
 static dip_status check_params(const dip_soup *soup, const dip_params *from,
                                dip_err *err)
 {
@@ -52,8 +45,8 @@ static dip_status check_params(const dip_soup *soup, const dip_params *from,
         int at = dip_params_find(from, name);
         if (at < 0)
             return dip_fail(err, DIP_EDATA, "no parameter '%s'", name);
-        if (!same_shape(dip_params_tensor(soup->params, i),
-                        dip_params_tensor(from, at)))
+        if (!dip_shape_equal(dip_params_tensor(soup->params, i),
+                             dip_params_tensor(from, at)))
             return dip_fail(err, DIP_EDATA, "another shape of '%s'", name);
     }
     for (int i = 0; i < dip_params_count(from); i++) {
