@@ -16,6 +16,15 @@ int dip_cli_fail(const char *command, const dip_err *err)
     return dip_status_exit_code(err->code);
 }
 
+int dip_cli_fail_config(const char *command, const dip_str *faults,
+                        const dip_err *err)
+{
+    if (faults->len == 0)
+        return dip_cli_fail(command, err);
+    (void)fputs(dip_str_text(faults), stderr);
+    return dip_status_exit_code(err->code);
+}
+
 int64_t dip_cli_int(struct argp_state *state, const char *option,
                     const char *text, int64_t least, int64_t most)
 {

@@ -14,6 +14,11 @@
 /* Prints "diptych import: message" and returns the exit code. */
 int dip_cli_fail(const char *command, const dip_err *err);
 
+/* The same for a config: where there are faults, they are printed instead, a
+ * line each with its place. */
+int dip_cli_fail_config(const char *command, const dip_str *faults,
+                        const dip_err *err);
+
 /* The whole of `text` as a number in [least, most]; a usage error that names
  * the option ends the program otherwise. */
 int64_t dip_cli_int(struct argp_state *state, const char *option,

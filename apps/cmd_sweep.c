@@ -26,9 +26,7 @@ static const struct argp_option options[] = {
     {0}};
 
 typedef struct {
-    const char *config;
-    const char **overrides; /* room for all arguments */
-    size_t override_count;
+    dip_cli_target target;
     dip_sweep_run_options run;
     bool check, json;
 } arguments;
@@ -56,14 +54,10 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         a->run.quiet = true;
         return 0;
     case ARGP_KEY_ARG:
-        if (a->config == NULL)
-            a->config = value;
-        else
-            a->overrides[a->override_count++] = value;
+        dip_cli_target_add(&a->target, "sweep's config", value, state);
         return 0;
     case ARGP_KEY_END:
-        if (a->config == NULL)
-            argp_error(state, "a sweep's config is missing");
+        dip_cli_target_need(&a->target, "sweep's config", state);
         if (a->run.retry && !a->run.resume)
             argp_error(state, "--retry is for --resume");
         return 0;
@@ -153,23 +147,22 @@ int dip_cmd_sweep(int argc, char **argv)
     dip_err err = {0};
     dip_sweep_settings *settings = NULL;
     dip_str faults = {0};
-    arguments a = {.overrides = dip_calloc((size_t)argc + 1, sizeof(char *))};
-    if (a.overrides == NULL)
+    arguments a = {
+        .target = {.overrides = dip_calloc((size_t)argc, sizeof(char *))}};
+    if (a.target.overrides == NULL)
         return dip_status_exit_code(dip_no_memory(&err));
     (void)argp_parse(&argp, argc, argv, 0, NULL, &a);
-    dip_status st = dip_sweep_settings_load(&settings, a.config, a.overrides,
-                                            a.override_count, &faults, &err);
+    dip_status st =
+        dip_sweep_settings_load(&settings, a.target.path, a.target.overrides,
+                                a.target.override_count, &faults, &err);
     if (st == DIP_OK && a.check)
         print_check(settings);
     else if (st == DIP_OK)
         st = run(settings, &a, &err);
-    else if (faults.len > 0) /* all of them, each with its place */
-        (void)fputs(dip_str_text(&faults), stderr);
-    int code = st == DIP_OK     ? 0
-               : faults.len > 0 ? dip_status_exit_code(st)
-                                : dip_cli_fail("diptych sweep", &err);
+    int code =
+        st == DIP_OK ? 0 : dip_cli_fail_config("diptych sweep", &faults, &err);
     dip_str_free(&faults);
     dip_sweep_settings_free(settings);
-    free(a.overrides);
+    free(a.target.overrides);
     return code;
 }

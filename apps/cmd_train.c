@@ -36,10 +36,9 @@ static const struct argp_option options[] = {
     {0}};
 
 typedef struct {
-    const char *config, *run;
-    char *data;             /* override, or NULL */
-    const char **overrides; /* room for all arguments and --data */
-    size_t override_count;
+    dip_cli_target target; /* with room for an override more, --data */
+    const char *run;
+    char *data; /* override, or NULL */
     dip_trainer_options trainer;
     bool check;
 } arguments;
@@ -80,14 +79,10 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
             dip_cli_int(state, "stop-after", value, 1, 1000000);
         return 0;
     case ARGP_KEY_ARG:
-        if (a->config == NULL)
-            a->config = value;
-        else
-            a->overrides[a->override_count++] = value;
+        dip_cli_target_add(&a->target, "config", value, state);
         return 0;
     case ARGP_KEY_END:
-        if (a->config == NULL)
-            argp_error(state, "a config is missing");
+        dip_cli_target_need(&a->target, "config", state);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -137,24 +132,23 @@ int dip_cmd_train(int argc, char **argv)
     dip_err err = {0};
     dip_settings *settings = NULL;
     dip_str faults = {0};
-    arguments a = {.overrides = dip_calloc((size_t)argc + 1, sizeof(char *))};
-    if (a.overrides == NULL)
+    arguments a = {
+        .target = {.overrides = dip_calloc((size_t)argc + 1, sizeof(char *))}};
+    if (a.target.overrides == NULL)
         return dip_status_exit_code(dip_no_memory(&err));
     (void)argp_parse(&argp, argc, argv, 0, NULL, &a);
     if (a.data != NULL)
-        a.overrides[a.override_count++] = a.data;
-    dip_status st = dip_settings_load(&settings, a.config, a.overrides,
-                                      a.override_count, &faults, &err);
+        a.target.overrides[a.target.override_count++] = a.data;
+    dip_status st =
+        dip_settings_load(&settings, a.target.path, a.target.overrides,
+                          a.target.override_count, &faults, &err);
     if (st == DIP_OK)
         st = run(settings, &a, &err);
-    else if (faults.len > 0) /* all of them, each with its place */
-        (void)fputs(dip_str_text(&faults), stderr);
-    int code = st == DIP_OK     ? 0
-               : faults.len > 0 ? dip_status_exit_code(st)
-                                : dip_cli_fail("diptych train", &err);
+    int code =
+        st == DIP_OK ? 0 : dip_cli_fail_config("diptych train", &faults, &err);
     dip_str_free(&faults);
     dip_settings_free(settings);
     free(a.data);
-    free(a.overrides);
+    free(a.target.overrides);
     return code;
 }
