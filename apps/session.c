@@ -15,7 +15,8 @@
 
 /* ---- preparing ---- */
 
-dip_status dip_session_begin(dip_session *s, dip_err *err)
+/* The checkpoint to go on from, or that the directory is free. */
+static dip_status find_place(dip_session *s, dip_err *err)
 {
     const char *dir = s->options->dir;
     s->checkpoint_dir = dip_path_join(dir, "checkpoints");
@@ -44,6 +45,14 @@ dip_status dip_session_begin(dip_session *s, dip_err *err)
                     "run directory '%s' is in use: --resume goes on with it, "
                     "--run DIR or name=… makes another",
                     dir);
+}
+
+dip_status dip_session_begin(dip_session *s, dip_err *err)
+{
+    dip_status st = dip_evaluation_check_metric(
+        s->metric, sizeof s->metric, &s->loop_options.higher_is_better,
+        s->settings, err);
+    return st == DIP_OK ? find_place(s, err) : st;
 }
 
 dip_status dip_session_machine(dip_session *s, dip_err *err)
@@ -108,6 +117,16 @@ dip_status dip_session_make_loop(dip_session *s, const dip_loop_hooks *hooks,
     return st == DIP_OK && s->options->resume
                ? dip_run_check_config(s->options->dir, s->settings, err)
                : st;
+}
+
+void dip_session_warn_unvalidated(const dip_session *s, const char *what,
+                                  const dip_catalog *catalog)
+{
+    if (s->settings->metric != NULL)
+        (void)fprintf(stderr,
+                      "diptych: warning: train.metric is '%s', but '%s' has no "
+                      "%s of the split 'val': the last checkpoint is taken\n",
+                      s->settings->metric, dip_catalog_path(catalog), what);
 }
 
 /* ---- logs ---- */

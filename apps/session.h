@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "base/status.h"
+#include "data/catalog.h"
 #include "report/events.h"
 #include "train/loop.h"
 
@@ -32,8 +33,8 @@ typedef struct {
     double smooth_loss; /* for the progress bar */
 } dip_session;
 
-/* Finds the checkpoint to go on from, or that the directory is free. Writes
- * nothing. */
+/* Finds what decides the best checkpoint, and the checkpoint to go on from, or
+ * that the directory is free. Writes nothing. */
 dip_status dip_session_begin(dip_session *session, dip_err *err) DIP_MUST_CHECK;
 /* Takes the loop's options from the settings, and sets device and threads. */
 dip_status dip_session_machine(dip_session *session,
@@ -46,6 +47,10 @@ dip_status dip_session_make_loop(dip_session *session,
                                  const dip_loop_hooks *hooks,
                                  dip_params *params,
                                  dip_err *err) DIP_MUST_CHECK;
+/* Tells that train.metric, where it is set, decides nothing: the catalog has no
+ * `what` ("rows") to validate on. */
+void dip_session_warn_unvalidated(const dip_session *session, const char *what,
+                                  const dip_catalog *catalog);
 /* Makes the folder of checkpoints: the first that is written. */
 dip_status dip_session_make_dir(const dip_session *session,
                                 dip_err *err) DIP_MUST_CHECK;

@@ -1,7 +1,3 @@
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "apps/evaluate.h"
 #include "apps/evaluate_recommendation.h"
 #include "apps/run_dir.h"
 #include "apps/session.h"
@@ -118,12 +114,9 @@ static void prepare_recipe(trainer *t)
                                             .temperature = s->temperature,
                                             .l2 = s->l2};
     t->validates = has_split(t->data.catalog, DIP_SPLIT_VAL);
-    if (!t->validates && t->settings->metric != NULL)
-        (void)fprintf(stderr,
-                      "diptych: warning: train.metric is '%s', but '%s' has no "
-                      "interactions of the split 'val': the last checkpoint is "
-                      "taken\n",
-                      t->settings->metric, dip_catalog_path(t->data.catalog));
+    if (!t->validates)
+        dip_session_warn_unvalidated(&t->session, "interactions",
+                                     t->data.catalog);
 }
 
 static dip_status make_loop(trainer *t, dip_err *err)
@@ -161,11 +154,7 @@ dip_status dip_train_recommendation(const dip_settings *settings,
                  .options = options,
                  .session = {.settings = settings, .options = options}};
     dip_session *session = &t.session;
-    dip_status st = dip_evaluation_check_metric(
-        session->metric, sizeof session->metric,
-        &session->loop_options.higher_is_better, settings, err);
-    if (st == DIP_OK)
-        st = dip_session_begin(session, err);
+    dip_status st = dip_session_begin(session, err);
     if (st == DIP_OK)
         st = prepare_data(&t, err);
     if (st == DIP_OK)

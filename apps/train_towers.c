@@ -476,11 +476,7 @@ dip_status dip_train_towers(const dip_settings *settings,
                  .options = options,
                  .session = {.settings = settings, .options = options}};
     dip_session *session = &t.session;
-    dip_status st = dip_evaluation_check_metric(
-        session->metric, sizeof session->metric,
-        &session->loop_options.higher_is_better, settings, err);
-    if (st == DIP_OK)
-        st = dip_session_begin(session, err);
+    dip_status st = dip_session_begin(session, err);
     if (st == DIP_OK)
         st = prepare_negatives(&t, err);
     if (st == DIP_OK)
@@ -489,12 +485,9 @@ dip_status dip_train_towers(const dip_settings *settings,
         st = prepare_teacher(&t, err);
     if (st == DIP_OK)
         st = prepare_model(&t, err);
-    if (st == DIP_OK && settings->metric != NULL &&
+    if (st == DIP_OK &&
         dip_catalog_split_rows(t.corpus->catalog, DIP_SPLIT_VAL) == 0)
-        (void)fprintf(stderr,
-                      "diptych: warning: train.metric is '%s', but '%s' has no "
-                      "rows of the split 'val': the last checkpoint is taken\n",
-                      settings->metric, dip_catalog_path(t.corpus->catalog));
+        dip_session_warn_unvalidated(session, "rows", t.corpus->catalog);
     if (st == DIP_OK)
         st = make_loop(&t, err);
     if (st == DIP_OK)
