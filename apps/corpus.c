@@ -432,6 +432,8 @@ dip_status dip_corpus_build_tokenizer(dip_tokenizer **out, const dip_corpus *c,
                                       dip_err *err)
 {
     *out = NULL;
+    if (c->settings->model.towers == DIP_TOWERS_IMAGE)
+        return DIP_OK;
     const dip_tokenizer_options *options = &c->settings->tokenizer;
     if (dip_tokenizer_kind_file(options->kind) != NULL)
         return dip_tokenizer_read(out, options, err);

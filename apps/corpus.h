@@ -59,7 +59,7 @@ typedef dip_status (*dip_corpus_text_fn)(void *user, dip_bytes text,
 dip_status dip_corpus_each_text(const dip_corpus *corpus, dip_corpus_text_fn fn,
                                 void *user, dip_err *err) DIP_MUST_CHECK;
 /* A tokenizer of all texts of the train split, or of the files that the
- * settings name. The caller owns *out. */
+ * settings name; NULL without a text tower. The caller owns *out. */
 dip_status dip_corpus_build_tokenizer(dip_tokenizer **out,
                                       const dip_corpus *corpus,
                                       dip_err *err) DIP_MUST_CHECK;

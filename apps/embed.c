@@ -359,6 +359,9 @@ static dip_status embed_some(float *out, const dip_embed_job *job,
 dip_status dip_embed_texts(float *out, const dip_embed_job *job,
                            const dip_bytes *texts, int64_t count, dip_err *err)
 {
+    if (job->corpus->tokenizer == NULL)
+        return dip_fail(err, DIP_EDATA, "'%s' reads no texts",
+                        job->settings->name);
     const int64_t block = job->settings->eval_batch_size;
     int64_t dim = dip_embed_dim(job);
     int64_t *ids =

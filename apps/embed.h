@@ -89,7 +89,8 @@ dip_status dip_embed_split(dip_embedded *embedded, const dip_embed_job *job,
 void dip_embedded_free(dip_embedded *embedded);
 
 /* Encodes texts that stand in no row: queries of a log, names of classes. Out
- * [count, dip_embed_dim()] is the caller's; zeros for a text without words. */
+ * [count, dip_embed_dim()] is the caller's; zeros for a text without words.
+ * DIP_EDATA when the run reads no texts. */
 dip_status dip_embed_texts(float *out, const dip_embed_job *job,
                            const dip_bytes *texts, int64_t count,
                            dip_err *err) DIP_MUST_CHECK;

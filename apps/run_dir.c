@@ -83,7 +83,8 @@ dip_status dip_run_model_config(dip_model_config *out,
                                 dip_err *err)
 {
     *out = settings->model;
-    out->text.vocabulary = dip_tokenizer_size(tokenizer);
+    if (tokenizer != NULL)
+        out->text.vocabulary = dip_tokenizer_size(tokenizer);
     for (int h = 0; h < out->head_count; h++) {
         const json_t *names = json_object_get(labels, out->heads[h].name);
         if (json_array_size(names) == 0)
@@ -140,7 +141,7 @@ static json_t *describe_run(const dip_settings *s, const dip_catalog *catalog,
         dip_tensor_threads(), "data", "path", dip_catalog_path(catalog),
         "digest", dip_catalog_digest(catalog), "rows",
         (json_int_t)dip_catalog_rows(catalog), "tokenizer_sha256",
-        tokenizer_digest);
+        tokenizer_digest[0] != '\0' ? tokenizer_digest : NULL);
 }
 
 static dip_status write_json(const char *dir, const char *name, json_t *json,
@@ -154,7 +155,7 @@ static dip_status write_json(const char *dir, const char *name, json_t *json,
     return st;
 }
 
-/* run.json; `digest` is the tokenizer's, or NULL. */
+/* run.json; `digest` is the tokenizer's, or "". */
 static dip_status write_about(const char *dir, const dip_settings *settings,
                               const dip_catalog *catalog, const char *digest,
                               json_t *sources, dip_err *err)
@@ -172,9 +173,8 @@ dip_status dip_run_write_plain(const char *dir, const dip_settings *settings,
                                dip_err *err)
 {
     dip_status st = write_config(dir, settings, err);
-    return st == DIP_OK
-               ? write_about(dir, settings, catalog, NULL, sources, err)
-               : st;
+    return st == DIP_OK ? write_about(dir, settings, catalog, "", sources, err)
+                        : st;
 }
 
 dip_status dip_run_write(const char *dir, const dip_settings *settings,
@@ -186,7 +186,7 @@ dip_status dip_run_write(const char *dir, const dip_settings *settings,
     char *path = dip_path_join(dir, "tokenizer.json");
     dip_status st =
         path != NULL ? write_config(dir, settings, err) : dip_no_memory(err);
-    if (st == DIP_OK)
+    if (st == DIP_OK && tokenizer != NULL)
         st = dip_tokenizer_save(tokenizer, path, err);
     if (st == DIP_OK)
         st = dip_tokenizer_digest(digest, tokenizer, err);
@@ -339,10 +339,14 @@ static dip_status load_fields(json_t **fields, const char *dir, dip_err *err)
 }
 
 dip_status dip_run_read_words(dip_tokenizer **tokenizer, json_t **labels,
-                              json_t **fields, const char *dir, dip_err *err)
+                              json_t **fields, const char *dir,
+                              const dip_settings *settings, dip_err *err)
 {
+    dip_status st = DIP_OK;
+    *tokenizer = NULL;
     *labels = *fields = NULL;
-    dip_status st = load_tokenizer(tokenizer, dir, err);
+    if (settings->model.towers != DIP_TOWERS_IMAGE)
+        st = load_tokenizer(tokenizer, dir, err);
     if (st == DIP_OK)
         st = load_fields(fields, dir, err);
     if (st == DIP_OK)
@@ -513,7 +517,7 @@ dip_status dip_trained_load(dip_trained **out, const char *dir,
         st = dip_fail(err, DIP_EDATA, "'%s' is a run of recommendation", dir);
     if (st == DIP_OK)
         st = dip_run_read_words(&run->tokenizer, &run->labels, &run->fields,
-                                dir, err);
+                                dir, run->settings, err);
     if (st == DIP_OK)
         st = prepare_model(run, which, err);
     if (st != DIP_OK) {

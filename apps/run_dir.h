@@ -18,7 +18,7 @@ typedef struct {
     char *dir;
     char *checkpoint; /* folder that the weights came from */
     dip_settings *settings;
-    dip_tokenizer *tokenizer;
+    dip_tokenizer *tokenizer; /* NULL: there is no text tower */
     json_t *labels; /* {"articleType": ["Shirts", …], …}: the heads' classes */
     json_t *fields; /* apps/fields.h */
     dip_model *model;
@@ -40,9 +40,10 @@ void dip_trained_free(dip_trained *run); /* NULL allowed */
 dip_status dip_trained_corpus(dip_corpus **out, const dip_trained *run,
                               const char *path, dip_err *err) DIP_MUST_CHECK;
 
-/* Writes config.yaml, tokenizer.json, labels.json, fields.json (when there are
- * any) and run.json into `dir`, which exists. `sources` is what run.json tells
- * of the files that the run starts or learns from, by key. */
+/* Writes config.yaml, tokenizer.json (unless it is NULL), labels.json,
+ * fields.json (when there are any) and run.json into `dir`, which exists.
+ * `sources` is what run.json tells of the files that the run starts or learns
+ * from, by key. */
 dip_status dip_run_write(const char *dir, const dip_settings *settings,
                          const dip_corpus *corpus,
                          const dip_tokenizer *tokenizer, json_t *labels,
@@ -77,10 +78,12 @@ dip_status dip_run_about(json_t **out, const char *dir,
                          dip_err *err) DIP_MUST_CHECK;
 
 /* The words and classes that the run in `dir` began with: tokenizer.json, which
- * must be the one of run.json, labels.json and fields.json (empty when there is
- * none). In any case the caller ends all three. */
+ * must be the one of run.json (NULL when the settings have no text tower),
+ * labels.json and fields.json (empty when there is none). In any case the
+ * caller ends all three. */
 dip_status dip_run_read_words(dip_tokenizer **tokenizer, json_t **labels,
                               json_t **fields, const char *dir,
+                              const dip_settings *settings,
                               dip_err *err) DIP_MUST_CHECK;
 /* DIP_EDATA unless `catalog` is the one that the run in `dir` began with. */
 dip_status dip_run_check_catalog(const char *dir, const dip_catalog *catalog,
@@ -119,7 +122,7 @@ dip_status dip_run_model_config(dip_model_config *out,
                                 dip_err *err) DIP_MUST_CHECK;
 
 /* The model that the settings describe, with the sizes that tokenizer, labels
- * and fields give it. */
+ * (NULL: no text tower) and fields give it. */
 dip_status dip_run_model(dip_model **out, const dip_settings *settings,
                          const dip_tokenizer *tokenizer, const json_t *labels,
                          const json_t *fields, dip_err *err) DIP_MUST_CHECK;

@@ -199,7 +199,7 @@ static dip_status load_words(trainer *t, dip_err *err)
     const char *dir = t->options->dir;
     dip_status st = dip_run_check_catalog(dir, t->corpus->catalog, err);
     return st == DIP_OK ? dip_run_read_words(&t->tokenizer, &t->labels,
-                                             &t->fields, dir, err)
+                                             &t->fields, dir, t->settings, err)
                         : st;
 }
 

@@ -300,6 +300,9 @@ dip_status dip_tokenizer_save(const dip_tokenizer *tokenizer, const char *path,
 dip_status dip_tokenizer_digest(char hex[DIP_DIGEST_SIZE],
                                 const dip_tokenizer *tokenizer, dip_err *err)
 {
+    hex[0] = '\0';
+    if (tokenizer == NULL)
+        return DIP_OK;
     json_t *root = to_json(tokenizer);
     dip_str text = {0};
     dip_status st = dip_json_dump(&text, root, DIP_JSON_AS_BUILT, err);

@@ -168,7 +168,7 @@ dip_status dip_tokenizer_save(const dip_tokenizer *tokenizer, const char *path,
 dip_status dip_tokenizer_load(dip_tokenizer **out, const char *path,
                               dip_err *err) DIP_MUST_CHECK;
 /* SHA-256 of the bytes that dip_tokenizer_save() writes to `path`, which name
- * the digest of the file beside it. */
+ * the digest of the file beside it; "" of NULL, which is no tokenizer. */
 dip_status dip_tokenizer_digest(char hex[DIP_DIGEST_SIZE],
                                 const dip_tokenizer *tokenizer,
                                 dip_err *err) DIP_MUST_CHECK;

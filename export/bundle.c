@@ -35,7 +35,8 @@ static dip_status write_config(const dip_bundle *b, const char *path,
 static dip_status write_tokenizer(const dip_bundle *b, const char *path,
                                   dip_err *err)
 {
-    return dip_tokenizer_save(b->tokenizer, path, err);
+    return b->tokenizer != NULL ? dip_tokenizer_save(b->tokenizer, path, err)
+                                : DIP_OK;
 }
 
 static dip_status write_labels(const dip_bundle *b, const char *path,

@@ -23,8 +23,8 @@
 typedef struct {
     const dip_export_format *format;
     dip_export_job job;
-    const char *config_path; /* copied to config.yaml */
-    const dip_tokenizer *tokenizer;
+    const char *config_path;        /* copied to config.yaml */
+    const dip_tokenizer *tokenizer; /* NULL: texts are not read */
     const json_t *labels;
     const json_t *preprocessing;
     const char *version; /* of the program */

@@ -49,6 +49,8 @@ static json_t *image_json(const dip_preprocessing *p)
 
 static json_t *text_json(const dip_preprocessing *p)
 {
+    if (p->tokenizer == NULL)
+        return NULL;
     const dip_special_ids special = dip_tokenizer_special(p->tokenizer);
     json_t *json = json_pack(
         "{s:s, s:s, s:I, s:I, s:b, s:I}", "tokenizer",
@@ -92,7 +94,7 @@ static json_t *texts_json(const dip_preprocessing_text *texts, int count)
 
 json_t *dip_preprocessing_json(const dip_preprocessing *p)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:s, s:o}", "image", image_json(p),
+    return json_pack("{s:o, s:o*, s:o, s:o, s:s, s:o}", "image", image_json(p),
                      "text", text_json(p), "product_fields",
                      texts_json(p->fields, p->field_count), "queries",
                      texts_json(p->queries, p->query_count), "similarity",

@@ -22,8 +22,8 @@ typedef struct {
 typedef struct {
     const dip_transform *transform;
     bool exif; /* photos are turned as their EXIF orientation says */
-    const dip_tokenizer *tokenizer;
-    const char *tokenizer_file; /* in the bundle */
+    const dip_tokenizer *tokenizer; /* NULL: texts are not read */
+    const char *tokenizer_file;     /* in the bundle */
     int64_t context;
     const dip_preprocessing_text *fields; /* in the order of the fusion */
     int field_count;

@@ -107,6 +107,9 @@ expect "the same losses" 0 cmp whole parts
 expect "the same weights" 0 cmp runs/photos/checkpoints/latest/model.safetensors \
     runs/again/checkpoints/latest/model.safetensors
 expect "texts" 0 train texts
+present runs/texts/tokenizer.json
+absent runs/photos/tokenizer.json runs/again/tokenizer.json
+expect "no digest of words" 1 grep -q tokenizer runs/photos/run.json
 
 # Evaluation: the report agrees with the predictions, and these with
 # themselves.
@@ -189,6 +192,7 @@ expect "embeddings of photos" 0 "$program" embed runs/photos --out photos.h5 --q
 expect "embeddings of texts" 0 "$program" embed runs/texts --out texts.h5 --quiet
 expect "another seed" 0 train photos --run runs/other seed=5
 expect "its report" 0 "$program" eval runs/other --quiet
+echo "a red shirt" >lines.txt
 expect "compare" 0 "$program" compare runs/photos runs/other --each
 for format in safetensors torchscript; do
     for run in photos texts; do
@@ -196,6 +200,19 @@ for format in safetensors torchscript; do
             --format $format --out "$format-$run"
     done
 done
+present torchscript-texts/tokenizer.json
+absent torchscript-photos/tokenizer.json safetensors-photos/tokenizer.json
+check "what is prepared" 0 "False True" python3 -c '
+import json
+print(*("text" in json.load(open(f"torchscript-{run}/preprocessing.json"))
+        for run in ("photos", "texts")))'
+check "queries of photos" 4 "diptych embed: 'photos' reads no texts" \
+    "$program" embed runs/photos --queries=lines.txt --out no.npy
+expect "soup of photos" 0 "$program" soup runs/photos runs/other --out runs/soup
+expect "eval of the soup" 0 "$program" eval runs/soup --quiet
+absent runs/soup/tokenizer.json no.npy
+expect "ensemble of photos" 0 "$program" ensemble runs/photos runs/other \
+    --vote soft --out both --quiet
 present torchscript-photos/head_0_colour.pt torchscript-photos/head_1_type.pt \
     torchscript-texts/head_0_type.pt torchscript-texts/text_encoder.pt
 absent torchscript-texts/image_encoder.pt torchscript-photos/text_encoder.pt
