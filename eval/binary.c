@@ -1,50 +1,16 @@
 /* Binary metrics and calibration of eval/classification.h. */
 #include <inttypes.h>
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "eval/classification.h"
-
-typedef struct {
-    double score;
-    int32_t label;
-} scored;
-
-static int by_score_down(const void *a, const void *b)
-{
-    const scored *x = a, *y = b;
-    return (x->score < y->score) - (x->score > y->score);
-}
-
-static dip_status collect(scored *items, dip_binary *out, const int32_t *labels,
-                          const double *scores, int64_t n, dip_err *err)
-{
-    for (int64_t i = 0; i < n; i++) {
-        if (labels[i] < -1 || labels[i] > 1)
-            return dip_fail(err, DIP_EDATA,
-                            "row %" PRId64 " has label %" PRId32
-                            ", which is not 0, 1 or -1",
-                            i, labels[i]);
-        if (labels[i] == -1) {
-            out->missing++;
-            continue;
-        }
-        if (isnan(scores[i]))
-            return dip_fail(err, DIP_ENUMERIC,
-                            "the score of row %" PRId64 " is NaN", i);
-        items[out->positives + out->negatives] = (scored){scores[i], labels[i]};
-        out->positives += labels[i] == 1;
-        out->negatives += labels[i] == 0;
-    }
-    return DIP_OK;
-}
+#include "eval/scored.h"
 
 /* Walks down the distinct scores: with the threshold at each, `tp` and `fp`
  * rows are taken as positive. */
-static void sweep(dip_binary *out, const scored *items)
+static void sweep(dip_binary *out, const dip_scored *items)
 {
     int64_t n = out->positives + out->negatives, tp = 0, fp = 0;
     double area = 0, precision_sum = 0, positives = (double)out->positives;
@@ -53,8 +19,8 @@ static void sweep(dip_binary *out, const scored *items)
         double score = items[i].score;
         int64_t old_tp = tp, old_fp = fp;
         for (; i < n && items[i].score == score; i++) {
-            tp += items[i].label == 1;
-            fp += items[i].label == 0;
+            tp += items[i].right;
+            fp += !items[i].right;
         }
         area += (double)(fp - old_fp) * (double)(tp + old_tp) / 2;
         precision_sum += (double)(tp - old_tp) * (double)tp / (double)(tp + fp);
@@ -75,16 +41,15 @@ dip_status dip_binary_evaluate(dip_binary *out, const int32_t *labels,
                         .average_precision = NAN,
                         .best_f1 = NAN,
                         .best_threshold = NAN};
-    scored *items = dip_calloc((size_t)n, sizeof *items);
-    if (items == NULL)
-        return dip_no_memory(err);
-    dip_status st = collect(items, out, labels, scores, n, err);
-    if (st == DIP_OK && out->positives > 0) {
-        qsort(items, (size_t)(out->positives + out->negatives), sizeof *items,
-              by_score_down);
-        sweep(out, items); /* 0/0 is NaN without negatives */
-    }
-    free(items);
+    dip_scored_list rows;
+    dip_status st = dip_scored_sort(&rows, labels, scores, n, err);
+    out->positives = rows.right;
+    out->negatives = rows.count - rows.right;
+    if (st == DIP_OK)
+        out->missing = n - rows.count;
+    if (st == DIP_OK && out->positives > 0)
+        sweep(out, rows.items); /* 0/0 is NaN without negatives */
+    dip_scored_free(&rows);
     return st;
 }
 

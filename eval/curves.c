@@ -1,12 +1,12 @@
 #include "eval/curves.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "eval/scored.h"
 
 /* ---- histograms ---- */
 
@@ -53,17 +53,6 @@ void dip_histogram_of_pairs(dip_histogram *out, const int32_t *labels,
 
 /* ---- precision and recall ---- */
 
-typedef struct {
-    double score;
-    int32_t label;
-} scored;
-
-static int by_score_down(const void *a, const void *b)
-{
-    const scored *x = a, *y = b;
-    return (x->score < y->score) - (x->score > y->score);
-}
-
 /* Keeps the point when it is the first to reach the next recall. */
 static void add_point(dip_pr_curve *out, int *wanted, int64_t found,
                       int64_t taken, int64_t matches, double threshold)
@@ -81,31 +70,20 @@ static void add_point(dip_pr_curve *out, int *wanted, int64_t found,
 dip_status dip_pr_curve_of_pairs(dip_pr_curve *out, const int32_t *labels,
                                  const double *scores, int64_t n, dip_err *err)
 {
-    int64_t count = 0, matches = 0, found = 0;
-    *out = (dip_pr_curve){0};
-    scored *items = dip_calloc((size_t)n, sizeof *items);
-    if (items == NULL)
-        return dip_no_memory(err);
-    for (int64_t i = 0; i < n; i++) {
-        if (labels[i] < 0)
-            continue;
-        if (isnan(scores[i])) {
-            free(items);
-            return dip_fail(err, DIP_ENUMERIC,
-                            "the score of row %" PRId64 " is NaN", i);
-        }
-        items[count++] = (scored){scores[i], labels[i]};
-        matches += labels[i] == 1;
-    }
-    qsort(items, (size_t)count, sizeof *items, by_score_down);
+    int64_t found = 0;
     int wanted = 0;
-    for (int64_t i = 0; i < count && matches > 0; i++) {
-        found += items[i].label == 1;
-        if (i + 1 == count || items[i + 1].score < items[i].score)
-            add_point(out, &wanted, found, i + 1, matches, items[i].score);
+    dip_scored_list pairs;
+    *out = (dip_pr_curve){0};
+    dip_status st = dip_scored_sort(&pairs, labels, scores, n, err);
+    const dip_scored *at = pairs.items;
+    for (int64_t i = 0; st == DIP_OK && i < pairs.count && pairs.right > 0;
+         i++) {
+        found += at[i].right;
+        if (i + 1 == pairs.count || at[i + 1].score < at[i].score)
+            add_point(out, &wanted, found, i + 1, pairs.right, at[i].score);
     }
-    free(items);
-    return DIP_OK;
+    dip_scored_free(&pairs);
+    return st;
 }
 
 /* ---- rankings ---- */
