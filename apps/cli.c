@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/json.h"
 #include "base/mem.h"
 
 int dip_cli_fail(const char *command, const dip_err *err)
@@ -160,6 +161,18 @@ void dip_cli_add_bytes(dip_str *out, int64_t bytes)
         unit++;
     }
     dip_str_addf(out, unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
+}
+
+dip_status dip_cli_print_json(const json_t *json, dip_err *err)
+{
+    dip_str text = {0};
+    dip_status st = json != NULL
+                        ? dip_json_dump(&text, json, DIP_JSON_AS_BUILT, err)
+                        : dip_no_memory(err);
+    if (st == DIP_OK)
+        (void)fputs(dip_str_text(&text), stdout);
+    dip_str_free(&text);
+    return st;
 }
 
 double dip_cli_now(void)

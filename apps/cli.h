@@ -4,6 +4,7 @@
 #define DIP_APPS_CLI_H
 
 #include <argp.h>
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -71,6 +72,9 @@ void dip_cli_catch_signals(void);
 /* Appends 9316 as "9,316", and bytes as "23.1 MB". */
 void dip_cli_add_count(dip_str *out, int64_t n);
 void dip_cli_add_bytes(dip_str *out, int64_t bytes);
+
+/* On stdout; NULL says that memory is out, as where it was built. */
+dip_status dip_cli_print_json(const json_t *json, dip_err *err) DIP_MUST_CHECK;
 
 /* Seconds of a clock that never goes back. */
 double dip_cli_now(void);

@@ -314,12 +314,8 @@ static dip_status print_json(const dip_audit *audit, const dip_catalog *catalog,
                   count_severity(audit, DIP_AUDIT_WARNING), "notes",
                   count_severity(audit, DIP_AUDIT_NOTE), "findings", findings,
                   "labels", labels);
-    dip_str text = {0};
     if (st == DIP_OK)
-        st = dip_json_dump(&text, root, DIP_JSON_AS_BUILT, err);
-    if (st == DIP_OK)
-        (void)fputs(dip_str_text(&text), stdout);
-    dip_str_free(&text);
+        st = dip_cli_print_json(root, err);
     json_decref(root);
     return st;
 }

@@ -147,18 +147,10 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 static dip_status task_fields(dip_field_set *set, const char *name,
                               const dip_settings *s, dip_err *err)
 {
-    dip_str names = {0};
-    for (int t = 0; t < s->task_count; t++) {
-        if (strcmp(s->tasks[t].name, name) == 0) {
-            memcpy(set->fields, s->tasks[t].fields, sizeof set->fields);
-            dip_str_free(&names);
-            return DIP_OK;
-        }
-        dip_str_addf(&names, "%s%s", t > 0 ? ", " : "", s->tasks[t].name);
-    }
-    dip_status st = dip_fail(err, DIP_ENOTFOUND, "no task '%s'; there are: %s",
-                             name, dip_str_text(&names));
-    dip_str_free(&names);
+    int task;
+    dip_status st = dip_embed_choose_task(&task, name, s, err);
+    if (st == DIP_OK)
+        memcpy(set->fields, s->tasks[task].fields, sizeof set->fields);
     return st;
 }
 
@@ -327,7 +319,6 @@ static void print_text(const summary *s)
 static dip_status print_json(const summary *s, dip_err *err)
 {
     const dip_embedding_info *info = &s->order->info;
-    dip_str text = {0};
     json_t *json = json_pack(
         "{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, "
         "s:o, s:o}",
@@ -342,12 +333,7 @@ static dip_status print_json(const summary *s, dip_err *err)
         dip_json_real(s->counts.write_seconds), "recall@10",
         dip_json_real(s->recall.codes), "rescored_recall@10",
         dip_json_real(s->recall.rescored));
-    dip_status st = json != NULL
-                        ? dip_json_dump(&text, json, DIP_JSON_AS_BUILT, err)
-                        : dip_no_memory(err);
-    if (st == DIP_OK)
-        (void)fputs(dip_str_text(&text), stdout);
-    dip_str_free(&text);
+    dip_status st = dip_cli_print_json(json, err);
     json_decref(json);
     return st;
 }
@@ -433,13 +419,8 @@ int dip_cmd_embed(int argc, char **argv)
     if (st == DIP_OK)
         st = dip_trained_corpus(&corpus, run, a.run.data, &err);
     if (st == DIP_OK) {
-        dip_embed_job job = {.settings = run->settings,
-                             .corpus = corpus,
-                             .model = run->model,
-                             .device = run->device,
-                             .bf16 = run->bf16,
-                             .quiet = a.run.quiet,
-                             .dim = a.run.dim};
+        dip_embed_job job = dip_embed_job_of(run, corpus, a.run.quiet);
+        job.dim = a.run.dim;
         st = dip_embed_check_dim(&job, 0, &err);
         if (st == DIP_OK)
             st = embed(&job, run, &a, start, &err);

@@ -253,13 +253,7 @@ static dip_status evaluate(const dip_trained *run, const arguments *a,
     dip_outcome_set outcomes = {0};
     json_t *found = NULL, *report = NULL;
     dip_evaluation evaluation = {
-        .job = {.settings = run->settings,
-                .model = run->model,
-                .device = run->device,
-                .bf16 = run->bf16,
-                .quiet = a->run.quiet,
-                .probabilities = true,
-                .dim = a->run.dim},
+        .job = dip_embed_job_of(run, NULL, a->run.quiet),
         .labels = run->labels,
         .split = a->run.split,
         .full = true,
@@ -269,6 +263,8 @@ static dip_status evaluate(const dip_trained *run, const arguments *a,
         .trec_depth = a->trec_depth,
         .predictions = a->predictions,
     };
+    evaluation.job.probabilities = true;
+    evaluation.job.dim = a->run.dim;
     dip_status st =
         dip_embed_check_dim(&evaluation.job, run->settings->rerank, err);
     if (st == DIP_OK)

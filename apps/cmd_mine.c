@@ -176,32 +176,30 @@ static dip_status write_lines(int64_t *lines, int64_t *ids, const char *path,
     return st;
 }
 
-static dip_status tell(const arguments *a, const char *task, int64_t queries,
-                       int64_t lines, int64_t ids, dip_err *err)
+static dip_status print_json(const char *task, int64_t queries, int64_t lines,
+                             int64_t ids, dip_err *err)
+{
+    json_t *all = json_pack("{s:s, s:I, s:I, s:I}", "task", task, "queries",
+                            (json_int_t)queries, "with_negatives",
+                            (json_int_t)lines, "negatives", (json_int_t)ids);
+    dip_status st = dip_cli_print_json(all, err);
+    json_decref(all);
+    return st;
+}
+
+static void print_text(const char *task, int64_t queries, int64_t lines,
+                       int64_t ids)
 {
     dip_str text = {0};
-    dip_status st = DIP_OK;
-    if (a->run.json) {
-        json_t *all =
-            json_pack("{s:s, s:I, s:I, s:I}", "task", task, "queries",
-                      (json_int_t)queries, "with_negatives", (json_int_t)lines,
-                      "negatives", (json_int_t)ids);
-        st = all != NULL ? dip_json_dump(&text, all, DIP_JSON_AS_BUILT, err)
-                         : dip_no_memory(err);
-        json_decref(all);
-    } else {
-        dip_str_addf(&text, "%s: ", task);
-        dip_cli_add_count(&text, lines);
-        dip_str_add(&text, " of ");
-        dip_cli_add_count(&text, queries);
-        dip_str_add(&text, " queries have ");
-        dip_cli_add_count(&text, ids);
-        dip_str_add(&text, " wrong answers\n");
-    }
-    if (st == DIP_OK)
-        (void)fputs(dip_str_text(&text), stdout);
+    dip_str_addf(&text, "%s: ", task);
+    dip_cli_add_count(&text, lines);
+    dip_str_add(&text, " of ");
+    dip_cli_add_count(&text, queries);
+    dip_str_add(&text, " queries have ");
+    dip_cli_add_count(&text, ids);
+    dip_str_add(&text, " wrong answers\n");
+    (void)fputs(dip_str_text(&text), stdout);
     dip_str_free(&text);
-    return st;
 }
 
 /* ---- mining ---- */
@@ -209,21 +207,8 @@ static dip_status tell(const arguments *a, const char *task, int64_t queries,
 static dip_status choose_task(int *out, const dip_settings *s, const char *name,
                               dip_err *err)
 {
-    dip_str names = {0};
-    *out = -1;
-    for (int t = 0; t < s->task_count; t++) {
-        if (name == NULL || strcmp(s->tasks[t].name, name) == 0) {
-            *out = t;
-            break;
-        }
-        dip_str_addf(&names, "%s%s", t > 0 ? ", " : "", s->tasks[t].name);
-    }
-    dip_status st = DIP_OK;
-    if (*out < 0)
-        st = dip_fail(err, DIP_ENOTFOUND, "no task '%s'; there are: %s", name,
-                      dip_str_text(&names));
-    dip_str_free(&names);
-    return st;
+    *out = 0;
+    return name != NULL ? dip_embed_choose_task(out, name, s, err) : DIP_OK;
 }
 
 /* Queries of the log, of which each row has the one that it answers best. */
@@ -308,9 +293,11 @@ static dip_status mine_rows(const arguments *a, const dip_embed_job *job,
     if (st == DIP_OK)
         st = write_lines(&lines, &ids, a->out, found, a->mining.count, queries,
                          job->corpus->catalog, err);
-    if (st == DIP_OK)
-        st = tell(a, job->settings->tasks[task].name, queries->count, lines,
-                  ids, err);
+    const char *name = job->settings->tasks[task].name;
+    if (st == DIP_OK && a->run.json)
+        st = print_json(name, queries->count, lines, ids, err);
+    else if (st == DIP_OK)
+        print_text(name, queries->count, lines, ids);
     free(own);
     free(found);
     return st;
@@ -349,11 +336,7 @@ static dip_status mine(const arguments *a, const dip_trained *run, dip_err *err)
 {
     dip_corpus *corpus = NULL;
     int task;
-    dip_embed_job job = {.settings = run->settings,
-                         .model = run->model,
-                         .device = run->device,
-                         .bf16 = run->bf16,
-                         .quiet = a->run.quiet};
+    dip_embed_job job = dip_embed_job_of(run, NULL, a->run.quiet);
     if (run->settings->task != DIP_TASK_RETRIEVAL)
         return dip_fail(err, DIP_EDATA, "'%s' finds no products", run->dir);
     dip_status st = choose_task(&task, run->settings, a->task, err);

@@ -279,17 +279,13 @@ static json_t *result_json(const results *r, int64_t i)
 static dip_status print_json(const results *r, dip_err *err)
 {
     json_t *all = json_array();
-    dip_str text = {0};
     dip_status st = all != NULL ? DIP_OK : dip_no_memory(err);
     for (int64_t i = 0; i < r->count && st == DIP_OK; i++) {
         if (json_array_append_new(all, result_json(r, i)) != 0)
             st = dip_no_memory(err);
     }
     if (st == DIP_OK)
-        st = dip_json_dump(&text, all, DIP_JSON_AS_BUILT, err);
-    if (st == DIP_OK)
-        (void)fputs(dip_str_text(&text), stdout);
-    dip_str_free(&text);
+        st = dip_cli_print_json(all, err);
     json_decref(all);
     return st;
 }
@@ -437,12 +433,8 @@ static dip_status encode_and_search(const dip_trained *run, const arguments *a,
     dip_embedded embedded = {0};
     float *query = NULL;
     dip_field_set fields;
-    dip_embed_job job = {.settings = run->settings,
-                         .model = run->model,
-                         .device = run->device,
-                         .bf16 = run->bf16,
-                         .quiet = a->run.quiet,
-                         .dim = a->run.dim};
+    dip_embed_job job = dip_embed_job_of(run, NULL, a->run.quiet);
+    job.dim = a->run.dim;
     if (run->settings->task != DIP_TASK_RETRIEVAL)
         return dip_fail(err, DIP_EDATA, "'%s' classifies, it finds nothing",
                         run->dir);

@@ -271,12 +271,7 @@ static dip_status pour_chosen(kitchen *k, dip_err *err)
 static dip_status measure(double *metric, kitchen *k, dip_err *err)
 {
     const dip_trained *run = k->base;
-    dip_evaluation evaluation = {.job = {.settings = run->settings,
-                                         .corpus = k->corpus,
-                                         .model = run->model,
-                                         .device = run->device,
-                                         .bf16 = run->bf16,
-                                         .quiet = true},
+    dip_evaluation evaluation = {.job = dip_embed_job_of(run, k->corpus, true),
                                  .labels = run->labels,
                                  .split = DIP_SPLIT_VAL};
     json_t *report = NULL;
@@ -421,20 +416,6 @@ static dip_status write_run(const char *dir, const kitchen *k, dip_err *err)
     return st;
 }
 
-static dip_status write_config(const char *dir, const kitchen *k, dip_err *err)
-{
-    dip_str text = {0};
-    char *path = dip_path_join(dir, "config.yaml");
-    dip_status st = path != NULL
-                        ? dip_config_dump(&text, k->base->settings->config, err)
-                        : dip_no_memory(err);
-    if (st == DIP_OK)
-        st = dip_file_write(path, dip_str_text(&text), text.len, err);
-    dip_str_free(&text);
-    free(path);
-    return st;
-}
-
 /* A run that keeps averages is read from them. */
 static dip_status write_weights(const char *dir, const kitchen *k, dip_err *err)
 {
@@ -473,7 +454,7 @@ static dip_status write_soup(const kitchen *k, dip_err *err)
     for (size_t i = 0; i < DIP_ARRAY_LEN(files) && st == DIP_OK; i++)
         st = copy_file(dir, k->base->dir, files[i], err);
     if (st == DIP_OK)
-        st = write_config(dir, k, err);
+        st = dip_run_write_config(dir, k->base->settings, err);
     if (st == DIP_OK)
         st = write_run(dir, k, err);
     if (st == DIP_OK)

@@ -56,7 +56,36 @@ dip_status dip_embed_choose_fields(dip_field_set *set, char *const *names,
     return DIP_OK;
 }
 
+dip_status dip_embed_choose_task(int *out, const char *name,
+                                 const dip_settings *s, dip_err *err)
+{
+    dip_str names = {0};
+    *out = -1;
+    for (int t = 0; t < s->task_count && *out < 0; t++) {
+        if (strcmp(s->tasks[t].name, name) == 0)
+            *out = t;
+        dip_str_addf(&names, "%s%s", t > 0 ? ", " : "", s->tasks[t].name);
+    }
+    dip_status st = DIP_OK;
+    if (*out < 0)
+        st = dip_fail(err, DIP_ENOTFOUND, "no task '%s'; there are: %s", name,
+                      dip_str_text(&names));
+    dip_str_free(&names);
+    return st;
+}
+
 /* ---- length ---- */
+
+dip_embed_job dip_embed_job_of(const dip_trained *run, const dip_corpus *corpus,
+                               bool quiet)
+{
+    return (dip_embed_job){.settings = run->settings,
+                           .corpus = corpus,
+                           .model = run->model,
+                           .device = run->device,
+                           .bf16 = run->bf16,
+                           .quiet = quiet};
+}
 
 int64_t dip_embed_dim(const dip_embed_job *job)
 {

@@ -54,6 +54,10 @@ typedef struct {
     int64_t dim;
 } dip_embed_job;
 
+/* That of a run, without probabilities and with whole embeddings. */
+dip_embed_job dip_embed_job_of(const dip_trained *run, const dip_corpus *corpus,
+                               bool quiet);
+
 /* Numbers of an embedding that the job makes. */
 int64_t dip_embed_dim(const dip_embed_job *job);
 /* DIP_ECONFIG unless the model has job->dim numbers, and all of them where the
@@ -81,6 +85,11 @@ int dip_embed_product(dip_embedded *embedded, const dip_field_set *fields);
 dip_status dip_embed_choose_fields(dip_field_set *set, char *const *names,
                                    size_t count, const dip_settings *settings,
                                    dip_err *err) DIP_MUST_CHECK;
+
+/* The number of the task; DIP_ENOTFOUND, listing those that there are. */
+dip_status dip_embed_choose_task(int *out, const char *name,
+                                 const dip_settings *settings,
+                                 dip_err *err) DIP_MUST_CHECK;
 
 /* Encodes `split`; *embedded holds the products that were asked for. In any
  * case the caller ends it with dip_embedded_free(). */

@@ -109,8 +109,8 @@ dip_status dip_run_model(dip_model **out, const dip_settings *settings,
 
 /* ---- writing ---- */
 
-static dip_status write_config(const char *dir, const dip_settings *settings,
-                               dip_err *err)
+dip_status dip_run_write_config(const char *dir, const dip_settings *settings,
+                                dip_err *err)
 {
     dip_str text = {0};
     char *path = dip_path_join(dir, "config.yaml");
@@ -172,7 +172,7 @@ dip_status dip_run_write_plain(const char *dir, const dip_settings *settings,
                                const dip_catalog *catalog, json_t *sources,
                                dip_err *err)
 {
-    dip_status st = write_config(dir, settings, err);
+    dip_status st = dip_run_write_config(dir, settings, err);
     return st == DIP_OK ? write_about(dir, settings, catalog, "", sources, err)
                         : st;
 }
@@ -184,8 +184,8 @@ dip_status dip_run_write(const char *dir, const dip_settings *settings,
 {
     char digest[DIP_DIGEST_SIZE];
     char *path = dip_path_join(dir, "tokenizer.json");
-    dip_status st =
-        path != NULL ? write_config(dir, settings, err) : dip_no_memory(err);
+    dip_status st = path != NULL ? dip_run_write_config(dir, settings, err)
+                                 : dip_no_memory(err);
     if (st == DIP_OK && tokenizer != NULL)
         st = dip_tokenizer_save(tokenizer, path, err);
     if (st == DIP_OK)

@@ -50,6 +50,10 @@ dip_status dip_run_write(const char *dir, const dip_settings *settings,
                          json_t *fields, json_t *sources,
                          dip_err *err) DIP_MUST_CHECK;
 
+/* Writes config.yaml, with all defaults. */
+dip_status dip_run_write_config(const char *dir, const dip_settings *settings,
+                                dip_err *err) DIP_MUST_CHECK;
+
 /* Writes config.yaml and run.json alone, for tasks without words and labels. */
 dip_status dip_run_write_plain(const char *dir, const dip_settings *settings,
                                const dip_catalog *catalog, json_t *sources,
