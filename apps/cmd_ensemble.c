@@ -179,31 +179,29 @@ typedef struct {
     int64_t rows; /* of the split */
 } voters;
 
-static void add_key(void *user, const char *key, const char *value)
+static int add_key(json_t *keys, const char *key, const char *value)
 {
-    (void)json_object_set_new(user, key, json_string(value));
+    return json_object_set_new(keys, key, json_string(value));
 }
 
 /* The first run's keys and those that make another system of it. */
 static json_t *describe_config(const voters *v, const arguments *a)
 {
     dip_str runs = {0};
-    json_t *keys = json_object();
-    const dip_config *config = v->items[0].settings->config;
+    json_t *keys = dip_report_files_config(v->items[0].settings->config);
     for (int i = 0; i < a->count; i++)
         dip_str_addf(&runs, "%s%s", i > 0 ? " " : "", a->runs[i]);
-    bool told = dip_config_each(config, add_key, keys, NULL) == DIP_OK;
-    add_key(keys, "ensemble.runs", dip_str_text(&runs));
-    add_key(keys, "ensemble.vote", a->vote);
-    add_key(keys, "ensemble.weights", a->weights);
+    int failed = add_key(keys, "ensemble.runs", dip_str_text(&runs));
+    failed |= add_key(keys, "ensemble.vote", a->vote);
+    failed |= add_key(keys, "ensemble.weights", a->weights);
     if (a->ensemble.vote == DIP_VOTE_SOFT)
-        add_key(keys, "ensemble.normalise", norms[a->ensemble.norm]);
-    told = told && !runs.failed;
+        failed |= add_key(keys, "ensemble.normalise", norms[a->ensemble.norm]);
+    if (runs.failed || failed != 0) {
+        json_decref(keys);
+        keys = NULL;
+    }
     dip_str_free(&runs);
-    if (told)
-        return keys;
-    json_decref(keys);
-    return NULL;
+    return keys;
 }
 
 /* Sums over the members. */

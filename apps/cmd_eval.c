@@ -146,22 +146,6 @@ static bool wants_html(const dip_trained *run, const arguments *a)
     return run->settings->html && !a->no_html;
 }
 
-static void add_key(void *user, const char *key, const char *value)
-{
-    (void)json_object_set_new(user, key, json_string(value));
-}
-
-/* {"train.lr": "0.002", …}: what the run is compared by. NULL when memory is
- * out. */
-static json_t *describe_config(const dip_settings *settings)
-{
-    json_t *keys = json_object();
-    if (dip_config_each(settings->config, add_key, keys, NULL) == DIP_OK)
-        return keys;
-    json_decref(keys);
-    return NULL;
-}
-
 /* What a report says of a run, whatever its task. */
 typedef struct {
     const dip_settings *settings;
@@ -203,7 +187,7 @@ static json_t *describe_run(const evaluated_run *run, uint64_t seed,
         "cpu_seconds", dip_json_real(state->cpu_seconds), "samples_per_second",
         dip_json_real((double)state->samples / state->seconds), "peak_bytes",
         dip_json_real(peak), "threads", state->threads, "config",
-        describe_config(s));
+        dip_report_files_config(s->config));
 }
 
 /* {"run": …, "data": …} in front of what the evaluation found. */

@@ -72,6 +72,20 @@ dip_status dip_report_files_write(const char *path, const json_t *report,
                : st;
 }
 
+static void add_key(void *user, const char *key, const char *value)
+{
+    (void)json_object_set_new(user, key, json_string(value));
+}
+
+json_t *dip_report_files_config(const dip_config *config)
+{
+    json_t *keys = json_object();
+    if (dip_config_each(config, add_key, keys, NULL) == DIP_OK)
+        return keys;
+    json_decref(keys);
+    return NULL;
+}
+
 dip_status dip_report_files_print(const json_t *report, bool as_json,
                                   dip_err *err)
 {

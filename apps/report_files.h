@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "apps/corpus.h"
+#include "base/config.h"
 #include "base/status.h"
 #include "eval/outcomes.h"
 
@@ -15,6 +16,10 @@ dip_status dip_report_files_write(const char *path, const json_t *report,
                                   const dip_outcome_set *outcomes,
                                   const dip_corpus *corpus,
                                   dip_err *err) DIP_MUST_CHECK;
+
+/* {"train.lr": "0.002", …}: what runs are compared by, new. NULL when memory is
+ * out. */
+json_t *dip_report_files_config(const dip_config *config);
 
 /* Prints the report as tables, or as JSON. */
 dip_status dip_report_files_print(const json_t *report, bool as_json,
