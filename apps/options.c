@@ -299,6 +299,11 @@ static const dip_option options[] = {
         "Vectors of these; 131072 by default."),
     FLOAT("model.text.token_dropout", "0", 0, .99,
           "All but bert: dropout of the words' vectors."),
+    BOOL("model.text.sparse", "false",
+         "All but bert: an update moves the words' and n-grams' vectors that "
+         "its batch looks up and leaves the others, moments and decay "
+         "included, as PyTorch's sparse embeddings under SparseAdam. Large "
+         "tables cost less, and rare words overfit less."),
     INT("model.text.depth", NULL, 0, 1024, "Layers."),
     INT("model.text.heads", NULL, 1, 1024,
         "transformer, bert: attention heads."),

@@ -73,6 +73,7 @@ typedef struct {
     bool frozen_tokens;    /* not bert: word vectors are not trained */
     int64_t ngrams;        /* bag, cnn, lstm, gru: up to so many tokens in a row
                               have a vector, too (models/words.h); default 1 */
+    bool sparse;           /* not bert: gradients of the words' tables */
     double token_dropout;  /* not bert: of the words' vectors */
     int64_t ngram_buckets; /* rows of their table; default 131,072 */
     int64_t depth;         /* layers; bag: hidden layers of its MLP */

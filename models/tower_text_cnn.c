@@ -30,7 +30,7 @@ typedef struct {
 
 static const char *const OPTIONS[] = {
     "width",         "windows", "dropout",       "token_width", "frozen_tokens",
-    "token_dropout", "ngrams",  "ngram_buckets", NULL};
+    "token_dropout", "ngrams",  "ngram_buckets", "sparse",      NULL};
 
 static dip_status check(dip_text_options *o, dip_err *err)
 {

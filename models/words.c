@@ -29,26 +29,28 @@ dip_status dip_words_check(dip_text_options *o, dip_err *err)
 }
 
 static dip_tensor *make_table(const dip_maker *maker, const char *name,
-                              bool frozen, int64_t rows, int64_t width)
+                              dip_param_kind kind, int64_t rows, int64_t width)
 {
     dip_maker inner = dip_maker_in(maker, name);
-    return dip_make_normal(&inner, "weight",
-                           frozen ? DIP_PARAM_BUFFER : DIP_PARAM_WEIGHT, 0.02,
-                           2, (int64_t[]){rows, width});
+    return dip_make_normal(&inner, "weight", kind, 0.02, 2,
+                           (int64_t[]){rows, width});
 }
 
 dip_words dip_make_words(const dip_maker *maker, const dip_text_options *o,
                          int64_t width)
 {
+    dip_param_kind kind = o->sparse ? DIP_PARAM_SPARSE : DIP_PARAM_WEIGHT;
     dip_words words = {
-        .table = make_table(maker, "token_embedding", o->frozen_tokens,
+        .table = make_table(maker, "token_embedding",
+                            o->frozen_tokens ? DIP_PARAM_BUFFER : kind,
                             o->vocabulary, o->token_width),
         .ngrams = o->ngrams > 1 ? o->ngrams : 1,
         .buckets = o->ngram_buckets,
         .dropout = o->token_dropout,
+        .sparse = o->sparse,
     };
     if (o->ngrams > 1)
-        words.ngram_table = make_table(maker, "ngram_embedding", false,
+        words.ngram_table = make_table(maker, "ngram_embedding", kind,
                                        o->ngram_buckets, o->token_width);
     if (o->token_width != width)
         words.projection = dip_make_linear(maker, "token_projection",
@@ -85,14 +87,25 @@ static dip_tensor *longer(const dip_tensor *hashes, const dip_tensor *ids,
     return call_number("aten::remainder", key, buckets);
 }
 
+/* A frozen table has no gradient, and an export no training. */
+static dip_tensor *look_up(const dip_words *words, const dip_tensor *table,
+                           const dip_tensor *ids, int64_t padding_id,
+                           bool training)
+{
+    return words->sparse && training
+               ? dip_t_embedding_sparse(table, ids, padding_id)
+               : dip_t_embedding(table, ids, padding_id);
+}
+
 dip_tensor *dip_words_forward(const dip_words *words, const dip_tensor *ids,
                               int64_t padding_id, bool training)
 {
-    dip_tensor *x = dip_t_embedding(words->table, ids, padding_id);
+    dip_tensor *x = look_up(words, words->table, ids, padding_id, training);
     const dip_tensor *hashes = ids;
     for (int64_t n = 2; n <= words->ngrams; n++) {
         hashes = longer(hashes, ids, words->buckets);
-        x = dip_t_add(x, dip_t_embedding(words->ngram_table, hashes, -1));
+        x = dip_t_add(x,
+                      look_up(words, words->ngram_table, hashes, -1, training));
     }
     x = dip_t_dropout(x, words->dropout, training);
     return words->projection.weight ? dip_linear_forward(&words->projection, x)

@@ -17,6 +17,8 @@
  * ngram_buckets, and tokens 0 stand before the text. The multiplier is that of
  * fastText.
  *
+ * With options.sparse both tables are DIP_PARAM_SPARSE.
+ *
  * Only if `width` is not token_width: token_projection.weight [width,
  * token_width] over the sum, of which options.token_dropout is dropped before.
  */
@@ -25,6 +27,7 @@ typedef struct {
     dip_tensor *ngram_table; /* NULL: none */
     int64_t ngrams, buckets;
     double dropout;
+    bool sparse;           /* gradients of the tables */
     dip_linear projection; /* weight NULL: none */
 } dip_words;
 

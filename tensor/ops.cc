@@ -269,6 +269,17 @@ dip_tensor *dip_t_embedding(const dip_tensor *weight, const dip_tensor *ids,
         weight, ids);
 }
 
+dip_tensor *dip_t_embedding_sparse(const dip_tensor *weight,
+                                   const dip_tensor *ids, int64_t padding_id)
+{
+    return dip::op(
+        "embedding_sparse",
+        [&](const Tensor &w, const Tensor &i) {
+            return at::embedding(w, i, padding_id, false, true);
+        },
+        weight, ids);
+}
+
 dip_tensor *dip_t_attention(const dip_tensor *q, const dip_tensor *k,
                             const dip_tensor *v, const dip_tensor *mask,
                             double dropout, bool causal)

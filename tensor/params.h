@@ -21,6 +21,7 @@ typedef struct dip_params dip_params;
 
 typedef enum {
     DIP_PARAM_WEIGHT,   /* trained, weight decay applies */
+    DIP_PARAM_SPARSE,   /* the same, of rows with sparse gradients */
     DIP_PARAM_NO_DECAY, /* trained: biases, norms, temperatures, positions */
     DIP_PARAM_BUFFER    /* not trained: running statistics */
 } dip_param_kind;

@@ -135,6 +135,9 @@ void *dip_tensor_data(const dip_tensor *t);
 /* Writes the elements of `source` into `t` in place, without autograd
  * (shapes must agree). */
 void dip_tensor_assign(dip_tensor *t, const dip_tensor *source);
+/* Puts row n of `source` [N, ...] into row rows[n] of `t`; rows I64 [N]. */
+void dip_tensor_put_rows(dip_tensor *t, const dip_tensor *rows,
+                         const dip_tensor *source);
 /* Lets the leaf `t`, and every handle of it, hold the elements of `source` from
  * now on: another device or memory layout, without a new handle. Keeps whether
  * it requires gradients, drops the gradient. */
@@ -152,6 +155,11 @@ bool dip_tensor_requires_grad(const dip_tensor *t);
 void dip_tensor_backward(const dip_tensor *loss);
 /* The accumulated gradient, in the scope; NULL without an error if none. */
 dip_tensor *dip_tensor_grad(const dip_tensor *t);
+/* The gradient of a weight that dip_t_embedding_sparse() looked up: its rows
+ * [N], I64, each once and ascending, and their values [N, D]. Both are NULL
+ * where there is no gradient; a dense one is an error. */
+void dip_tensor_grad_rows(const dip_tensor *t, dip_tensor **rows,
+                          dip_tensor **values);
 void dip_tensor_set_grad(dip_tensor *t, const dip_tensor *grad);
 void dip_tensor_clear_grad(dip_tensor *t); /* sets it to absent */
 
@@ -247,6 +255,9 @@ dip_tensor *dip_t_dropout(const dip_tensor *x, double p, bool training);
 /* Rows of weight [V, D] at integer ids of any shape [...]: [..., D]. */
 dip_tensor *dip_t_embedding(const dip_tensor *weight, const dip_tensor *ids,
                             int64_t padding_id);
+/* The same; the gradient of `weight` holds the looked-up rows alone. */
+dip_tensor *dip_t_embedding_sparse(const dip_tensor *weight,
+                                   const dip_tensor *ids, int64_t padding_id);
 /* q, k, v [B, heads, T, D / heads]; mask BOOL, true = attend, broadcastable
  * to [B, heads, T, T], or NULL. */
 dip_tensor *dip_t_attention(const dip_tensor *q, const dip_tensor *k,

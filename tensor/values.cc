@@ -259,6 +259,18 @@ void dip_tensor_assign(dip_tensor *t, const dip_tensor *source)
         t, source);
 }
 
+void dip_tensor_put_rows(dip_tensor *t, const dip_tensor *rows,
+                         const dip_tensor *source)
+{
+    dip::run(
+        "put_rows",
+        [](const Tensor &x, const Tensor &at, const Tensor &from) {
+            at::NoGradGuard no_grad;
+            x.index_copy_(0, at, from);
+        },
+        t, rows, source);
+}
+
 void dip_tensor_rebind(dip_tensor *t, const dip_tensor *source)
 {
     dip::run(
@@ -306,6 +318,24 @@ dip_tensor *dip_tensor_grad(const dip_tensor *t)
         [](const Tensor &x) {
             const Tensor &grad = x.grad();
             return grad.defined() ? dip::push(grad) : nullptr;
+        },
+        t);
+}
+
+void dip_tensor_grad_rows(const dip_tensor *t, dip_tensor **rows,
+                          dip_tensor **values)
+{
+    *rows = *values = nullptr;
+    dip::run(
+        "grad_rows",
+        [&](const Tensor &x) {
+            const Tensor &grad = x.grad();
+            if (!grad.defined())
+                return;
+            TORCH_CHECK(grad.is_sparse(), "the gradient is not sparse");
+            Tensor summed = grad.coalesce();
+            *rows = dip::push(summed.indices().select(0, 0));
+            *values = dip::push(summed.values());
         },
         t);
 }

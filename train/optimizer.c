@@ -37,6 +37,7 @@ struct dip_optimizer {
     dip_tensor **slots[MAX_SLOTS]; /* beside `params`; owned */
     char **names[MAX_SLOTS];       /* of the slots' tensors; owned */
     dip_tensor **grads;            /* room for one step */
+    dip_tensor **rows;             /* that have these; NULL: all of them */
     int count, first_waiting;
 };
 
@@ -56,8 +57,10 @@ static dip_status allocate(dip_optimizer *o, int count, dip_err *err)
     size_t n = (size_t)count;
     o->params = dip_calloc(n, sizeof(dip_tensor *));
     o->grads = dip_calloc(n, sizeof(dip_tensor *));
+    o->rows = dip_calloc(n, sizeof(dip_tensor *));
     o->groups = dip_calloc(n, sizeof *o->groups);
-    bool ok = o->params != NULL && o->grads != NULL && o->groups != NULL;
+    bool ok = o->params != NULL && o->grads != NULL && o->rows != NULL &&
+              o->groups != NULL;
     for (int s = 0; s < MAX_SLOTS; s++) {
         o->slots[s] = dip_calloc(n, sizeof(dip_tensor *));
         o->names[s] = dip_calloc(n, sizeof(char *));
@@ -144,6 +147,9 @@ static dip_status add_groups(dip_optimizer *o, const dip_params *params,
     return st;
 }
 
+static const dip_param_kind TRAINED[] = {DIP_PARAM_WEIGHT, DIP_PARAM_SPARSE,
+                                         DIP_PARAM_NO_DECAY};
+
 static dip_status add_all(dip_optimizer *o, const dip_params *params,
                           dip_err *err)
 {
@@ -154,9 +160,8 @@ static dip_status add_all(dip_optimizer *o, const dip_params *params,
     dip_status st = DIP_OK;
     for (int waiting = 0; waiting < 2 && st == DIP_OK; waiting++) {
         o->first_waiting = o->count;
-        st = add_groups(o, params, rates, DIP_PARAM_WEIGHT, waiting, err);
-        if (st == DIP_OK)
-            st = add_groups(o, params, rates, DIP_PARAM_NO_DECAY, waiting, err);
+        for (size_t k = 0; k < DIP_ARRAY_LEN(TRAINED) && st == DIP_OK; k++)
+            st = add_groups(o, params, rates, TRAINED[k], waiting, err);
     }
     free(rates);
     return st;
@@ -204,6 +209,7 @@ void dip_optimizer_free(dip_optimizer *o)
     }
     free(o->params);
     free(o->grads);
+    free(o->rows);
     free(o->groups);
     free(o);
 }
@@ -225,33 +231,53 @@ static int trained_now(const dip_optimizer *o)
 
 /* A parameter that the loss does not reach has no gradient; zeros stand in, so
  * that its decay and moments go on as those of the others. */
+static void collect_dense(dip_optimizer *o, int i)
+{
+    o->grads[i] = dip_tensor_grad(o->params[i]);
+    if (o->grads[i] == NULL && !dip_tensor_failed())
+        o->grads[i] = dip_t_mul_scalar(dip_t_detach(o->params[i]), 0);
+}
+
+/* Here no rows stand in. */
+static void collect_sparse(dip_optimizer *o, int i)
+{
+    dip_tensor_grad_rows(o->params[i], &o->rows[i], &o->grads[i]);
+    if (o->grads[i] == NULL && !dip_tensor_failed())
+        o->grads[i] = dip_t_narrow(dip_t_detach(o->params[i]), 0, 0, 0);
+}
+
 static void collect_grads(dip_optimizer *o)
 {
-    for (int i = 0; i < trained_now(o); i++) {
-        o->grads[i] = dip_tensor_grad(o->params[i]);
-        if (o->grads[i] == NULL && !dip_tensor_failed())
-            o->grads[i] = dip_t_mul_scalar(dip_t_detach(o->params[i]), 0);
+    for (int g = 0, i = 0; g < o->group_count; g++) {
+        for (; i < o->groups[g].end && i < trained_now(o); i++) {
+            if (o->groups[g].kind == DIP_PARAM_SPARSE)
+                collect_sparse(o, i);
+            else
+                collect_dense(o, i);
+        }
     }
 }
 
-/* Those that waited count their updates from when they were unlocked. */
-static void update_group(dip_optimizer *o, const group *g, int start,
-                         int64_t step, double lr)
+/* What one update changes, and by what. */
+typedef struct {
+    dip_tensor **params, **grads;
+    dip_tensor **slots[MAX_SLOTS];
+    int count;
+} update;
+
+/* Update `step` of the group `g`, whose tensors, or rows of one, are `u`. */
+static void run_update(const dip_optimizer *o, const group *g, const update *u,
+                       int64_t step, double lr)
 {
-    dip_tensor **first = o->slots[0] + start, **second = o->slots[1] + start;
-    double decay = g->kind == DIP_PARAM_WEIGHT ? o->options.weight_decay : 0;
-    int end = g->end;
+    double decay = g->kind == DIP_PARAM_NO_DECAY ? 0 : o->options.weight_decay;
     lr *= g->rate;
-    if (g->waits)
-        step -= o->options.tuning.unlock_after;
     if (o->options.kind == DIP_OPTIMIZER_SGD) {
         dip_sgd_options sgd = {.lr = lr,
                                .momentum = o->options.momentum,
                                .weight_decay = decay,
                                .nesterov = o->options.nesterov,
                                .first = step == 1};
-        dip_tensor_sgd(o->params + start, o->grads + start, first, end - start,
-                       &sgd);
+        dip_tensor_sgd(u->params, u->grads, u->slots[0], u->count, &sgd);
         return;
     }
     dip_adamw_options adamw = {.lr = lr,
@@ -260,8 +286,49 @@ static void update_group(dip_optimizer *o, const group *g, int start,
                                .eps = o->options.eps,
                                .weight_decay = decay,
                                .step = step};
-    dip_tensor_adamw(o->params + start, o->grads + start, first, second,
-                     end - start, &adamw);
+    dip_tensor_adamw(u->params, u->grads, u->slots[0], u->slots[1], u->count,
+                     &adamw);
+}
+
+/* Takes the rows of parameter `i` that have gradients out of it and its state,
+ * and puts them back updated. */
+static void update_rows(const dip_optimizer *o, const group *g, int i,
+                        int64_t step, double lr)
+{
+    int slot_count = kinds[o->options.kind].slot_count;
+    dip_tensor *whole[1 + MAX_SLOTS] = {o->params[i]};
+    dip_tensor *some[1 + MAX_SLOTS] = {0};
+    for (int s = 0; s < slot_count; s++)
+        whole[1 + s] = o->slots[s][i];
+    for (int t = 0; t <= slot_count; t++)
+        some[t] = dip_t_index_select(dip_t_detach(whole[t]), 0, o->rows[i]);
+    update u = {.params = some,
+                .grads = &o->grads[i],
+                .slots = {&some[1], &some[2]},
+                .count = 1};
+    run_update(o, g, &u, step, lr);
+    for (int t = 0; t <= slot_count; t++)
+        dip_tensor_put_rows(whole[t], o->rows[i], some[t]);
+}
+
+/* Those that waited count their updates from when they were unlocked. */
+static void update_group(dip_optimizer *o, const group *g, int start,
+                         int64_t step, double lr)
+{
+    if (g->waits)
+        step -= o->options.tuning.unlock_after;
+    if (g->kind != DIP_PARAM_SPARSE) {
+        update u = {.params = o->params + start,
+                    .grads = o->grads + start,
+                    .slots = {o->slots[0] + start, o->slots[1] + start},
+                    .count = g->end - start};
+        run_update(o, g, &u, step, lr);
+        return;
+    }
+    for (int i = start; i < g->end; i++) {
+        if (o->rows[i] != NULL)
+            update_rows(o, g, i, step, lr);
+    }
 }
 
 dip_status dip_optimizer_step(dip_optimizer *o, int64_t step, double lr,

@@ -1,6 +1,8 @@
 /* AdamW and SGD over the trained parameters of a model: weights with decay, the
  * rest (biases, norms, temperature, positions) without, each at its own share
- * of the rate (train/tuning.h).
+ * of the rate (train/tuning.h). Of a table with sparse gradients only the rows
+ * that have one are updated; the others keep still, moments and decay included,
+ * as under PyTorch's SparseAdam.
  *
  * The state belongs to the optimizer and is saved and loaded by name:
  * "exp_avg.<parameter>", "exp_avg_sq.<parameter>" or "momentum.<parameter>". */

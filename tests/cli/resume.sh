@@ -53,12 +53,12 @@ expect "from its own config" 0 \
     "$program" train runs/whole/config.yaml --quiet name=copy
 same "weights from the saved config" "$(weights whole)" "$(weights copy)"
 
-# Accumulation, SGD, LSTM.
+# Accumulation, SGD, LSTM, and words whose gradients are sparse.
 sed 's/tower: transformer, width: 16, depth: 1, heads: 2/tower: lstm, width: 16, depth: 2/' \
     "$config" >lstm.yaml
 accumulate() {
     "$program" train lstm.yaml --quiet train.accumulate=2 train.optimizer=sgd \
-        train.lr=0.05 "$@"
+        train.lr=0.05 model.text.sparse=true "$@"
 }
 expect "accumulated run" 0 accumulate name=sum
 expect "accumulated stop" 8 accumulate name=sumcut --stop-at 5
@@ -68,7 +68,8 @@ same "accumulated weights" "$(weights sum)" "$(weights sumcut)"
 
 # Towers that see a batch in parts, over two batches an update, averaged.
 parts() {
-    train train.grad_cache=8 train.accumulate=2 train.ema.decay=0.9 "$@"
+    train train.grad_cache=8 train.accumulate=2 train.ema.decay=0.9 \
+        model.text.sparse=true "$@"
 }
 expect "run in parts" 0 parts name=parts
 in_output() {

@@ -213,10 +213,10 @@ static void trace(void *user, dip_tensor *const *inputs, dip_tensor **outputs)
     outputs[0] = dip_text_tower_forward(t->text, inputs[0], inputs[1], false);
 }
 
-static bool takes_ngrams(const dip_text_kind *kind)
+static bool takes(const dip_text_kind *kind, const char *option)
 {
     for (const char *const *o = kind->options; *o != NULL; o++) {
-        if (strcmp(*o, "ngrams") == 0)
+        if (strcmp(*o, option) == 0)
             return true;
     }
     return false;
@@ -228,7 +228,7 @@ static void test_text_tower_traces_with_free_batch_and_length(void **state)
     (void)state;
     for (int i = 0; i < dip_text_kind_count(); i++) {
         dip_text_options o = small(dip_text_kind_at(i)->name);
-        o.ngrams = takes_ngrams(dip_text_kind_at(i)) ? 3 : 0;
+        o.ngrams = takes(dip_text_kind_at(i), "ngrams") ? 3 : 0;
         tower t = make_text(&o, 4);
         dip_named_tensor *list = NULL;
         dip_script *script = NULL;
@@ -250,6 +250,57 @@ static void test_text_tower_traces_with_free_batch_and_length(void **state)
         free(list);
         end(&t);
     }
+}
+
+/* The tower of seed 4 behind its backward pass. */
+static tower trained(const dip_text_options *o)
+{
+    tower t = make_text(o, 4);
+    dip_tensor *out = dip_text_tower_forward(t.text, ids(), lengths(), true);
+    dip_tensor_backward(
+        dip_t_sum_all(dip_t_mul(out, pattern(SIZES(3, t.text->features)))));
+    return t;
+}
+
+/* Both gradients of a table are the same, and some rows have none. */
+static void compare_gradients(const tower *dense, const tower *sparse,
+                              const char *table)
+{
+    dip_tensor *all = dip_tensor_grad(dip_params_tensor(
+        dense->params, dip_params_find(dense->params, table)));
+    int at = dip_params_find(sparse->params, table);
+    assert_int_equal(dip_params_kind(sparse->params, at), DIP_PARAM_SPARSE);
+    dip_tensor *rows, *values;
+    dip_tensor_grad_rows(dip_params_tensor(sparse->params, at), &rows, &values);
+    dip_tensor *whole = dip_t_zeros_like(all);
+    assert_in_range(dip_tensor_size(rows, 0), 1, dip_tensor_size(all, 0) - 1);
+    dip_tensor_put_rows(whole, rows, values);
+    assert_true(dip_tensor_item(dip_t_norm_all(whole)) > 0);
+    assert_rows(whole, all, TOLERANCE);
+}
+
+static void test_text_tower_has_the_same_gradients_sparse(void **state)
+{
+    (void)state;
+    int compared = 0;
+    for (int i = 0; i < dip_text_kind_count(); i++) {
+        const dip_text_kind *kind = dip_text_kind_at(i);
+        if (!takes(kind, "sparse"))
+            continue;
+        dip_text_options o = small(kind->name);
+        o.ngrams = takes(kind, "ngrams") ? 2 : 0;
+        o.ngram_buckets = o.ngrams ? 100 : 0;
+        tower dense = trained(&o);
+        o.sparse = true;
+        tower sparse = trained(&o);
+        compare_gradients(&dense, &sparse, "token_embedding.weight");
+        if (o.ngrams)
+            compare_gradients(&dense, &sparse, "ngram_embedding.weight");
+        end(&dense);
+        end(&sparse);
+        compared++;
+    }
+    assert_int_equal(compared, 5);
 }
 
 /* Values stay near those of fp32, gradients stay finite. */
@@ -288,6 +339,7 @@ int main(void)
         MODEL_TEST(test_text_tower_frozen_words_are_not_trained),
         MODEL_TEST(test_text_tower_refuses_the_impossible),
         MODEL_TEST(test_text_tower_traces_with_free_batch_and_length),
+        MODEL_TEST(test_text_tower_has_the_same_gradients_sparse),
         MODEL_TEST(test_text_tower_works_under_bf16_autocast),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

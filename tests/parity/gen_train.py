@@ -26,7 +26,7 @@ import torch
 from safetensors.torch import save_file
 from timm.optim import param_groups_layer_decay
 from timm.utils import ModelEmaV3
-from torch.optim import SGD, AdamW
+from torch.optim import SGD, AdamW, SparseAdam
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -92,6 +92,22 @@ def trajectory(out, case, make, clip, start, grads, lrs):
     out[f"{case}.norm"] = torch.stack(norms)
 
 
+def rows(out, start, grads, lrs):
+    """Two rows of the weight a time under SparseAdam, which knows no decay;
+    that of AdamW stands before it, on the same rows."""
+    weight = start["weight"].clone().requires_grad_()
+    optimizer = SparseAdam([weight], betas=(0.8, 0.95), eps=1e-12)
+    for update in range(UPDATES):
+        seen = torch.tensor([r for r in range(3) if r != update % 3])
+        grad = grads[f"grad.{update}.weight"][seen]
+        weight.grad = torch.sparse_coo_tensor(seen[None], grad, weight.shape)
+        lr = optimizer.param_groups[0]["lr"] = float(lrs[update])
+        with torch.no_grad():
+            weight[seen] *= 1 - lr * 0.3
+        optimizer.step()
+        out[f"rows.{update}.weight"] = weight.detach().clone()
+
+
 def optimizers():
     torch.manual_seed(5)
     start = {"weight": torch.randn(3, 4), "bias": torch.randn(3)}
@@ -112,6 +128,7 @@ def optimizers():
     }
     for case, (make, clip) in cases.items():
         trajectory(out, case, make, clip, start, grads, lrs)
+    rows(out, start, grads, lrs)
     return out
 
 

@@ -238,6 +238,10 @@ ENTRY(avg_pool2d, dip_t_avg_pool2d(x, 0, 0, -1))
 ENTRY(adaptive_avg_pool2d, dip_t_adaptive_avg_pool2d(x, -1, -1))
 ENTRY(dropout, dip_t_dropout(x, 2, true))
 ENTRY(embedding, dip_t_embedding(x, x, 99))
+ENTRY(embedding_sparse, dip_t_embedding_sparse(x, x, 99))
+VOID_ENTRY(grad_rows, dip_tensor_grad_rows(x, &(dip_tensor *){NULL},
+                                           &(dip_tensor *){NULL}))
+VOID_ENTRY(put_rows, dip_tensor_put_rows(x, x, x))
 ENTRY(attention, dip_t_attention(x, x, x, x, 0, true))
 ENTRY(lstm, dip_t_lstm(x, LIST, 4, 1, 0, false, false, NULL))
 ENTRY(softmax, dip_t_softmax(x, 7))
@@ -354,6 +358,9 @@ static const struct {
     {"adaptive_avg_pool2d", entry_adaptive_avg_pool2d, true},
     {"dropout", entry_dropout, true},
     {"embedding", entry_embedding, true},
+    {"embedding_sparse", entry_embedding_sparse, true},
+    {"grad_rows", entry_grad_rows, false},
+    {"put_rows", entry_put_rows, true},
     {"attention", entry_attention, true},
     {"lstm", entry_lstm, true},
     {"softmax", entry_softmax, true},

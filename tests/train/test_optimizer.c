@@ -45,7 +45,8 @@ static dip_tensor *named(const dip_safetensors *file, const char *name)
     return dip_safetensors_tensor(file, i);
 }
 
-static void begin(fixture *f, const dip_optimizer_options *options)
+static void begin_with(fixture *f, const dip_optimizer_options *options,
+                       dip_param_kind kind)
 {
     dip_err err = {0};
     *f = (fixture){.golden = golden_open(FILE_OF)};
@@ -54,12 +55,17 @@ static void begin(fixture *f, const dip_optimizer_options *options)
                              named(f->golden, "bias"));
     f->buffer = dip_params_add(f->params, "mean", DIP_PARAM_BUFFER,
                                dip_tensor_full(7, DIP_F32, SIZES(2)));
-    f->weight = dip_params_add(f->params, "weight", DIP_PARAM_WEIGHT,
-                               named(f->golden, "weight"));
+    f->weight =
+        dip_params_add(f->params, "weight", kind, named(f->golden, "weight"));
     dip_tensor_read(named(f->golden, "lr"), DIP_F64, f->lr, sizeof f->lr);
     assert_no_error();
     if (dip_optimizer_create(&f->optimizer, f->params, options, &err) != DIP_OK)
         fail_msg("%s", err.msg);
+}
+
+static void begin(fixture *f, const dip_optimizer_options *options)
+{
+    begin_with(f, options, DIP_PARAM_WEIGHT);
 }
 
 static void end(fixture *f)
@@ -121,6 +127,103 @@ static void test_optimizer_adamw_follows_torch(void **state)
     (void)state;
     follow("adamw", &adamw, 0);
     follow("adamw_clipped", &adamw, 1);
+}
+
+/* The golden gradient but for a row, another each time, as a look-up leaves it:
+ * each row in two halves, the last first. */
+static void backward_without_a_row(const fixture *f, int update)
+{
+    int64_t ids[4];
+    int count = 0;
+    for (int row = 2; row >= 0; row--) {
+        if (row != update % 3)
+            ids[count] = ids[2 + count] = row, count++;
+    }
+    char group[32];
+    (void)snprintf(group, sizeof group, "grad.%d", update);
+    dip_tensor *rows = dip_tensor_from(ids, DIP_I64, SIZES(4));
+    dip_tensor *half = dip_t_mul_scalar(
+        dip_t_index_select(golden_get(f->golden, group, "weight"), 0, rows),
+        .5);
+    dip_tensor *seen = dip_t_embedding_sparse(f->weight, rows, -1);
+    dip_tensor_backward(dip_t_sum_all(dip_t_mul(seen, half)));
+}
+
+static void step_without_a_row(const fixture *f, int update)
+{
+    dip_err err = {0};
+    double norm;
+    dip_scope_open();
+    backward_without_a_row(f, update);
+    dip_scope_close();
+    if (dip_optimizer_step(f->optimizer, update + 1, f->lr[update], 0, &norm,
+                           &err) != DIP_OK)
+        fail_msg("%s", err.msg);
+}
+
+/* SparseAdam adds eps to the root before its bias correction. */
+static void test_optimizer_updates_rows_with_sparse_gradients(void **state)
+{
+    (void)state;
+    dip_optimizer_options options = adamw;
+    options.eps = 1e-12;
+    fixture f;
+    begin_with(&f, &options, DIP_PARAM_SPARSE);
+    for (int update = 0; update < UPDATES; update++) {
+        char group[64];
+        (void)snprintf(group, sizeof group, "rows.%d", update);
+        step_without_a_row(&f, update);
+        assert_true(distance(f.weight, golden_get(f.golden, group, "weight")) <=
+                    1e-6);
+    }
+    end(&f);
+}
+
+/* Momentum of 0 leaves a row that is not looked up alone under SGD, too. */
+static void test_optimizer_of_rows_may_be_sgd(void **state)
+{
+    (void)state;
+    fixture f;
+    begin_with(&f, &sgd, DIP_PARAM_SPARSE);
+    dip_tensor *before = dip_t_clone(dip_t_narrow(f.weight, 0, 0, 1));
+    step_without_a_row(&f, 0);
+    assert_true(distance(dip_t_narrow(f.weight, 0, 0, 1), before) <= 0);
+    dip_tensor *moved = dip_t_mul_scalar(
+        dip_t_add(golden_get(f.golden, "grad.0", "weight"),
+                  dip_t_mul_scalar(named(f.golden, "weight"), .3)),
+        -f.lr[0]);
+    dip_tensor *expected = dip_t_add(named(f.golden, "weight"), moved);
+    assert_true(distance(dip_t_narrow(f.weight, 0, 1, 2),
+                         dip_t_narrow(expected, 0, 1, 2)) <= 1e-6);
+    end(&f);
+}
+
+static void test_optimizer_of_rows_needs_no_gradient(void **state)
+{
+    (void)state;
+    fixture f;
+    dip_err err = {0};
+    double norm;
+    begin_with(&f, &adamw, DIP_PARAM_SPARSE);
+    assert_int_equal(dip_optimizer_step(f.optimizer, 1, .1, 1, &norm, &err),
+                     DIP_OK);
+    assert_near(norm, 0, 0);
+    assert_true(distance(f.weight, named(f.golden, "weight")) <= 0);
+    end(&f);
+}
+
+static void test_optimizer_of_rows_refuses_dense_gradients(void **state)
+{
+    (void)state;
+    fixture f;
+    dip_err err = {0};
+    double norm;
+    begin_with(&f, &adamw, DIP_PARAM_SPARSE);
+    set_grads(&f, 0);
+    assert_int_equal(dip_optimizer_step(f.optimizer, 1, .1, 1, &norm, &err),
+                     DIP_ETENSOR);
+    assert_non_null(strstr(err.msg, "not sparse"));
+    end(&f);
 }
 
 static void test_optimizer_sgd_follows_torch(void **state)
@@ -365,6 +468,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(test_optimizer_adamw_follows_torch),
+        CASE(test_optimizer_updates_rows_with_sparse_gradients),
+        CASE(test_optimizer_of_rows_may_be_sgd),
+        CASE(test_optimizer_of_rows_needs_no_gradient),
+        CASE(test_optimizer_of_rows_refuses_dense_gradients),
         CASE(test_optimizer_sgd_follows_torch),
         CASE(test_optimizer_state_goes_on_where_it_was_saved),
         CASE(test_optimizer_state_is_named_after_parameters),
