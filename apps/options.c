@@ -297,6 +297,9 @@ static const dip_option options[] = {
         "vector, too, found by hashing, as in fastText. 2 suits characters."),
     INT("model.text.ngram_buckets", NULL, 1, 16777216,
         "Vectors of these; 131072 by default."),
+    FLOAT("model.text.ngram_dropout", "0", 0, .99,
+          "Share of the n-grams that training leaves out, each as a whole: "
+          "new texts bring unseen ones, too."),
     FLOAT("model.text.token_dropout", "0", 0, .99,
           "All but bert: dropout of the words' vectors."),
     BOOL("model.text.sparse", "false",

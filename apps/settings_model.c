@@ -63,6 +63,7 @@ void dip_settings_read_text_tower(dip_settings *s)
     o->ngrams = dip_config_int(c, "model.text.ngrams");
     o->ngram_buckets = dip_config_int(c, "model.text.ngram_buckets");
     o->token_dropout = dip_config_float(c, "model.text.token_dropout");
+    o->ngram_dropout = dip_config_float(c, "model.text.ngram_dropout");
     o->sparse = dip_config_bool(c, "model.text.sparse");
     o->heads = dip_config_int(c, "model.text.heads");
     o->window_count = read_sizes(s, "model.text.windows", o->windows);

@@ -47,6 +47,7 @@ static const dip_field TEXT_FIELDS[] = {
     TEXT_FIELD(token_width, INT),
     TEXT_FIELD(frozen_tokens, BOOL),
     TEXT_FIELD(token_dropout, REAL),
+    TEXT_FIELD(ngram_dropout, REAL),
     TEXT_FIELD(sparse, BOOL),
     TEXT_FIELD(ngrams, INT),
     TEXT_FIELD(ngram_buckets, INT),

@@ -76,6 +76,7 @@ typedef struct {
     bool sparse;           /* not bert: gradients of the words' tables */
     double token_dropout;  /* not bert: of the words' vectors */
     int64_t ngram_buckets; /* rows of their table; default 131,072 */
+    double ngram_dropout;  /* of whole n-grams */
     int64_t depth;         /* layers; bag: hidden layers of its MLP */
     int64_t heads;         /* transformer, bert: default width / 64, at least
                               1 */

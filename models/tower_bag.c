@@ -17,8 +17,9 @@ typedef struct {
 } bag;
 
 static const char *const OPTIONS[] = {
-    "width",         "depth",  "dropout",       "token_width", "frozen_tokens",
-    "token_dropout", "ngrams", "ngram_buckets", "sparse",      NULL};
+    "width",         "depth",         "dropout", "token_width",
+    "frozen_tokens", "token_dropout", "ngrams",  "ngram_buckets",
+    "ngram_dropout", "sparse",        NULL};
 
 static dip_status check(dip_text_options *o, dip_err *err)
 {

@@ -29,8 +29,9 @@ typedef struct {
 } cnn;
 
 static const char *const OPTIONS[] = {
-    "width",         "windows", "dropout",       "token_width", "frozen_tokens",
-    "token_dropout", "ngrams",  "ngram_buckets", "sparse",      NULL};
+    "width",         "windows",       "dropout", "token_width",
+    "frozen_tokens", "token_dropout", "ngrams",  "ngram_buckets",
+    "ngram_dropout", "sparse",        NULL};
 
 static dip_status check(dip_text_options *o, dip_err *err)
 {

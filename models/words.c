@@ -15,11 +15,14 @@ dip_status dip_words_check(dip_text_options *o, dip_err *err)
         st = dip_option_int(o->ngrams, 1, NGRAMS_MAX, "text.ngrams", err);
     if (st == DIP_OK)
         st = dip_option_share(o->token_dropout, "text.token_dropout", err);
+    if (st == DIP_OK)
+        st = dip_option_share(o->ngram_dropout, "text.ngram_dropout", err);
     if (st != DIP_OK)
         return st;
-    if (o->ngrams <= 1 && o->ngram_buckets != 0)
-        return dip_fail(err, DIP_ECONFIG,
-                        "text.ngram_buckets: needs ngrams of 2 or more");
+    if (o->ngrams <= 1 && (o->ngram_buckets != 0 || o->ngram_dropout > 0))
+        return dip_fail(err, DIP_ECONFIG, "text.%s: needs ngrams of 2 or more",
+                        o->ngram_buckets != 0 ? "ngram_buckets"
+                                              : "ngram_dropout");
     if (o->ngrams <= 1)
         return DIP_OK;
     if (o->ngram_buckets == 0)
@@ -47,6 +50,7 @@ dip_words dip_make_words(const dip_maker *maker, const dip_text_options *o,
         .ngrams = o->ngrams > 1 ? o->ngrams : 1,
         .buckets = o->ngram_buckets,
         .dropout = o->token_dropout,
+        .ngram_dropout = o->ngram_dropout,
         .sparse = o->sparse,
     };
     if (o->ngrams > 1)
@@ -97,6 +101,22 @@ static dip_tensor *look_up(const dip_words *words, const dip_tensor *table,
                : dip_t_embedding(table, ids, padding_id);
 }
 
+/* Leaves out whole rows [B, T] of x [B, T, W]. */
+static dip_tensor *drop_rows(dip_tensor *x, double p, bool training)
+{
+    if (!training || p <= 0)
+        return x;
+    const dip_arg args[] = {
+        {.kind = DIP_ARG_TENSOR, .as.tensor = x},
+        {.kind = DIP_ARG_FLOAT, .as.f = p},
+        {.kind = DIP_ARG_BOOL, .as.b = true}, /* train */
+    };
+    dip_tensor *out = NULL;
+    dip_tensor_call(&out, 1, "aten::feature_dropout", "", args,
+                    (int)DIP_ARRAY_LEN(args));
+    return out;
+}
+
 dip_tensor *dip_words_forward(const dip_words *words, const dip_tensor *ids,
                               int64_t padding_id, bool training)
 {
@@ -104,8 +124,9 @@ dip_tensor *dip_words_forward(const dip_words *words, const dip_tensor *ids,
     const dip_tensor *hashes = ids;
     for (int64_t n = 2; n <= words->ngrams; n++) {
         hashes = longer(hashes, ids, words->buckets);
-        x = dip_t_add(x,
-                      look_up(words, words->ngram_table, hashes, -1, training));
+        dip_tensor *found =
+            look_up(words, words->ngram_table, hashes, -1, training);
+        x = dip_t_add(x, drop_rows(found, words->ngram_dropout, training));
     }
     x = dip_t_dropout(x, words->dropout, training);
     return words->projection.weight ? dip_linear_forward(&words->projection, x)

@@ -17,6 +17,9 @@
  * ngram_buckets, and tokens 0 stand before the text. The multiplier is that of
  * fastText.
  *
+ * In training a share options.ngram_dropout of the n-grams is left out, each as
+ * a whole, and the others count 1 / (1 - share) times.
+ *
  * With options.sparse both tables are DIP_PARAM_SPARSE.
  *
  * Only if `width` is not token_width: token_projection.weight [width,
@@ -26,7 +29,7 @@ typedef struct {
     dip_tensor *table;
     dip_tensor *ngram_table; /* NULL: none */
     int64_t ngrams, buckets;
-    double dropout;
+    double dropout, ngram_dropout;
     bool sparse;           /* gradients of the tables */
     dip_linear projection; /* weight NULL: none */
 } dip_words;

@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -169,7 +170,13 @@ static void test_text_tower_refuses_the_impossible(void **state)
     o.ngrams = 1;
     o.ngram_buckets = 10;
     refused(&o, "text.ngram_buckets: needs ngrams of 2 or more");
+    o.ngram_buckets = 0;
+    o.ngram_dropout = .5;
+    refused(&o, "text.ngram_dropout: needs ngrams of 2 or more");
     o.ngrams = 2;
+    o.ngram_dropout = 1;
+    refused(&o, "text.ngram_dropout: 1 is not a share from 0 to below 1");
+    o.ngram_dropout = 0;
     o.ngram_buckets = (1 << 24) + 1;
     refused(&o, "text.ngram_buckets: 16777217 is not in 1..16777216");
     o = small("transformer");
@@ -205,6 +212,51 @@ static dip_tensor *ids(void)
 static dip_tensor *lengths(void)
 {
     return dip_tensor_from(LENGTHS, DIP_I64, SIZES(3));
+}
+
+#define PLACES 18
+#define WIDTH  8
+
+/* What n-grams add to the tokens' own vectors at each place. */
+static void ngram_part(float out[PLACES * WIDTH], const tower *t, bool training)
+{
+    dip_tensor *tokens = NULL;
+    (void)t->text->kind->forward(t->text, ids(), lengths(), &tokens, training);
+    const dip_tensor *table = dip_params_tensor(
+        t->params, dip_params_find(t->params, "token_embedding.weight"));
+    dip_tensor *rest = dip_t_sub(tokens, dip_t_embedding(table, ids(), -1));
+    dip_tensor_read(rest, DIP_F32, out, PLACES * WIDTH * sizeof *out);
+    assert_no_error();
+}
+
+static bool row_is(const float *row, const float *whole, float factor)
+{
+    for (int i = 0; i < WIDTH; i++) {
+        if (fabsf(row[i] - factor * whole[i]) > 1e-6F)
+            return false;
+    }
+    return true;
+}
+
+static void test_text_tower_leaves_out_whole_ngrams(void **state)
+{
+    (void)state;
+    dip_text_options o = small("bag");
+    o.ngrams = 2;
+    o.ngram_buckets = 100;
+    o.ngram_dropout = .5;
+    tower t = make_text(&o, 4);
+    float whole[PLACES * WIDTH], some[PLACES * WIDTH];
+    ngram_part(whole, &t, false);
+    ngram_part(some, &t, true);
+    int kept = 0;
+    for (size_t at = 0; at < sizeof whole / sizeof *whole; at += WIDTH) {
+        bool keeps = row_is(some + at, whole + at, 2);
+        assert_true(keeps || row_is(some + at, whole + at, 0));
+        kept += keeps;
+    }
+    assert_in_range(kept, 1, PLACES - 1);
+    end(&t);
 }
 
 static void trace(void *user, dip_tensor *const *inputs, dip_tensor **outputs)
@@ -338,6 +390,7 @@ int main(void)
         MODEL_TEST(test_text_tower_transformer_equals_siglip),
         MODEL_TEST(test_text_tower_frozen_words_are_not_trained),
         MODEL_TEST(test_text_tower_refuses_the_impossible),
+        MODEL_TEST(test_text_tower_leaves_out_whole_ngrams),
         MODEL_TEST(test_text_tower_traces_with_free_batch_and_length),
         MODEL_TEST(test_text_tower_has_the_same_gradients_sparse),
         MODEL_TEST(test_text_tower_works_under_bf16_autocast),
