@@ -297,9 +297,16 @@ static const dip_option options[] = {
         "vector, too, found by hashing, as in fastText. 2 suits characters."),
     INT("model.text.ngram_buckets", NULL, 1, 16777216,
         "Vectors of these; 131072 by default."),
+    INT("model.text.ngram_vocabulary", "0", 0, 16777216,
+        "Only so many of the buckets, those that the training texts hit most "
+        "often, have a vector; n-grams of the others add nothing. 0: all."),
     FLOAT("model.text.ngram_dropout", "0", 0, .99,
           "Share of the n-grams that training leaves out, each as a whole: "
           "new texts bring unseen ones, too."),
+    FLOAT("model.text.token_std", NULL, 1e-6, 10,
+          "All but bert: standard deviation that the vectors of words and "
+          "n-grams start with; 0.02 by default, as in CLIP, where "
+          "torch.nn.Embedding has 1. The more, the less a rare word learns."),
     FLOAT("model.text.token_dropout", "0", 0, .99,
           "All but bert: dropout of the words' vectors."),
     BOOL("model.text.sparse", "false",

@@ -62,7 +62,9 @@ void dip_settings_read_text_tower(dip_settings *s)
     o->token_width = dip_config_int(c, "model.text.token_width");
     o->ngrams = dip_config_int(c, "model.text.ngrams");
     o->ngram_buckets = dip_config_int(c, "model.text.ngram_buckets");
+    o->token_std = dip_config_float(c, "model.text.token_std");
     o->token_dropout = dip_config_float(c, "model.text.token_dropout");
+    o->ngram_vocabulary = dip_config_int(c, "model.text.ngram_vocabulary");
     o->ngram_dropout = dip_config_float(c, "model.text.ngram_dropout");
     o->sparse = dip_config_bool(c, "model.text.sparse");
     o->heads = dip_config_int(c, "model.text.heads");

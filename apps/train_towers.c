@@ -11,6 +11,7 @@
 #include "apps/fields.h"
 #include "apps/initial.h"
 #include "apps/label_check.h"
+#include "apps/ngram_vocabulary.h"
 #include "apps/run_dir.h"
 #include "apps/session.h"
 #include "apps/teacher.h"
@@ -31,6 +32,7 @@ typedef struct {
     dip_tokenizer *tokenizer;
     json_t *labels;
     json_t *vectors; /* what was read of them, for run.json; or NULL */
+    json_t *ngrams;  /* which have vectors; or NULL */
     json_t *fields;
     json_t *negatives; /* their file, for run.json; or NULL */
     json_t *initial;   /* what the run starts from, for run.json; or NULL */
@@ -64,6 +66,7 @@ static void end(trainer *t)
     dip_model_free(t->model);
     json_decref(t->initial);
     json_decref(t->vectors);
+    json_decref(t->ngrams);
     json_decref(t->negatives);
     json_decref(t->labels);
     json_decref(t->fields);
@@ -370,11 +373,15 @@ static dip_status prepare_model(trainer *t, dip_err *err)
         st = dip_word_vectors_apply(&t->vectors, t->corpus, t->tokenizer,
                                     t->model, err);
     if (st == DIP_OK && !t->options->resume)
+        st = dip_ngram_vocabulary_apply(&t->ngrams, t->corpus, t->tokenizer,
+                                        t->model, err);
+    if (st == DIP_OK && !t->options->resume)
         st = dip_initial_apply(&t->initial, s, t->model, err);
     if (st != DIP_OK)
         return st;
     if (!t->options->quiet) {
         dip_word_vectors_print(t->vectors);
+        dip_ngram_vocabulary_print(t->ngrams);
         dip_initial_print(t->initial);
     }
     dip_params_to_device(dip_model_params(t->model),
@@ -393,9 +400,9 @@ static dip_status prepare_model(trainer *t, dip_err *err)
 static dip_status write_run(const trainer *t, dip_err *err)
 {
     json_t *sources =
-        json_pack("{s:O*, s:O*, s:O*, s:O*}", "init", t->initial,
-                  "word_vectors", t->vectors, "teacher", t->teacher.about,
-                  "hard_negatives", t->negatives);
+        json_pack("{s:O*, s:O*, s:O*, s:O*, s:O*}", "init", t->initial,
+                  "word_vectors", t->vectors, "ngrams", t->ngrams, "teacher",
+                  t->teacher.about, "hard_negatives", t->negatives);
     dip_status st = sources != NULL ? DIP_OK : dip_no_memory(err);
     if (st == DIP_OK)
         st = dip_run_write(t->options->dir, t->settings, t->corpus,

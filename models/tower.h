@@ -62,24 +62,26 @@ typedef struct {
 
 typedef struct {
     const char *kind;
-    int64_t vocabulary;    /* ids are in [0, vocabulary); always needed */
-    int64_t context;       /* most tokens of a text; always needed */
-    int64_t width;         /* of a token, and of the features but for: cnn:
-                              filters of each window; lstm, gru: the state of
-                              one direction */
-    int64_t token_width;   /* not bert: of a word's vector; default as width,
-                              cnn: 300; bag and transformer have a linear
-                              layer between if it differs from width */
-    bool frozen_tokens;    /* not bert: word vectors are not trained */
-    int64_t ngrams;        /* bag, cnn, lstm, gru: up to so many tokens in a row
-                              have a vector, too (models/words.h); default 1 */
-    bool sparse;           /* not bert: gradients of the words' tables */
-    double token_dropout;  /* not bert: of the words' vectors */
-    int64_t ngram_buckets; /* rows of their table; default 131,072 */
-    double ngram_dropout;  /* of whole n-grams */
-    int64_t depth;         /* layers; bag: hidden layers of its MLP */
-    int64_t heads;         /* transformer, bert: default width / 64, at least
-                              1 */
+    int64_t vocabulary;  /* ids are in [0, vocabulary); always needed */
+    int64_t context;     /* most tokens of a text; always needed */
+    int64_t width;       /* of a token, and of the features but for: cnn:
+                            filters of each window; lstm, gru: the state of
+                            one direction */
+    int64_t token_width; /* not bert: of a word's vector; default as width,
+                            cnn: 300; bag and transformer have a linear
+                            layer between if it differs from width */
+    bool frozen_tokens;  /* not bert: word vectors are not trained */
+    int64_t ngrams;      /* bag, cnn, lstm, gru: up to so many tokens in a row
+                            have a vector, too (models/words.h); default 1 */
+    double token_std; /* not bert: of the tables' first values; default .02 */
+    bool sparse;      /* not bert: gradients of the words' tables */
+    double token_dropout;     /* not bert: of the words' vectors */
+    int64_t ngram_buckets;    /* rows of their table; default 131,072 */
+    int64_t ngram_vocabulary; /* of so many buckets; 0: all have vectors */
+    double ngram_dropout;     /* of whole n-grams */
+    int64_t depth;            /* layers; bag: hidden layers of its MLP */
+    int64_t heads;            /* transformer, bert: default width / 64, at least
+                                 1 */
     int64_t windows[DIP_TOWER_STAGES_MAX]; /* cnn: words; default 3, 4, 5 */
     int window_count;
     double mlp_ratio;         /* transformer, bert: default 4 */

@@ -117,19 +117,12 @@ static dip_tensor *pool_attention(const recurrent *net, const dip_tensor *x,
     return dip_t_sum(dip_t_mul(x, share), 1, false);
 }
 
-static const char *const OPTIONS[] = {"width",
-                                      "depth",
-                                      "dropout",
-                                      "pooling",
-                                      "bidirectional",
-                                      "token_width",
-                                      "frozen_tokens",
-                                      "token_dropout",
-                                      "ngrams",
-                                      "ngram_buckets",
-                                      "ngram_dropout",
-                                      "sparse",
-                                      NULL};
+static const char *const OPTIONS[] = {
+    "width",         "depth",         "dropout",
+    "pooling",       "bidirectional", "token_width",
+    "frozen_tokens", "token_std",     "token_dropout",
+    "ngrams",        "ngram_buckets", "ngram_vocabulary",
+    "ngram_dropout", "sparse",        NULL};
 static const char *const POOLINGS[] = {"mean", "max", "last", "attention",
                                        NULL};
 static const pool_fn POOL[] = {pool_mean, pool_max, pool_last, pool_attention};

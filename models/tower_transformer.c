@@ -22,11 +22,12 @@ typedef struct {
 } transformer;
 
 static const char *const OPTIONS[] = {
-    "width",         "depth",         "heads",
-    "mlp_ratio",     "dropout",       "attention_dropout",
-    "pooling",       "bidirectional", "activation",
-    "norm_eps",      "token_width",   "frozen_tokens",
-    "token_dropout", "sparse",        NULL};
+    "width",     "depth",         "heads",
+    "mlp_ratio", "dropout",       "attention_dropout",
+    "pooling",   "bidirectional", "activation",
+    "norm_eps",  "token_width",   "frozen_tokens",
+    "token_std", "token_dropout", "sparse",
+    NULL};
 static const char *const POOLINGS[] = {"last", "mean", "cls", NULL};
 
 static dip_encoder_options encoder_options(const dip_text_options *o)

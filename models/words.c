@@ -7,36 +7,70 @@
 #define NGRAMS_MAX  5
 #define BUCKETS_MAX (1 << 24) /* MULTIPLIER times as much is below 2^63 */
 #define BUCKETS     131072
+#define STD         .02
+
+/* What only towers with n-grams take; their defaults. */
+static dip_status check_ngrams(dip_text_options *o, dip_err *err)
+{
+    const char *without = o->ngram_buckets != 0      ? "ngram_buckets"
+                          : o->ngram_vocabulary != 0 ? "ngram_vocabulary"
+                          : o->ngram_dropout > 0     ? "ngram_dropout"
+                                                     : NULL;
+    if (o->ngrams <= 1 && without != NULL)
+        return dip_fail(err, DIP_ECONFIG, "text.%s: needs ngrams of 2 or more",
+                        without);
+    if (o->ngrams <= 1)
+        return DIP_OK;
+    if (o->ngram_buckets == 0)
+        o->ngram_buckets = BUCKETS;
+    dip_status st = dip_option_int(o->ngram_buckets, 1, BUCKETS_MAX,
+                                   "text.ngram_buckets", err);
+    if (st == DIP_OK && o->ngram_vocabulary != 0)
+        st = dip_option_int(o->ngram_vocabulary, 1, o->ngram_buckets,
+                            "text.ngram_vocabulary", err);
+    return st;
+}
 
 dip_status dip_words_check(dip_text_options *o, dip_err *err)
 {
     dip_status st = DIP_OK;
+    if (o->token_std <= 0)
+        o->token_std = STD;
     if (o->ngrams != 0) /* which stays: not every tower takes a number */
         st = dip_option_int(o->ngrams, 1, NGRAMS_MAX, "text.ngrams", err);
     if (st == DIP_OK)
         st = dip_option_share(o->token_dropout, "text.token_dropout", err);
     if (st == DIP_OK)
         st = dip_option_share(o->ngram_dropout, "text.ngram_dropout", err);
-    if (st != DIP_OK)
-        return st;
-    if (o->ngrams <= 1 && (o->ngram_buckets != 0 || o->ngram_dropout > 0))
-        return dip_fail(err, DIP_ECONFIG, "text.%s: needs ngrams of 2 or more",
-                        o->ngram_buckets != 0 ? "ngram_buckets"
-                                              : "ngram_dropout");
-    if (o->ngrams <= 1)
-        return DIP_OK;
-    if (o->ngram_buckets == 0)
-        o->ngram_buckets = BUCKETS;
-    return dip_option_int(o->ngram_buckets, 1, BUCKETS_MAX,
-                          "text.ngram_buckets", err);
+    return st == DIP_OK ? check_ngrams(o, err) : st;
 }
 
 static dip_tensor *make_table(const dip_maker *maker, const char *name,
-                              dip_param_kind kind, int64_t rows, int64_t width)
+                              dip_param_kind kind, double std, int64_t rows,
+                              int64_t width)
 {
     dip_maker inner = dip_maker_in(maker, name);
-    return dip_make_normal(&inner, "weight", kind, 0.02, 2,
+    return dip_make_normal(&inner, "weight", kind, std, 2,
                            (int64_t[]){rows, width});
+}
+
+static void make_ngrams(dip_words *words, const dip_maker *maker,
+                        const dip_text_options *o, dip_param_kind kind)
+{
+    int64_t known = o->ngram_vocabulary, first = 0;
+    words->ngram_table =
+        make_table(maker, "ngram_embedding", kind, o->token_std,
+                   known > 0 ? known + 1 : o->ngram_buckets, o->token_width);
+    if (known == 0)
+        return;
+    dip_tensor_put_rows(
+        words->ngram_table, dip_tensor_from(&first, DIP_I64, 1, (int64_t[]){1}),
+        dip_tensor_full(0, DIP_F32, 2, (int64_t[]){1, o->token_width}));
+    dip_maker inner = dip_maker_in(maker, "ngram_embedding");
+    dip_maker rows = dip_maker_in(&inner, "rows");
+    words->ngram_rows = dip_params_add(
+        rows.params, rows.path, DIP_PARAM_BUFFER,
+        dip_tensor_full(0, DIP_I64, 2, (int64_t[]){o->ngram_buckets, 1}));
 }
 
 dip_words dip_make_words(const dip_maker *maker, const dip_text_options *o,
@@ -46,7 +80,7 @@ dip_words dip_make_words(const dip_maker *maker, const dip_text_options *o,
     dip_words words = {
         .table = make_table(maker, "token_embedding",
                             o->frozen_tokens ? DIP_PARAM_BUFFER : kind,
-                            o->vocabulary, o->token_width),
+                            o->token_std, o->vocabulary, o->token_width),
         .ngrams = o->ngrams > 1 ? o->ngrams : 1,
         .buckets = o->ngram_buckets,
         .dropout = o->token_dropout,
@@ -54,12 +88,16 @@ dip_words dip_make_words(const dip_maker *maker, const dip_text_options *o,
         .sparse = o->sparse,
     };
     if (o->ngrams > 1)
-        words.ngram_table = make_table(maker, "ngram_embedding", kind,
-                                       o->ngram_buckets, o->token_width);
+        make_ngrams(&words, maker, o, kind);
     if (o->token_width != width)
         words.projection = dip_make_linear(maker, "token_projection",
                                            o->token_width, width, false);
     return words;
+}
+
+int64_t dip_words_hash(int64_t before, int64_t token, int64_t buckets)
+{
+    return (before * MULTIPLIER + token) % buckets;
 }
 
 /* The one result of `name` on integers. */
@@ -101,6 +139,16 @@ static dip_tensor *look_up(const dip_words *words, const dip_tensor *table,
                : dip_t_embedding(table, ids, padding_id);
 }
 
+static dip_tensor *look_up_ngrams(const dip_words *words,
+                                  const dip_tensor *hashes, bool training)
+{
+    if (words->ngram_rows == NULL)
+        return look_up(words, words->ngram_table, hashes, -1, training);
+    dip_tensor *rows =
+        dip_t_select(dip_t_embedding(words->ngram_rows, hashes, -1), 2, 0);
+    return look_up(words, words->ngram_table, rows, 0, training);
+}
+
 /* Leaves out whole rows [B, T] of x [B, T, W]. */
 static dip_tensor *drop_rows(dip_tensor *x, double p, bool training)
 {
@@ -124,8 +172,7 @@ dip_tensor *dip_words_forward(const dip_words *words, const dip_tensor *ids,
     const dip_tensor *hashes = ids;
     for (int64_t n = 2; n <= words->ngrams; n++) {
         hashes = longer(hashes, ids, words->buckets);
-        dip_tensor *found =
-            look_up(words, words->ngram_table, hashes, -1, training);
+        dip_tensor *found = look_up_ngrams(words, hashes, training);
         x = dip_t_add(x, drop_rows(found, words->ngram_dropout, training));
     }
     x = dip_t_dropout(x, words->dropout, training);

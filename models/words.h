@@ -7,7 +7,7 @@
 #include "models/tower.h"
 
 /* token_embedding.weight [vocabulary, token_width], normal with a deviation of
- * .02, as CLIP starts its own; a buffer where the options freeze it.
+ * options.token_std; a buffer where the options freeze it.
  *
  * With options.ngrams of 2 or more: ngram_embedding.weight [ngram_buckets,
  * token_width], whose rows are added to that of the token in which an n-gram of
@@ -16,6 +16,10 @@
  * share it: h1 = token, hn = (116049371 h(n-1) of the place before + token) mod
  * ngram_buckets, and tokens 0 stand before the text. The multiplier is that of
  * fastText.
+ *
+ * With options.ngram_vocabulary the table has that many rows and one, row 0,
+ * that stays zero, and ngram_embedding.rows I64 [ngram_buckets, 1] says which
+ * row a bucket has: 0 for all of a new model, which does not know the texts.
  *
  * In training a share options.ngram_dropout of the n-grams is left out, each as
  * a whole, and the others count 1 / (1 - share) times.
@@ -28,6 +32,7 @@
 typedef struct {
     dip_tensor *table;
     dip_tensor *ngram_table; /* NULL: none */
+    dip_tensor *ngram_rows;  /* NULL: bucket n has row n */
     int64_t ngrams, buckets;
     double dropout, ngram_dropout;
     bool sparse;           /* gradients of the tables */
@@ -44,5 +49,8 @@ dip_words dip_make_words(const dip_maker *maker,
  * get one. */
 dip_tensor *dip_words_forward(const dip_words *words, const dip_tensor *ids,
                               int64_t padding_id, bool training);
+
+/* The hash of tokens in a row: of those before the last, 0 for none, and it. */
+int64_t dip_words_hash(int64_t before, int64_t token, int64_t buckets);
 
 #endif

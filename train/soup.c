@@ -81,9 +81,15 @@ dip_status dip_soup_add(dip_soup *soup, const dip_params *from, dip_err *err)
     return dip_tensor_status(err);
 }
 
+/* Whole numbers are no weights; those of the first stay. */
 static void pour_one(const dip_soup *soup, const double *weights, int i)
 {
     dip_tensor *sum = NULL;
+    dip_tensor *first = dip_params_tensor(soup->ingredients[0], i);
+    if (dip_tensor_dtype(first) == DIP_I64) {
+        dip_tensor_assign(dip_params_tensor(soup->params, i), first);
+        return;
+    }
     for (int k = 0; k < soup->count; k++) {
         if (weights[k] == 0)
             continue;

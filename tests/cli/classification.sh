@@ -68,6 +68,27 @@ check "a label that is not there" 4 \
     train texts model.heads.maker.weight=1 --run runs/none
 absent runs/none
 
+# Pairs of words: (start, a) (a, b) (b, end), twice, and (start, c) (c, end).
+cat >pairs.csv <<'END2'
+split,kind,text
+train,x,a b
+train,y,a b
+train,x,c
+val,x,a b
+END2
+expect "import pairs" 0 "$program" import pairs.csv --text text --label kind \
+    --split split --out pairs.h5 --quiet
+expect "known pairs" 0 "$program" train texts.yaml --data pairs.h5 \
+    --run runs/pairs classification.text=text model.heads=null \
+    model.heads.kind.weight=1 train.batch_size=2 train.epochs=1 \
+    train.warmup_steps=0 model.text.ngrams=2 model.text.ngram_vocabulary=3
+if grep -qx 'n-grams: 3 of 5 buckets in use have vectors, those that texts hit at least 2 times' \
+    output && grep -q '"least_count": 2' runs/pairs/run.json; then
+    ok
+else
+    bad "known pairs: $(cat output)"
+fi
+
 # Labels that cannot be learnt, or hardly.
 cat >labels.csv <<'END2'
 split,none,one,two,text

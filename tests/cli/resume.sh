@@ -53,12 +53,13 @@ expect "from its own config" 0 \
     "$program" train runs/whole/config.yaml --quiet name=copy
 same "weights from the saved config" "$(weights whole)" "$(weights copy)"
 
-# Accumulation, SGD, LSTM, and words whose gradients are sparse.
+# Accumulation, SGD, LSTM, words whose gradients are sparse, known n-grams.
 sed 's/tower: transformer, width: 16, depth: 1, heads: 2/tower: lstm, width: 16, depth: 2/' \
     "$config" >lstm.yaml
 accumulate() {
     "$program" train lstm.yaml --quiet train.accumulate=2 train.optimizer=sgd \
-        train.lr=0.05 model.text.sparse=true "$@"
+        train.lr=0.05 model.text.sparse=true model.text.ngrams=2 \
+        model.text.ngram_vocabulary=20 model.text.ngram_dropout=0.2 "$@"
 }
 expect "accumulated run" 0 accumulate name=sum
 expect "accumulated stop" 8 accumulate name=sumcut --stop-at 5

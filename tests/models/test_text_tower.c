@@ -177,6 +177,10 @@ static void test_text_tower_refuses_the_impossible(void **state)
     o.ngram_dropout = 1;
     refused(&o, "text.ngram_dropout: 1 is not a share from 0 to below 1");
     o.ngram_dropout = 0;
+    o.ngram_buckets = 10;
+    o.ngram_vocabulary = 11;
+    refused(&o, "text.ngram_vocabulary: 11 is not in 1..10");
+    o.ngram_vocabulary = 0;
     o.ngram_buckets = (1 << 24) + 1;
     refused(&o, "text.ngram_buckets: 16777217 is not in 1..16777216");
     o = small("transformer");
@@ -257,6 +261,77 @@ static void test_text_tower_leaves_out_whole_ngrams(void **state)
     }
     assert_in_range(kept, 1, PLACES - 1);
     end(&t);
+}
+
+static dip_tensor *param(const tower *t, const char *name)
+{
+    return dip_params_tensor(t->params, dip_params_find(t->params, name));
+}
+
+#define BUCKETS 100
+#define KNOWN   10
+
+/* Seed 4 for both: the second knows KNOWN buckets, of which some share rows
+ * here, and the first has the same vectors, one for each bucket. */
+static void make_pair(tower *all, tower *some, bool sparse)
+{
+    int64_t rows[BUCKETS];
+    for (int64_t b = 0; b < BUCKETS; b++)
+        rows[b] = b * 7 % (KNOWN + 1);
+    dip_text_options o = small("bag");
+    o.ngrams = 3;
+    o.ngram_buckets = BUCKETS;
+    *all = make_text(&o, 4);
+    o.ngram_vocabulary = KNOWN;
+    o.sparse = sparse;
+    *some = make_text(&o, 4);
+    dip_tensor *of = param(some, "ngram_embedding.rows");
+    assert_int_equal(dip_tensor_item(dip_t_sum_all(of)), 0); /* none known */
+    dip_tensor_assign(of, dip_tensor_from(rows, DIP_I64, SIZES(BUCKETS, 1)));
+    dip_tensor *table = dip_t_detach(param(some, "ngram_embedding.weight"));
+    dip_tensor_assign(
+        param(all, "ngram_embedding.weight"),
+        dip_t_index_select(table, 0,
+                           dip_tensor_from(rows, DIP_I64, SIZES(BUCKETS))));
+    dip_tensor_assign(param(all, "token_embedding.weight"),
+                      dip_t_detach(param(some, "token_embedding.weight")));
+}
+
+static void test_text_tower_knows_some_ngrams(void **state)
+{
+    (void)state;
+    tower all, some;
+    make_pair(&all, &some, false);
+    assert_rows(dip_text_tower_forward(some.text, ids(), lengths(), false),
+                dip_text_tower_forward(all.text, ids(), lengths(), false), 0);
+    end(&all);
+    end(&some);
+}
+
+/* An n-gram of no row adds nothing, before training and after. */
+static void test_text_tower_does_not_train_unknown_ngrams(void **state)
+{
+    (void)state;
+    for (int sparse = 0; sparse < 2; sparse++) {
+        tower all, some;
+        make_pair(&all, &some, sparse);
+        dip_tensor *out =
+            dip_text_tower_forward(some.text, ids(), lengths(), true);
+        dip_tensor_backward(dip_t_sum_all(out));
+        dip_tensor *table = param(&some, "ngram_embedding.weight");
+        assert_tensor(dip_t_norm_all(dip_t_narrow(table, 0, 0, 1)), 0);
+        dip_tensor *rows = NULL, *values = NULL;
+        if (sparse) {
+            dip_tensor_grad_rows(table, &rows, &values);
+            assert_true(dip_tensor_item(dip_t_select(rows, 0, 0)) > 0);
+        } else {
+            values = dip_tensor_grad(table);
+            assert_tensor(dip_t_norm_all(dip_t_narrow(values, 0, 0, 1)), 0);
+        }
+        assert_true(dip_tensor_item(dip_t_norm_all(values)) > 0);
+        end(&all);
+        end(&some);
+    }
 }
 
 static void trace(void *user, dip_tensor *const *inputs, dip_tensor **outputs)
@@ -391,6 +466,8 @@ int main(void)
         MODEL_TEST(test_text_tower_frozen_words_are_not_trained),
         MODEL_TEST(test_text_tower_refuses_the_impossible),
         MODEL_TEST(test_text_tower_leaves_out_whole_ngrams),
+        MODEL_TEST(test_text_tower_knows_some_ngrams),
+        MODEL_TEST(test_text_tower_does_not_train_unknown_ngrams),
         MODEL_TEST(test_text_tower_traces_with_free_batch_and_length),
         MODEL_TEST(test_text_tower_has_the_same_gradients_sparse),
         MODEL_TEST(test_text_tower_works_under_bf16_autocast),

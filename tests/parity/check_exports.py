@@ -193,8 +193,10 @@ def models():
             extra.append("model.text.depth=null")
         yield f"text {tower}", [f"model.text.tower={tower}", *extra]
         if tower not in ("transformer", "bert"):
+            known = 300 if tower in ("bag", "lstm") else 0
             yield (f"text {tower}, n-grams",
-                   [f"model.text.tower={tower}", *extra, "model.text.ngrams=3"])
+                   [f"model.text.tower={tower}", *extra, "model.text.ngrams=3",
+                    f"model.text.ngram_vocabulary={known}"])
     for fusion in choices("model.fusion.kind"):
         yield f"fusion {fusion}", [f"model.fusion.kind={fusion}"]
 
