@@ -37,7 +37,7 @@ struct dip_optimizer {
     dip_tensor **slots[MAX_SLOTS]; /* beside `params`; owned */
     char **names[MAX_SLOTS];       /* of the slots' tensors; owned */
     dip_tensor **grads;            /* room for one step */
-    dip_tensor **rows;             /* that have these; NULL: all of them */
+    dip_tensor **rows;             /* which have these, of a sparse table */
     int count, first_waiting;
 };
 
