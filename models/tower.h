@@ -71,12 +71,12 @@ typedef struct {
                             cnn: 300; bag and transformer have a linear
                             layer between if it differs from width */
     bool frozen_tokens;  /* not bert: word vectors are not trained */
-    int64_t ngrams;      /* bag, cnn, lstm, gru: up to so many tokens in a row
-                            have a vector, too (models/words.h); default 1 */
     double token_std; /* not bert: of the tables' first values; default .02 */
     bool sparse;      /* not bert: gradients of the words' tables */
-    double token_dropout;     /* not bert: of the words' vectors */
-    int64_t ngram_buckets;    /* rows of their table; default 131,072 */
+    double token_dropout;  /* not bert: of the words' vectors */
+    int64_t ngrams;        /* bag, cnn, lstm, gru: up to so many tokens in a row
+                              have a vector, too (models/words.h); default 1 */
+    int64_t ngram_buckets; /* rows of their table; default 131,072 */
     int64_t ngram_vocabulary; /* of so many buckets; 0: all have vectors */
     double ngram_dropout;     /* of whole n-grams */
     int64_t depth;            /* layers; bag: hidden layers of its MLP */

@@ -16,19 +16,8 @@ typedef struct {
     double dropout;
 } bag;
 
-static const char *const OPTIONS[] = {"width",
-                                      "depth",
-                                      "dropout",
-                                      "token_width",
-                                      "frozen_tokens",
-                                      "token_std",
-                                      "token_dropout",
-                                      "ngrams",
-                                      "ngram_buckets",
-                                      "ngram_vocabulary",
-                                      "ngram_dropout",
-                                      "sparse",
-                                      NULL};
+static const char *const OPTIONS[] = {
+    "width", "depth", "dropout", DIP_WORDS_OPTIONS, DIP_NGRAM_OPTIONS, NULL};
 
 static dip_status check(dip_text_options *o, dip_err *err)
 {

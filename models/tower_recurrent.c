@@ -118,11 +118,8 @@ static dip_tensor *pool_attention(const recurrent *net, const dip_tensor *x,
 }
 
 static const char *const OPTIONS[] = {
-    "width",         "depth",         "dropout",
-    "pooling",       "bidirectional", "token_width",
-    "frozen_tokens", "token_std",     "token_dropout",
-    "ngrams",        "ngram_buckets", "ngram_vocabulary",
-    "ngram_dropout", "sparse",        NULL};
+    "width",         "depth",           "dropout",         "pooling",
+    "bidirectional", DIP_WORDS_OPTIONS, DIP_NGRAM_OPTIONS, NULL};
 static const char *const POOLINGS[] = {"mean", "max", "last", "attention",
                                        NULL};
 static const pool_fn POOL[] = {pool_mean, pool_max, pool_last, pool_attention};

@@ -22,12 +22,10 @@ typedef struct {
 } transformer;
 
 static const char *const OPTIONS[] = {
-    "width",     "depth",         "heads",
-    "mlp_ratio", "dropout",       "attention_dropout",
-    "pooling",   "bidirectional", "activation",
-    "norm_eps",  "token_width",   "frozen_tokens",
-    "token_std", "token_dropout", "sparse",
-    NULL};
+    "width",     "depth",           "heads",
+    "mlp_ratio", "dropout",         "attention_dropout",
+    "pooling",   "bidirectional",   "activation",
+    "norm_eps",  DIP_WORDS_OPTIONS, NULL};
 static const char *const POOLINGS[] = {"last", "mean", "cls", NULL};
 
 static dip_encoder_options encoder_options(const dip_text_options *o)

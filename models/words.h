@@ -6,6 +6,12 @@
 #include "models/layers.h"
 #include "models/tower.h"
 
+/* What towers over words take of dip_text_options, and those with n-grams. */
+#define DIP_WORDS_OPTIONS                                                      \
+    "token_width", "frozen_tokens", "token_std", "token_dropout", "sparse"
+#define DIP_NGRAM_OPTIONS                                                      \
+    "ngrams", "ngram_buckets", "ngram_vocabulary", "ngram_dropout"
+
 /* token_embedding.weight [vocabulary, token_width], normal with a deviation of
  * options.token_std; a buffer where the options freeze it.
  *
