@@ -385,8 +385,9 @@ static dip_status export_run(const dip_trained *run, const arguments *a,
            sizeof bundle.job.onnx.mean);
     memcpy(bundle.job.onnx.std, run->settings->transform.std,
            sizeof bundle.job.onnx.std);
-    dip_model_merge_adapters(run->model);
+    dip_model_finish(run->model);
     run->settings->model.lora.rank = 0; /* of the blank model, then */
+    run->settings->model.tells_masked = false;
     dip_status st = choose_origin(&bundle.job, &config, run, a->names, err);
     if (st == DIP_OK)
         st = dip_run_model(&blank, run->settings, run->tokenizer, run->labels,

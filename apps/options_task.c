@@ -119,6 +119,7 @@ static const char *const of_texts[] = {
     "tokenizer.",          "fields.",
     "init.text",           "model.text.",
     "classification.text", "train.lr_scale.text",
+    "pretraining.",
 };
 
 #define IS_AMONG(key, names) is_among((key), (names), DIP_ARRAY_LEN(names))
@@ -126,7 +127,7 @@ static const char *const of_texts[] = {
 static bool is_of_task(const char *key, dip_task_kind task)
 {
     static const char *const alone[] = {"graph.", "recommendation.",
-                                        "classification."};
+                                        "classification.", "pretraining."};
     switch (task) {
     case DIP_TASK_RETRIEVAL:
         return !IS_AMONG(key, alone);

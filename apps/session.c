@@ -87,6 +87,7 @@ dip_status dip_session_schedule(dip_session *s, int64_t batches, dip_err *err)
     dip_loop_options *o = &s->loop_options;
     o->batches_per_epoch = batches;
     o->schedule.total_steps = c->epochs * batches / o->accumulate;
+    o->schedule.restart = c->pretraining_epochs * batches / o->accumulate;
     o->stop_at = stop_of(s->options, batches, o->accumulate);
     if (o->validate_every == 0)
         o->validate_every = (batches + o->accumulate - 1) / o->accumulate;
@@ -96,13 +97,20 @@ dip_status dip_session_schedule(dip_session *s, int64_t batches, dip_err *err)
                         "%lld",
                         (long long)(c->epochs * batches),
                         (long long)o->accumulate);
-    if (o->schedule.warmup_steps >= o->schedule.total_steps)
+    int64_t shortest = o->schedule.total_steps - o->schedule.restart;
+    if (o->schedule.restart > 0 && o->schedule.restart < shortest)
+        shortest = o->schedule.restart;
+    if (o->schedule.warmup_steps >= shortest)
         return dip_fail(err, DIP_ECONFIG,
                         "%s: train.warmup_steps %lld is not below the %lld "
-                        "updates of the run",
+                        "updates of %s",
                         dip_config_place(c->config, "train.warmup_steps"),
                         (long long)o->schedule.warmup_steps,
-                        (long long)o->schedule.total_steps);
+                        (long long)shortest,
+                        o->schedule.restart > 0
+                            ? "the run's shorter part, of pretraining or of "
+                              "what follows"
+                            : "the run");
     return DIP_OK;
 }
 

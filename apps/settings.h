@@ -164,7 +164,9 @@ typedef struct {
     double head_weights[DIP_MODEL_HEADS_MAX];
     dip_head_settings heads[DIP_MODEL_HEADS_MAX];
     dip_match_recipe match;
-    dip_mixing mixing; /* of classified photos */
+    dip_mixing mixing;          /* of classified photos */
+    int64_t pretraining_epochs; /* of classified texts, the first ones */
+    double mlm_probability;
     const dip_loss_kind *loss;
     dip_loss_options loss_options;
     dip_matryoshka matryoshka;

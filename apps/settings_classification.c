@@ -23,6 +23,28 @@ static void read_photos(dip_settings *s)
     s->loop.channels_last = dip_config_bool(c, "train.channels_last");
 }
 
+/* The first epochs, in which the tower tells masked tokens. */
+static void read_pretraining(dip_settings *s)
+{
+    static const char key[] = "pretraining.epochs";
+    s->pretraining_epochs = dip_config_int(s->config, key);
+    s->mlm_probability =
+        dip_config_float(s->config, "pretraining.mlm_probability");
+    s->model.tells_masked = s->pretraining_epochs > 0;
+    if (s->pretraining_epochs >= s->epochs)
+        dip_config_fault(s->config, key,
+                         "'%s' is %lld, but train.epochs %lld leaves none for "
+                         "the labels",
+                         key, (long long)s->pretraining_epochs,
+                         (long long)s->epochs);
+    if (s->pretraining_epochs > 0 &&
+        s->tokenizer.kind == DIP_TOKENIZER_CLIP_BPE)
+        dip_config_fault(s->config, key,
+                         "'%s' needs a token to mask with, which the "
+                         "tokenizer clip_bpe does not have",
+                         key);
+}
+
 static void read_text(dip_settings *s)
 {
     static const char key[] = "classification.text";
@@ -43,6 +65,7 @@ static void read_text(dip_settings *s)
     }
     s->model.towers = DIP_TOWERS_TEXT;
     dip_settings_read_text_tower(s);
+    read_pretraining(s);
     s->init[DIP_INITIAL_TEXT] = dip_config_string(c, "init.text");
 }
 

@@ -20,6 +20,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "train/classification.h"
+#include "train/masked.h"
 #include "train/retrieval.h"
 
 /* Trains towers over a corpus: for retrieval, or for a classification, which
@@ -47,7 +48,9 @@ typedef struct {
     dip_retrieval_terms terms;  /* since the last line of the log */
     dip_grad_cache *grad_cache; /* NULL: none */
     dip_retrieval recipe;
-    dip_classification classes; /* the recipe where there are no tasks */
+    dip_classification classes; /* the recipe where there are no tasks, */
+    dip_masking masking;        /* and that of its first epochs */
+    double masked_loss;         /* summed since the last line of the log */
     double scale;               /* of the similarities, 1 / temperature */
 } trainer;
 
@@ -96,7 +99,12 @@ static dip_status compute_loss(void *user, dip_tensor **loss, int64_t *rows,
     if (t->settings->task_count > 0)
         return dip_retrieval_loss(loss, &t->recipe, batch, err);
     t->terms.batches++;
-    return dip_classification_loss(loss, &t->classes, batch, err);
+    if (batch->epoch >= t->settings->pretraining_epochs)
+        return dip_classification_loss(loss, &t->classes, batch, err);
+    st = dip_masked_loss(loss, &t->masking, batch, err);
+    if (st == DIP_OK)
+        t->masked_loss += dip_tensor_item(*loss);
+    return st;
 }
 
 static void finish_backward(void *user)
@@ -115,6 +123,11 @@ static dip_status validate(void *user, int64_t step, double *metric,
                            dip_err *err)
 {
     trainer *t = user;
+    if (step <= t->session.loop_options.schedule
+                    .restart) { /* nothing to tell labels from yet */
+        *metric = NAN;
+        return DIP_OK;
+    }
     dip_evaluation evaluation = {
         .job = {.settings = t->settings,
                 .corpus = t->corpus,
@@ -133,13 +146,17 @@ static dip_status validate(void *user, int64_t step, double *metric,
     return st;
 }
 
-/* {"tasks": {"text_to_image": 2.1}, "heads": {"type": 0.3}}: of those that
- * weigh anything, with what a teacher has a part in under "distill"; means over
- * the batches since the last line. NULL when memory is out. */
-static json_t *describe_terms(const trainer *t)
+/* {"tasks": {"text_to_image": 2.1}, "heads": {"type": 0.3}}, or {"masked": 3.5}
+ * of an update that pretrains: of those that weigh anything, with what a
+ * teacher has a part in under "distill"; means over the batches since the last
+ * line. NULL when memory is out. */
+static json_t *describe_terms(const trainer *t, int64_t epoch)
 {
     const dip_settings *s = t->settings;
     double batches = t->terms.batches > 0 ? (double)t->terms.batches : 1;
+    if (epoch < s->pretraining_epochs)
+        return json_pack("{s:o}", "masked",
+                         dip_json_real(t->masked_loss / batches));
     json_t *tasks = s->task_count > 0 ? json_object() : NULL;
     json_t *heads = json_object();
     json_t *distill = s->teacher != NULL ? json_object() : NULL;
@@ -170,13 +187,14 @@ static dip_status log_update(trainer *t, const dip_loop_report *r, dip_err *err)
     json_t *scale = NULL; /* a classification compares nothing */
     if (t->settings->task_count > 0)
         scale = dip_json_real(t->scale);
-    json_t *more =
-        json_pack("{s:o, s:o*}", "terms", describe_terms(t), "scale", scale);
+    json_t *more = json_pack("{s:o, s:o*}", "terms",
+                             describe_terms(t, r->epoch), "scale", scale);
     dip_status st = more != NULL
                         ? dip_session_log_update(&t->session, r, more, err)
                         : dip_no_memory(err);
     json_decref(more);
     t->terms = (dip_retrieval_terms){0};
+    t->masked_loss = 0;
     return st;
 }
 
@@ -347,6 +365,26 @@ static void prepare_classes(trainer *t)
                                       .channels_last = s->loop.channels_last};
 }
 
+static dip_status prepare_pretraining(trainer *t, dip_err *err)
+{
+    const dip_settings *s = t->settings;
+    if (s->pretraining_epochs == 0)
+        return DIP_OK;
+    t->masking = (dip_masking){
+        .model = t->model,
+        .probability = s->mlm_probability,
+        .mask = dip_tokenizer_mask(t->tokenizer),
+        .special = dip_tokenizer_special(t->tokenizer),
+        .seed = s->seed,
+        .device = t->session.loop_options.device,
+    };
+    if (t->masking.mask < 0)
+        return dip_fail(err, DIP_ECONFIG,
+                        "the tokenizer has no token to mask others with, which "
+                        "pretraining needs");
+    return DIP_OK;
+}
+
 static dip_status make_grad_cache(trainer *t, dip_err *err)
 {
     const dip_settings *s = t->settings;
@@ -393,7 +431,9 @@ static dip_status prepare_model(trainer *t, dip_err *err)
         return st;
     prepare_tasks(t);
     prepare_classes(t);
-    st = make_grad_cache(t, err);
+    st = prepare_pretraining(t, err);
+    if (st == DIP_OK)
+        st = make_grad_cache(t, err);
     return st == DIP_OK ? dip_tensor_status(err) : st;
 }
 
@@ -428,8 +468,13 @@ static dip_status make_loop(trainer *t, dip_err *err)
         .report = report,
         .memory = t->memory,
     };
-    return dip_session_make_loop(&t->session, &hooks,
-                                 dip_model_params(t->model), err);
+    dip_status st = dip_session_make_loop(&t->session, &hooks,
+                                          dip_model_params(t->model), err);
+    if (st == DIP_OK && t->settings->pretraining_epochs > 0 &&
+        !dip_model_trains(t->model, "text"))
+        st = dip_fail(err, DIP_ECONFIG,
+                      "the text tower is frozen: there is nothing to pretrain");
+    return st;
 }
 
 /* The weights are those to train with now, also of a resumed run. The loader

@@ -261,6 +261,11 @@ dip_special_ids dip_tokenizer_special(const dip_tokenizer *tokenizer)
     return tokenizer->special;
 }
 
+int64_t dip_tokenizer_mask(const dip_tokenizer *tokenizer)
+{
+    return tokenizer->mask > 0 ? tokenizer->mask : tokenizer->special.unk;
+}
+
 /* ---- files ---- */
 
 /* NULL when memory is out, which the JSON functions tell. */

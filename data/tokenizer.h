@@ -157,6 +157,9 @@ typedef struct {
 } dip_special_ids;
 
 dip_special_ids dip_tokenizer_special(const dip_tokenizer *tokenizer);
+/* The id to mask a token with: [MASK], or else that of unknown ones; -1 of a
+ * kind that has neither. */
+int64_t dip_tokenizer_mask(const dip_tokenizer *tokenizer);
 
 /* ---- files: tokenizer.json, and tokenizer.model beside a sentencepiece ----
  */

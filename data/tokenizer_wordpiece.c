@@ -27,7 +27,6 @@ enum { PAD, UNK, CLS, SEP, MASK };
 struct wordpiece {
     dip_tokenizer base;
     bool lowercase;
-    int64_t mask;   /* -1: none */
     size_t longest; /* bytes of a piece, "##" included */
 };
 
@@ -231,8 +230,8 @@ static int64_t special_id(const struct wordpiece *pieces, int special)
 {
     const dip_special_ids *ids = &pieces->base.special;
     const int64_t by_name[] = {
-        [PAD] = ids->pad, [UNK] = ids->unk,      [CLS] = ids->bos,
-        [SEP] = ids->eos, [MASK] = pieces->mask,
+        [PAD] = ids->pad, [UNK] = ids->unk,           [CLS] = ids->bos,
+        [SEP] = ids->eos, [MASK] = pieces->base.mask,
     };
     return by_name[special];
 }
@@ -271,7 +270,7 @@ static dip_status complete(struct wordpiece *pieces, const char *path,
     dip_status st = DIP_OK;
     for (size_t i = 0; st == DIP_OK && i < DIP_ARRAY_LEN(wanted); i++)
         st = dip_tokenizer_require(wanted[i], base, specials[i], path, err);
-    pieces->mask = dip_interner_find(
+    base->mask = dip_interner_find(
         base->tokens, (dip_bytes){specials[MASK], strlen(specials[MASK])});
     pieces->longest = PREFIX + 1;
     for (int64_t i = 0; i < dip_tokenizer_size(base); i++) {

@@ -202,8 +202,8 @@ void dip_lora_merge(dip_lora *lora)
         dip_scope_close();
     }
     (void)dip_tensor_set_grad_mode(grad);
-    dip_params_drop(lora->params, ".lora_a");
-    dip_params_drop(lora->params, ".lora_b");
+    dip_params_drop(lora->params, "*.lora_a");
+    dip_params_drop(lora->params, "*.lora_b");
     for (size_t i = 0; i < lora->count; i++)
         dip_tensor_free(lora->adapters[i].plain);
     lora->count = 0;

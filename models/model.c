@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "models/masked.h"
 #include "models/options.h"
 
 #define SCALE_MAX 100.0 /* CLIP's */
@@ -37,6 +38,7 @@ struct dip_model {
     head heads[DIP_MODEL_HEADS_MAX];
     int head_count;
     dip_linear match_hidden, match_out; /* weights NULL: no classifier */
+    dip_masked_head masked;
     dip_tensor *logit_scale;
     dip_lora *lora;         /* NULL: none */
     dip_tensor *logit_bias; /* NULL: none */
@@ -120,6 +122,15 @@ static void build_match(dip_model *model, const dip_model_config *c,
     model->match_hidden = dip_make_linear(&match, "hidden", 4 * c->embed_dim,
                                           c->match_hidden, true);
     model->match_out = dip_make_linear(&match, "out", c->match_hidden, 1, true);
+}
+
+static void build_masked(dip_model *model, const dip_model_config *c,
+                         const dip_maker *root)
+{
+    dip_maker masked = dip_maker_in(root, "masked");
+    if (c->tells_masked && model->text)
+        model->masked = dip_make_masked_head(
+            &masked, model->text->token_features, c->text.vocabulary);
 }
 
 static dip_status build_attributes(dip_model *model, const dip_model_config *c,
@@ -212,6 +223,7 @@ static dip_status build_parts(dip_model *model, const dip_model_config *c,
         return st;
     build_heads(model, c, root);
     build_match(model, c, root);
+    build_masked(model, c, root);
     model->logit_scale = dip_make_full(
         root, "logit_scale",
         c->fixed_temperature ? DIP_PARAM_BUFFER : DIP_PARAM_NO_DECAY,
@@ -278,11 +290,13 @@ void dip_model_free(dip_model *model)
     free(model);
 }
 
-void dip_model_merge_adapters(dip_model *model)
+void dip_model_finish(dip_model *model)
 {
     dip_scope_open();
     dip_lora_merge(model->lora);
     dip_scope_close();
+    dip_params_drop(model->params, "masked.*");
+    model->masked = (dip_masked_head){0};
 }
 
 dip_params *dip_model_params(dip_model *model)
@@ -539,6 +553,27 @@ dip_tensor *dip_model_match(const dip_model *model, const dip_tensor *queries,
     x = dip_tensor_return(dip_t_to_dtype(x, DIP_F32));
     dip_scope_close();
     return x;
+}
+
+bool dip_model_tells_masked(const dip_model *model)
+{
+    return model->masked.out.weight != NULL;
+}
+
+dip_tensor *dip_model_text_tokens(const dip_model *model, const dip_tensor *ids,
+                                  const dip_tensor *lengths, bool training)
+{
+    return encode_text(model, ids, lengths, true, training).tokens.rows;
+}
+
+dip_tensor *dip_model_masked_logits(const dip_model *model,
+                                    const dip_tensor *tokens)
+{
+    if (!dip_model_tells_masked(model)) {
+        dip_tensor_fail(DIP_ECONFIG, "the model tells no masked tokens");
+        return NULL;
+    }
+    return dip_masked_head_forward(&model->masked, tokens);
 }
 
 dip_tensor *dip_model_scale(const dip_model *model)

@@ -4,7 +4,8 @@
  * one tower and heads over its features.
  *
  * Parameters are named image.*, text.*, image_projection.*, text_projection.*,
- * fields.<name>.*, fusion.*, heads.<name>.*, match.*, logit_scale, logit_bias.
+ * fields.<name>.*, fusion.*, heads.<name>.*, match.*, masked.*, logit_scale,
+ * logit_bias.
  * One text tower serves all text fields and the queries.
  *
  * Functions from dip_model_encode_image() on follow tensor/tensor.h: results in
@@ -98,6 +99,7 @@ typedef struct {
     dip_head_options heads[DIP_MODEL_HEADS_MAX];
     int head_count;
     int64_t match_hidden; /* width of the match classifier; 0: there is none */
+    bool tells_masked;    /* a text tower has a head for it (models/masked.h) */
     dip_lora_options lora;
     uint64_t seed; /* of the initial values */
 } dip_model_config;
@@ -119,9 +121,9 @@ dip_status dip_model_create(dip_model **out, const dip_model_config *config,
                             dip_err *err) DIP_MUST_CHECK;
 void dip_model_free(dip_model *model);
 
-/* Adds the low-rank adapters to their matrices for good; nothing without
- * any. */
-void dip_model_merge_adapters(dip_model *model);
+/* Leaves what a model that is trained needs: low-rank adapters are added to
+ * their matrices for good, and the head that told masked tokens is removed. */
+void dip_model_finish(dip_model *model);
 
 /* Borrowed. For the optimizer, EMA, checkpoints, devices. */
 dip_params *dip_model_params(dip_model *model);
@@ -197,6 +199,17 @@ bool dip_model_has_match(const dip_model *model);
  * [q, p, q * p, |q - p|]. An error when the model has no such classifier. */
 dip_tensor *dip_model_match(const dip_model *model, const dip_tensor *queries,
                             const dip_tensor *products);
+
+bool dip_model_tells_masked(const dip_model *model);
+/* What the text tower has for the tokens of texts, some of which are masked:
+ * [B, T, token_features]; inputs as of dip_model_encode_text(). */
+dip_tensor *dip_model_text_tokens(const dip_model *model, const dip_tensor *ids,
+                                  const dip_tensor *lengths, bool training);
+/* Logits F32 [N, vocabulary] of the tokens that stood at places of which the
+ * tower has `tokens` [N, token_features]. An error when the model tells none.
+ */
+dip_tensor *dip_model_masked_logits(const dip_model *model,
+                                    const dip_tensor *tokens);
 
 /* exp(logit_scale), F32 without dimensions: what similarities are multiplied
  * by. */

@@ -55,6 +55,10 @@ static dip_status add_event(course *c, json_t *event, dip_err *err)
     const json_t *loss = json_object_get(event, "loss");
     if (kind == NULL || isnan(step_of(event)))
         return DIP_OK;
+    /* Masked tokens have losses of another size: they would flatten the rest.
+     */
+    if (json_object_get(json_object_get(event, "terms"), "masked") != NULL)
+        return DIP_OK;
     if (strcmp(kind, "step") == 0 && json_is_number(loss))
         return add_loss(c, step_of(event), json_number_value(loss), err);
     if (strcmp(kind, "validation") == 0)

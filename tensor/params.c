@@ -1,5 +1,6 @@
 #include "tensor/params.h"
 
+#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,17 +110,11 @@ void dip_params_freeze(dip_params *params, int i)
     dip_tensor_set_requires_grad(params->items[i].tensor, false);
 }
 
-static bool ends_in(const char *name, const char *suffix)
-{
-    size_t n = strlen(name), m = strlen(suffix);
-    return n >= m && strcmp(name + n - m, suffix) == 0;
-}
-
-void dip_params_drop(dip_params *params, const char *suffix)
+void dip_params_drop(dip_params *params, const char *pattern)
 {
     int kept = 0;
     for (int i = 0; i < params->count; i++) {
-        if (ends_in(params->items[i].name, suffix)) {
+        if (fnmatch(pattern, params->items[i].name, 0) == 0) {
             dip_tensor_free(params->items[i].tensor);
             free(params->items[i].name);
         } else {

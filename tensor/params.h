@@ -41,8 +41,9 @@ dip_tensor *dip_params_tensor(const dip_params *params, int i);
 dip_param_kind dip_params_kind(const dip_params *params, int i);
 /* Makes a trained parameter one that is not: a buffer without gradients. */
 void dip_params_freeze(dip_params *params, int i);
-/* Removes all whose names end in `suffix`; handles of them become invalid. */
-void dip_params_drop(dip_params *params, const char *suffix);
+/* Removes all whose names fit `pattern`, as of fnmatch(3); handles of them
+ * become invalid. */
+void dip_params_drop(dip_params *params, const char *pattern);
 /* -1 when there is none of this name. */
 int dip_params_find(const dip_params *params, const char *name);
 /* Elements of all trained tensors. */

@@ -290,7 +290,8 @@ static dip_status validate(dip_loop *loop, dip_err *err)
     bool best = !isnan(metric) &&
                 (!state->has_best ||
                  (higher ? metric > state->best : metric < state->best));
-    state->without_gain = best ? 0 : state->without_gain + 1;
+    if (state->has_best)
+        state->without_gain = best ? 0 : state->without_gain + 1;
     if (best) {
         state->has_best = true;
         state->best = metric;

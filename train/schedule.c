@@ -38,9 +38,16 @@ static double shape(dip_schedule_kind kind, double progress)
 
 double dip_schedule_lr(const dip_schedule *schedule, int64_t step)
 {
+    int64_t end = schedule->total_steps;
+    if (step > schedule->restart) {
+        step -= schedule->restart;
+        end -= schedule->restart;
+    } else {
+        end = schedule->restart;
+    }
     if (step <= schedule->warmup_steps)
         return schedule->lr * (double)step / (double)schedule->warmup_steps;
-    int64_t span = schedule->total_steps - schedule->warmup_steps;
+    int64_t span = end - schedule->warmup_steps;
     if (span < 1)
         span = 1;
     double progress = (double)(step - schedule->warmup_steps) / (double)span;

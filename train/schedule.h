@@ -24,6 +24,9 @@ typedef struct {
     double min_ratio;     /* of the peak, at the last step */
     int64_t warmup_steps; /* step 1 runs at lr / warmup_steps */
     int64_t total_steps;
+    /* Updates after which the shape, warm-up included, begins anew; 0: it does
+     * not. */
+    int64_t restart;
 } dip_schedule;
 
 /* False when `name` is none of the table. */

@@ -132,6 +132,48 @@ present runs/texts/tokenizer.json
 absent runs/photos/tokenizer.json runs/again/tokenizer.json
 expect "no digest of words" 1 grep -q tokenizer runs/photos/run.json
 
+# Pretraining: masked tokens first, labels after; a stop in either part changes
+# nothing, and exports know nothing of it.
+pretrain() {
+    train texts model.text.tower=lstm model.text.depth=1 pretraining.epochs=2 \
+        pretraining.mlm_probability=0.3 train.warmup_steps=10 train.patience=1 \
+        train.log_every=1 "$@"
+}
+check "no labels left" 2 \
+    "command line: 'pretraining.epochs' is 4, but train.epochs 4 leaves none for the labels" \
+    pretrain --check pretraining.epochs=4
+check "a long warm-up" 2 \
+    "diptych train: command line: train.warmup_steps 150 is not below the 150 updates of the run's shorter part, of pretraining or of what follows" \
+    pretrain name=none train.warmup_steps=150
+check "nothing to pretrain" 2 \
+    "diptych train: the text tower is frozen: there is nothing to pretrain" \
+    pretrain name=none "freeze=[text.*]"
+absent runs/none
+expect "pretrained" 0 pretrain name=pretrained
+expect "stopped in pretraining" 8 pretrain name=pieces --stop-at 40
+expect "stopped behind it" 8 pretrain name=pieces --resume --stop-at 190
+expect "resumed" 0 pretrain name=pieces --resume
+losses pretrained >whole
+losses pieces >parts
+expect "the same losses with pretraining" 0 cmp whole parts
+check "what is learnt when" 0 "equal" python3 -c '
+import json
+lines = [json.loads(line) for line in open("runs/pretrained/log.jsonl")]
+steps = [line for line in lines if line["event"] == "step"]
+masked = [line["terms"]["masked"] for line in steps if "masked" in line["terms"]]
+heads = [line for line in steps if "heads" in line["terms"]]
+half = len(steps) // 2
+assert len(masked) == half and steps[half - 1]["epoch"] == 1, (len(masked), half)
+assert len(heads) == len(steps) - half
+assert sum(masked[-9:]) < .8 * sum(masked[:9]), (masked[:9], masked[-9:])
+assert steps[half]["lr"] == steps[0]["lr"] < steps[9]["lr"] == steps[half + 9]["lr"]
+assert all(line.get("step", half + 1) > half for line in lines if line["event"] == "validation")
+print("equal")'
+expect "export" 0 "$program" export runs/pretrained --format safetensors \
+    --out pretrained-export --quiet
+expect "weights of the tower" 0 grep -rlE "text.(token_embedding|weight_ih_l0)" pretrained-export
+expect "and none of masked tokens" 1 grep -rl "masked[.]" pretrained-export
+
 # Evaluation: the report agrees with the predictions, and these with
 # themselves.
 for run in photos texts; do

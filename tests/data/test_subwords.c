@@ -121,6 +121,27 @@ static void test_subwords_packed_merges_are_the_plain_ones(void **state)
     dip_tokenizer_free(folder);
 }
 
+static void test_subwords_mask_with_their_own_token(void **state)
+{
+    (void)state;
+    dip_tokenizer_options options = options_of(DIP_TOKENIZER_WORDPIECE);
+    dip_tokenizer *pieces = read_ok(&options);
+    dip_bytes name = dip_tokenizer_token(pieces, dip_tokenizer_mask(pieces));
+    assert_int_equal(name.len, strlen("[MASK]"));
+    assert_memory_equal(name.data, "[MASK]", name.len);
+    options = options_of(DIP_TOKENIZER_SENTENCEPIECE);
+    dip_tokenizer *sentence = read_ok(&options);
+    assert_true(dip_tokenizer_mask(sentence) ==
+                    dip_tokenizer_special(sentence).unk &&
+                dip_tokenizer_mask(sentence) >= 0);
+    options = options_of(DIP_TOKENIZER_CLIP_BPE);
+    dip_tokenizer *clip = read_ok(&options);
+    assert_int_equal(dip_tokenizer_mask(clip), -1);
+    dip_tokenizer_free(pieces);
+    dip_tokenizer_free(sentence);
+    dip_tokenizer_free(clip);
+}
+
 /* ---- contexts ---- */
 
 static void test_subwords_cut_texts_keep_their_end(void **state)
@@ -315,6 +336,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_subwords_ids_are_those_of_the_origins),
         cmocka_unit_test(test_subwords_packed_merges_are_the_plain_ones),
+        cmocka_unit_test(test_subwords_mask_with_their_own_token),
         cmocka_unit_test(test_subwords_cut_texts_keep_their_end),
         cmocka_unit_test(test_subwords_pads_may_count),
         cmocka_unit_test(test_subwords_saved_tokenizer_is_the_same),

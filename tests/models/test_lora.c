@@ -117,11 +117,11 @@ static void test_lora_merges(void **state)
     dip_model *plain = make(0), *model = make(3);
     fill(model);
     dip_tensor *before = embed(model);
-    dip_model_merge_adapters(model);
+    dip_model_finish(model);
     assert_true(relative(embed(model), before) <= 1e-6);
     assert_int_equal(dip_params_count(dip_model_params(model)),
                      dip_params_count(dip_model_params(plain)));
-    dip_model_merge_adapters(model); /* nothing any more */
+    dip_model_finish(model); /* nothing any more */
     assert_true(relative(embed(model), before) <= 1e-6);
     dip_model_free(plain);
     dip_model_free(model);
@@ -214,7 +214,7 @@ static void test_lora_equals_peft(void **state)
     dip_safetensors *file = golden_open(GOLDEN "lora.safetensors");
     compare_pass(model, file);
     compare_gradients(dip_model_params(model), file);
-    dip_model_merge_adapters(model);
+    dip_model_finish(model);
     const dip_params *params = dip_model_params(model);
     int merged = 0;
     for (int i = 0; i < dip_params_count(params); i++) {

@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <math.h>
 #include <signal.h>
 
 #include "tests/tensor/scope.h"
@@ -120,7 +121,7 @@ static void begin(regression *r)
     dip_err err = {0};
     *r = (regression){.size = 4, .batches = 6, .keep_last = 100};
     r->options = (dip_loop_options){
-        .schedule = {DIP_SCHEDULE_COSINE, .05, 0, 2, 12},
+        .schedule = {DIP_SCHEDULE_COSINE, .05, 0, 2, 12, 0},
         .optimizer = small_adamw,
         .batches_per_epoch = 6,
         .accumulate = 1,
@@ -201,7 +202,7 @@ static void test_loop_learns(void **state)
     (void)state;
     regression r;
     begin(&r);
-    r.options.schedule = (dip_schedule){DIP_SCHEDULE_CONSTANT, .2, 0, 0, 30};
+    r.options.schedule = (dip_schedule){DIP_SCHEDULE_CONSTANT, .2, 0, 0, 30, 0};
     r.options.optimizer.weight_decay = 0;
     run_well(&r, NULL, NULL);
     assert_int_equal(r.updates, 30);
@@ -291,6 +292,24 @@ static void test_loop_stops_early_and_keeps_the_best(void **state)
     run_well(&r, path, NULL);
     assert_int_equal(r.updates, 8);
     free(path);
+    end(&r);
+}
+
+/* Validations that tell nothing yet are not ones without a gain. */
+static void test_loop_waits_for_a_first_metric(void **state)
+{
+    (void)state;
+    static const double metrics[] = {NAN, NAN, NAN, .5, .4, .3};
+    regression r;
+    dip_train_state final;
+    begin(&r);
+    r.metrics = metrics;
+    r.options.validate_every = 2;
+    r.options.patience = 2;
+    run_well(&r, NULL, &final);
+    assert_int_equal(r.validations, 6);
+    assert_int_equal(final.best_step, 8);
+    assert_int_equal(final.without_gain, 2);
     end(&r);
 }
 
@@ -435,7 +454,8 @@ test_loop_never_checkpoints_weights_that_are_not_finite(void **state)
     dip_err err;
     begin(&r);
     r.options.checkpoint_every = 1;
-    r.options.schedule = (dip_schedule){DIP_SCHEDULE_CONSTANT, 1e38, 0, 0, 12};
+    r.options.schedule =
+        (dip_schedule){DIP_SCHEDULE_CONSTANT, 1e38, 0, 0, 12, 0};
     r.options.optimizer =
         (dip_optimizer_options){.kind = DIP_OPTIMIZER_SGD, .weight_decay = 1e3};
     assert_int_equal(run(&r, NULL, NULL, &err), DIP_ENUMERIC);
@@ -593,6 +613,7 @@ int main(void)
         CASE(test_loop_reports_steps_epochs_rows_and_rates),
         CASE(test_loop_accumulates_small_batches_to_a_large_one),
         CASE(test_loop_stops_early_and_keeps_the_best),
+        CASE(test_loop_waits_for_a_first_metric),
         CASE(test_loop_validates_the_averaged_weights),
         CASE(test_loop_knows_metrics_that_should_be_low),
         CASE(test_loop_without_a_best_metric_has_no_best),

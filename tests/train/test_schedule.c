@@ -19,12 +19,12 @@ static void test_schedule_follows_torch(void **state)
         const char *name;
         dip_schedule schedule;
     } cases[] = {
-        {"cosine", {DIP_SCHEDULE_COSINE, PEAK, 0, 4, 23}},
-        {"cosine_floor", {DIP_SCHEDULE_COSINE, PEAK, .1, 5, 20}},
-        {"cosine_plain", {DIP_SCHEDULE_COSINE, PEAK, 0, 0, 10}},
-        {"linear", {DIP_SCHEDULE_LINEAR, PEAK, 0, 3, 15}},
-        {"linear_floor", {DIP_SCHEDULE_LINEAR, PEAK, .25, 1, 12}},
-        {"constant", {DIP_SCHEDULE_CONSTANT, PEAK, 0, 6, 11}},
+        {"cosine", {DIP_SCHEDULE_COSINE, PEAK, 0, 4, 23, 0}},
+        {"cosine_floor", {DIP_SCHEDULE_COSINE, PEAK, .1, 5, 20, 0}},
+        {"cosine_plain", {DIP_SCHEDULE_COSINE, PEAK, 0, 0, 10, 0}},
+        {"linear", {DIP_SCHEDULE_LINEAR, PEAK, 0, 3, 15, 0}},
+        {"linear_floor", {DIP_SCHEDULE_LINEAR, PEAK, .25, 1, 12, 0}},
+        {"constant", {DIP_SCHEDULE_CONSTANT, PEAK, 0, 6, 11, 0}},
     };
     dip_scope_open();
     dip_safetensors *file =
@@ -51,7 +51,7 @@ static void test_schedule_follows_torch(void **state)
 static void test_schedule_has_the_values_of_its_formula(void **state)
 {
     (void)state;
-    const dip_schedule cosine = {DIP_SCHEDULE_COSINE, 1, .2, 2, 14};
+    const dip_schedule cosine = {DIP_SCHEDULE_COSINE, 1, .2, 2, 14, 0};
     assert_near(dip_schedule_lr(&cosine, 1), .5, 1e-15);
     assert_near(dip_schedule_lr(&cosine, 2), 1, 1e-15);
     assert_near(dip_schedule_lr(&cosine, 6), .2 + .8 * .75, 1e-15);
@@ -59,10 +59,27 @@ static void test_schedule_has_the_values_of_its_formula(void **state)
     assert_near(dip_schedule_lr(&cosine, 14), .2, 1e-15);
 }
 
+/* Two schedules one after the other, each with its warm-up. */
+static void test_schedule_begins_anew_after_its_restart(void **state)
+{
+    (void)state;
+    const dip_schedule both = {DIP_SCHEDULE_COSINE, 1, .2, 2, 18, .restart = 8};
+    const dip_schedule first = {DIP_SCHEDULE_COSINE, 1, .2, 2, 8, 0};
+    const dip_schedule second = {DIP_SCHEDULE_COSINE, 1, .2, 2, 10, 0};
+    for (int64_t step = 1; step <= 8; step++)
+        assert_near(dip_schedule_lr(&both, step), dip_schedule_lr(&first, step),
+                    0);
+    for (int64_t step = 1; step <= 10; step++)
+        assert_near(dip_schedule_lr(&both, 8 + step),
+                    dip_schedule_lr(&second, step), 0);
+    assert_near(dip_schedule_lr(&both, 8), .2, 1e-15);
+    assert_near(dip_schedule_lr(&both, 9), .5, 1e-15);
+}
+
 static void test_schedule_stays_at_its_end_after_the_last_step(void **state)
 {
     (void)state;
-    const dip_schedule linear = {DIP_SCHEDULE_LINEAR, 1, .25, 0, 4};
+    const dip_schedule linear = {DIP_SCHEDULE_LINEAR, 1, .25, 0, 4, 0};
     assert_near(dip_schedule_lr(&linear, 4), .25, 1e-15);
     assert_near(dip_schedule_lr(&linear, 5), .25, 1e-15);
     assert_near(dip_schedule_lr(&linear, 1000), .25, 1e-15);
@@ -73,7 +90,7 @@ static void test_schedule_stays_at_its_end_after_the_last_step(void **state)
 static void test_schedule_of_warmup_alone_ends_at_the_peak(void **state)
 {
     (void)state;
-    const dip_schedule cosine = {DIP_SCHEDULE_COSINE, 1, 0, 4, 4};
+    const dip_schedule cosine = {DIP_SCHEDULE_COSINE, 1, 0, 4, 4, 0};
     assert_near(dip_schedule_lr(&cosine, 1), .25, 1e-15);
     assert_near(dip_schedule_lr(&cosine, 4), 1, 1e-15);
 }
@@ -96,6 +113,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_schedule_follows_torch),
+        cmocka_unit_test(test_schedule_begins_anew_after_its_restart),
         cmocka_unit_test(test_schedule_has_the_values_of_its_formula),
         cmocka_unit_test(test_schedule_stays_at_its_end_after_the_last_step),
         cmocka_unit_test(test_schedule_of_warmup_alone_ends_at_the_peak),
