@@ -506,13 +506,6 @@ static const dip_option options[] = {
     TEXT("classification.text", NULL,
          "text_classification needs it: the field that is read, a text column "
          "or one of `fields`."),
-    INT("pretraining.epochs", "0", 0, 1000000,
-        "text_classification: the first so many of train.epochs, in which the "
-        "text tower is to tell masked tokens of the training texts, and labels "
-        "are not looked at. The schedule of the learning rate begins anew "
-        "behind them."),
-    FLOAT("pretraining.mlm_probability", "0.15", 1e-6, .99,
-          "Share of the tokens that are masked."),
     FLOAT("classification.mixup", "0", 0, 100,
           "image_classification: alpha of the Beta distribution from which "
           "each batch draws how it mixes its photos and labels with those of "
@@ -520,6 +513,14 @@ static const dip_option options[] = {
     FLOAT("classification.cutmix", "0", 0, 100,
           "image_classification: the same with a rectangle of the neighbour's "
           "photo (CutMix). With both, each batch takes either."),
+
+    INT("pretraining.epochs", "0", 0, 1000000,
+        "text_classification: the first so many of train.epochs, in which the "
+        "text tower is to tell masked tokens of the training texts, and labels "
+        "are not looked at. The schedule of the learning rate begins anew "
+        "behind them."),
+    FLOAT("pretraining.mlm_probability", "0.15", 1e-6, .99,
+          "Share of the tokens that are masked."),
 
     TEXT("graph.kind", "lightgcn",
          "lightgcn or sage (docs/models.md). Each takes those of the options "

@@ -472,8 +472,10 @@ static dip_status make_loop(trainer *t, dip_err *err)
                                           dip_model_params(t->model), err);
     if (st == DIP_OK && t->settings->pretraining_epochs > 0 &&
         !dip_model_trains(t->model, "text"))
-        st = dip_fail(err, DIP_ECONFIG,
-                      "the text tower is frozen: there is nothing to pretrain");
+        st = dip_fail(
+            err, DIP_ECONFIG,
+            "pretraining.epochs: the text tower is frozen, and there is "
+            "nothing to pretrain");
     return st;
 }
 

@@ -290,8 +290,10 @@ static dip_status validate(dip_loop *loop, dip_err *err)
     bool best = !isnan(metric) &&
                 (!state->has_best ||
                  (higher ? metric > state->best : metric < state->best));
-    if (state->has_best)
-        state->without_gain = best ? 0 : state->without_gain + 1;
+    if (best)
+        state->without_gain = 0;
+    else if (state->has_best)
+        state->without_gain++;
     if (best) {
         state->has_best = true;
         state->best = metric;

@@ -12,7 +12,7 @@
 
 typedef struct {
     const dip_model *model; /* borrowed; it tells masked tokens */
-    double probability;     /* (0, 1): of each token but special ones */
+    double probability;     /* (0, 1): of each token but begin and end */
     int64_t mask;           /* the id that stands in */
     dip_special_ids special;
     uint64_t seed;

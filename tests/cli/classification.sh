@@ -147,7 +147,7 @@ check "a long warm-up" 2 \
     "diptych train: command line: train.warmup_steps 150 is not below the 150 updates of the run's shorter part, of pretraining or of what follows" \
     pretrain name=none train.warmup_steps=150
 check "nothing to pretrain" 2 \
-    "diptych train: the text tower is frozen: there is nothing to pretrain" \
+    "diptych train: pretraining.epochs: the text tower is frozen, and there is nothing to pretrain" \
     pretrain name=none "freeze=[text.*]"
 absent runs/none
 expect "pretrained" 0 pretrain name=pretrained
