@@ -517,8 +517,8 @@ static const dip_option options[] = {
     INT("pretraining.epochs", "0", 0, 1000000,
         "text_classification: the first so many of train.epochs, in which the "
         "text tower is to tell masked tokens of the training texts, and labels "
-        "are not looked at. The schedule of the learning rate begins anew "
-        "behind them."),
+        "are not looked at. Behind them the schedule of the learning rate, the "
+        "optimizer and the averages of weights begin anew."),
     FLOAT("pretraining.mlm_probability", "0.15", 1e-6, .99,
           "Share of the tokens that are masked."),
 

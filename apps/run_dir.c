@@ -458,6 +458,26 @@ dip_status dip_run_about(json_t **out, const char *dir, dip_err *err)
     return load_json(out, dir, "run.json", err);
 }
 
+/* A run that was stopped before it looked at a label can only be gone on with,
+ * or lend its tower. */
+static dip_status check_pretrained(const char *checkpoint,
+                                   const dip_settings *settings, dip_err *err)
+{
+    dip_train_state state;
+    int64_t epochs = settings->pretraining_epochs;
+    if (epochs == 0)
+        return DIP_OK;
+    dip_status st = dip_checkpoint_read_state(&state, checkpoint, err);
+    if (st == DIP_OK &&
+        (state.epoch < epochs || (state.epoch == epochs && state.batch == 0)))
+        st = dip_fail(err, DIP_EDATA,
+                      "checkpoint '%s' is one of the run's pretraining "
+                      "(pretraining.epochs %lld), which has learnt no label "
+                      "yet: go on with `diptych train --resume`",
+                      checkpoint, (long long)epochs);
+    return st;
+}
+
 dip_status dip_run_weights(char **checkpoint, dip_params *params,
                            const char *dir, const char *which,
                            const dip_settings *settings, dip_err *err)
@@ -470,6 +490,8 @@ dip_status dip_run_weights(char **checkpoint, dip_params *params,
     if (st == DIP_ENOTFOUND && strcmp(which, "best") == 0)
         st = dip_checkpoint_find(checkpoint, folder, "latest", err);
     free(folder);
+    if (st == DIP_OK)
+        st = check_pretrained(*checkpoint, settings, err);
     if (st != DIP_OK)
         return st;
     dip_checkpoint_parts parts = {0};

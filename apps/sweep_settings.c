@@ -373,6 +373,14 @@ static dip_status read_run(dip_sweep_settings *s, dip_str *faults, dip_err *err)
         dip_config_fault(s->config, "min_epochs",
                          "'min_epochs' is %lld, above the %lld epochs of a run",
                          (long long)s->min_epochs, (long long)s->max_epochs);
+    if (s->search == DIP_SWEEP_ASHA &&
+        s->min_epochs <= s->run->pretraining_epochs)
+        dip_config_fault(s->config, "min_epochs",
+                         "'min_epochs' is %lld, within the run's "
+                         "pretraining.epochs %lld, behind which there is the "
+                         "first figure",
+                         (long long)s->min_epochs,
+                         (long long)s->run->pretraining_epochs);
     return DIP_OK;
 }
 

@@ -50,7 +50,8 @@ typedef struct {
     dip_retrieval recipe;
     dip_classification classes; /* the recipe where there are no tasks, */
     dip_masking masking;        /* and that of its first epochs */
-    double masked_loss;         /* summed since the last line of the log */
+    double masked_loss;         /* summed since the last line of the log, */
+    int64_t masked_batches;     /* over so many */
     double scale;               /* of the similarities, 1 / temperature */
 } trainer;
 
@@ -85,6 +86,25 @@ static dip_status seek(void *user, int64_t epoch, int64_t batch, dip_err *err)
     return dip_loader_start(t->loader, epoch, batch, t->settings->epochs, err);
 }
 
+/* An update is of one part of a run, also where it takes batches of two epochs.
+ */
+static bool pretrains(const trainer *t, const dip_batch *batch)
+{
+    const dip_loop_options *o = &t->session.loop_options;
+    int64_t place = batch->epoch * o->batches_per_epoch + batch->index;
+    return place / o->accumulate < o->schedule.restart;
+}
+
+static dip_status compute_masked(trainer *t, dip_tensor **loss,
+                                 const dip_batch *batch, dip_err *err)
+{
+    dip_status st = dip_masked_loss(loss, &t->masking, batch, err);
+    if (st == DIP_OK)
+        t->masked_loss += dip_tensor_item(*loss);
+    t->masked_batches++;
+    return st;
+}
+
 static dip_status compute_loss(void *user, dip_tensor **loss, int64_t *rows,
                                dip_err *err)
 {
@@ -98,13 +118,10 @@ static dip_status compute_loss(void *user, dip_tensor **loss, int64_t *rows,
     *rows = batch->size;
     if (t->settings->task_count > 0)
         return dip_retrieval_loss(loss, &t->recipe, batch, err);
+    if (pretrains(t, batch))
+        return compute_masked(t, loss, batch, err);
     t->terms.batches++;
-    if (batch->epoch >= t->settings->pretraining_epochs)
-        return dip_classification_loss(loss, &t->classes, batch, err);
-    st = dip_masked_loss(loss, &t->masking, batch, err);
-    if (st == DIP_OK)
-        t->masked_loss += dip_tensor_item(*loss);
-    return st;
+    return dip_classification_loss(loss, &t->classes, batch, err);
 }
 
 static void finish_backward(void *user)
@@ -147,16 +164,17 @@ static dip_status validate(void *user, int64_t step, double *metric,
 }
 
 /* {"tasks": {"text_to_image": 2.1}, "heads": {"type": 0.3}}, or {"masked": 3.5}
- * of an update that pretrains: of those that weigh anything, with what a
+ * where only pretraining was done: of those that weigh anything, with what a
  * teacher has a part in under "distill"; means over the batches since the last
  * line. NULL when memory is out. */
-static json_t *describe_terms(const trainer *t, int64_t epoch)
+static json_t *describe_terms(const trainer *t)
 {
     const dip_settings *s = t->settings;
     double batches = t->terms.batches > 0 ? (double)t->terms.batches : 1;
-    if (epoch < s->pretraining_epochs)
-        return json_pack("{s:o}", "masked",
-                         dip_json_real(t->masked_loss / batches));
+    if (t->masked_batches > 0 && t->terms.batches == 0)
+        return json_pack(
+            "{s:o}", "masked",
+            dip_json_real(t->masked_loss / (double)t->masked_batches));
     json_t *tasks = s->task_count > 0 ? json_object() : NULL;
     json_t *heads = json_object();
     json_t *distill = s->teacher != NULL ? json_object() : NULL;
@@ -187,14 +205,15 @@ static dip_status log_update(trainer *t, const dip_loop_report *r, dip_err *err)
     json_t *scale = NULL; /* a classification compares nothing */
     if (t->settings->task_count > 0)
         scale = dip_json_real(t->scale);
-    json_t *more = json_pack("{s:o, s:o*}", "terms",
-                             describe_terms(t, r->epoch), "scale", scale);
+    json_t *more =
+        json_pack("{s:o, s:o*}", "terms", describe_terms(t), "scale", scale);
     dip_status st = more != NULL
                         ? dip_session_log_update(&t->session, r, more, err)
                         : dip_no_memory(err);
     json_decref(more);
     t->terms = (dip_retrieval_terms){0};
     t->masked_loss = 0;
+    t->masked_batches = 0;
     return st;
 }
 
@@ -453,6 +472,15 @@ static dip_status write_run(const trainer *t, dip_err *err)
 
 /* ---- running ---- */
 
+/* Whether the text tower is trained at some time of the pretraining. */
+static bool text_pretrains(const trainer *t)
+{
+    const dip_loop_options *o = &t->session.loop_options;
+    int64_t unlocked = o->optimizer.tuning.unlock_after;
+    return (unlocked > 0 && unlocked < o->schedule.restart) ||
+           dip_model_trains(t->model, "text");
+}
+
 static dip_status make_loop(trainer *t, dip_err *err)
 {
     const dip_loop_hooks hooks = {
@@ -471,7 +499,7 @@ static dip_status make_loop(trainer *t, dip_err *err)
     dip_status st = dip_session_make_loop(&t->session, &hooks,
                                           dip_model_params(t->model), err);
     if (st == DIP_OK && t->settings->pretraining_epochs > 0 &&
-        !dip_model_trains(t->model, "text"))
+        !text_pretrains(t))
         st = dip_fail(
             err, DIP_ECONFIG,
             "pretraining.epochs: the text tower is frozen, and there is "

@@ -12,7 +12,8 @@
 #define DIP_LEARNING_POINTS 200
 
 /* Reads log.jsonl into the `training` of docs/report.md. Updates that a resumed
- * run made again count once, as they were made last. Lines that are cut short
+ * run made again count once, as they were made last; those that pretrained are
+ * left out, since their loss is another. Lines that are cut short
  * are passed over; a missing file is DIP_ENOTFOUND. The caller ends *out with
  * json_decref(). */
 dip_status dip_report_learning(json_t **out, const char *path,

@@ -102,6 +102,7 @@ dip_status dip_loop_create(dip_loop **out, const dip_loop_options *options,
     if (loop == NULL)
         return dip_no_memory(err);
     loop->options = *options;
+    loop->options.optimizer.restart = options->schedule.restart;
     loop->hooks = *hooks;
     loop->checkpoints = checkpoints;
     loop->params = params;
@@ -113,8 +114,8 @@ dip_status dip_loop_create(dip_loop **out, const dip_loop_options *options,
         dip_params_channels_last(params);
     dip_status st = dip_tensor_status(err);
     if (st == DIP_OK)
-        st = dip_optimizer_create(&loop->optimizer, params, &options->optimizer,
-                                  err);
+        st = dip_optimizer_create(&loop->optimizer, params,
+                                  &loop->options.optimizer, err);
     if (st == DIP_OK && options->ema.decay > 0)
         st = dip_ema_create(&loop->ema, params, &options->ema, err);
     if (st == DIP_OK && resume != NULL)
@@ -220,7 +221,9 @@ static dip_status timed_update(dip_loop *loop, dip_err *err)
     st = loop->hooks.report(loop->hooks.user, &report, err);
     /* Last, since the report may set bounds to weights. */
     if (st == DIP_OK && loop->ema != NULL)
-        st = dip_ema_update(loop->ema, report.step, err);
+        st = dip_ema_update(
+            loop->ema,
+            dip_schedule_own_step(&loop->options.schedule, report.step), err);
     return st;
 }
 

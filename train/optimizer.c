@@ -36,7 +36,8 @@ struct dip_optimizer {
     dip_tensor **params;           /* group by group; borrowed */
     dip_tensor **slots[MAX_SLOTS]; /* beside `params`; owned */
     char **names[MAX_SLOTS];       /* of the slots' tensors; owned */
-    dip_tensor **grads;            /* room for one step */
+    dip_tensor **grads;            /* room for one step; NULL: keeps still */
+    dip_tensor **reached;          /* those of them that are not NULL */
     dip_tensor **rows;             /* which have these, of a sparse table */
     int count, first_waiting;
 };
@@ -57,10 +58,11 @@ static dip_status allocate(dip_optimizer *o, int count, dip_err *err)
     size_t n = (size_t)count;
     o->params = dip_calloc(n, sizeof(dip_tensor *));
     o->grads = dip_calloc(n, sizeof(dip_tensor *));
+    o->reached = dip_calloc(n, sizeof(dip_tensor *));
     o->rows = dip_calloc(n, sizeof(dip_tensor *));
     o->groups = dip_calloc(n, sizeof *o->groups);
-    bool ok = o->params != NULL && o->grads != NULL && o->rows != NULL &&
-              o->groups != NULL;
+    bool ok = o->params != NULL && o->grads != NULL && o->reached != NULL &&
+              o->rows != NULL && o->groups != NULL;
     for (int s = 0; s < MAX_SLOTS; s++) {
         o->slots[s] = dip_calloc(n, sizeof(dip_tensor *));
         o->names[s] = dip_calloc(n, sizeof(char *));
@@ -209,6 +211,7 @@ void dip_optimizer_free(dip_optimizer *o)
     }
     free(o->params);
     free(o->grads);
+    free(o->reached);
     free(o->rows);
     free(o->groups);
     free(o);
@@ -230,11 +233,12 @@ static int trained_now(const dip_optimizer *o)
 }
 
 /* A parameter that the loss does not reach has no gradient; zeros stand in, so
- * that its decay and moments go on as those of the others. */
+ * that its decay and moments go on as those of the others. Where the loss
+ * changes within the run it may be one of the other part's, and keeps still. */
 static void collect_dense(dip_optimizer *o, int i)
 {
     o->grads[i] = dip_tensor_grad(o->params[i]);
-    if (o->grads[i] == NULL && !dip_tensor_failed())
+    if (o->grads[i] == NULL && o->options.restart == 0 && !dip_tensor_failed())
         o->grads[i] = dip_t_mul_scalar(dip_t_detach(o->params[i]), 0);
 }
 
@@ -246,16 +250,21 @@ static void collect_sparse(dip_optimizer *o, int i)
         o->grads[i] = dip_t_narrow(dip_t_detach(o->params[i]), 0, 0, 0);
 }
 
-static void collect_grads(dip_optimizer *o)
+/* Tells how many parameters have a gradient. */
+static int collect_grads(dip_optimizer *o)
 {
+    int count = 0;
     for (int g = 0, i = 0; g < o->group_count; g++) {
         for (; i < o->groups[g].end && i < trained_now(o); i++) {
             if (o->groups[g].kind == DIP_PARAM_SPARSE)
                 collect_sparse(o, i);
             else
                 collect_dense(o, i);
+            if (o->grads[i] != NULL)
+                o->reached[count++] = o->grads[i];
         }
     }
+    return count;
 }
 
 /* What one update changes, and by what. */
@@ -311,23 +320,52 @@ static void update_rows(const dip_optimizer *o, const group *g, int i,
         dip_tensor_put_rows(whole[t], o->rows[i], some[t]);
 }
 
-/* Those that waited count their updates from when they were unlocked. */
+/* The update behind which a group's state began: of the run, of its present
+ * part, or of when those that waited were unlocked. */
+static int64_t begin_of(const dip_optimizer *o, const group *g, int64_t step)
+{
+    int64_t part = step > o->options.restart ? o->options.restart : 0;
+    int64_t unlocked = g->waits ? o->options.tuning.unlock_after : 0;
+    return unlocked > part ? unlocked : part;
+}
+
+/* Those with gradients, as many neighbours at once as have them. */
+static void update_dense(const dip_optimizer *o, const group *g, int start,
+                         int64_t step, double lr)
+{
+    for (int i = start; i < g->end; i++) {
+        int end = i;
+        while (end < g->end && o->grads[end] != NULL)
+            end++;
+        update u = {.params = o->params + i,
+                    .grads = o->grads + i,
+                    .slots = {o->slots[0] + i, o->slots[1] + i},
+                    .count = end - i};
+        if (u.count > 0)
+            run_update(o, g, &u, step, lr);
+        i = end;
+    }
+}
+
 static void update_group(dip_optimizer *o, const group *g, int start,
                          int64_t step, double lr)
 {
-    if (g->waits)
-        step -= o->options.tuning.unlock_after;
-    if (g->kind != DIP_PARAM_SPARSE) {
-        update u = {.params = o->params + start,
-                    .grads = o->grads + start,
-                    .slots = {o->slots[0] + start, o->slots[1] + start},
-                    .count = g->end - start};
-        run_update(o, g, &u, step, lr);
-        return;
-    }
-    for (int i = start; i < g->end; i++) {
+    step -= begin_of(o, g, step);
+    if (g->kind != DIP_PARAM_SPARSE)
+        update_dense(o, g, start, step, lr);
+    for (int i = start; i < g->end && g->kind == DIP_PARAM_SPARSE; i++) {
         if (o->rows[i] != NULL)
             update_rows(o, g, i, step, lr);
+    }
+}
+
+static void clear_state(dip_optimizer *o)
+{
+    for (int s = 0; s < kinds[o->options.kind].slot_count; s++) {
+        for (int i = 0; i < o->count; i++) {
+            dip_tensor_free(o->slots[s][i]);
+            o->slots[s][i] = zeros_like(o->params[i]);
+        }
     }
 }
 
@@ -335,8 +373,10 @@ dip_status dip_optimizer_step(dip_optimizer *o, int64_t step, double lr,
                               double clip, double *norm, dip_err *err)
 {
     dip_scope_open();
-    collect_grads(o);
-    *norm = dip_tensor_clip_grad_norm(o->grads, trained_now(o), clip);
+    if (o->options.restart > 0 && step == o->options.restart + 1)
+        clear_state(o);
+    int count = collect_grads(o);
+    *norm = dip_tensor_clip_grad_norm(o->reached, count, clip);
     bool finite = isfinite(*norm);
     for (int g = 0, start = 0; g < o->group_count && finite; g++) {
         if (o->unlocked || !o->groups[g].waits)

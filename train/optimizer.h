@@ -35,6 +35,10 @@ typedef struct {
     double beta1, beta2, eps; /* adamw */
     double momentum;          /* sgd */
     bool nesterov;            /* sgd */
+    /* Updates after which the state begins anew, for another loss; 0: it does
+     * not. In such a run a parameter keeps still in an update whose loss does
+     * not reach it; else it has a gradient of zeros there. */
+    int64_t restart;
     dip_tuning_options tuning;
 } dip_optimizer_options;
 

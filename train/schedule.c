@@ -36,15 +36,17 @@ static double shape(dip_schedule_kind kind, double progress)
     return 1;
 }
 
+int64_t dip_schedule_own_step(const dip_schedule *schedule, int64_t step)
+{
+    return step > schedule->restart ? step - schedule->restart : step;
+}
+
 double dip_schedule_lr(const dip_schedule *schedule, int64_t step)
 {
-    int64_t end = schedule->total_steps;
-    if (step > schedule->restart) {
-        step -= schedule->restart;
-        end -= schedule->restart;
-    } else {
-        end = schedule->restart;
-    }
+    int64_t end = step > schedule->restart
+                      ? schedule->total_steps - schedule->restart
+                      : schedule->restart;
+    step = dip_schedule_own_step(schedule, step);
     if (step <= schedule->warmup_steps)
         return schedule->lr * (double)step / (double)schedule->warmup_steps;
     int64_t span = end - schedule->warmup_steps;

@@ -25,12 +25,15 @@ typedef struct {
     int64_t warmup_steps; /* step 1 runs at lr / warmup_steps */
     int64_t total_steps;
     /* Updates after which the shape, warm-up included, begins anew; 0: it does
-     * not. */
+     * not. The optimizer's state and the averages of weights begin with it. */
     int64_t restart;
 } dip_schedule;
 
 /* False when `name` is none of the table. */
 bool dip_schedule_parse(dip_schedule_kind *out, const char *name);
+/* Update `step`, counted from 1, as the part of the run counts that it is of.
+ */
+int64_t dip_schedule_own_step(const dip_schedule *schedule, int64_t step);
 /* The rate of update `step`, counted from 1. */
 double dip_schedule_lr(const dip_schedule *schedule, int64_t step);
 

@@ -149,9 +149,21 @@ check "a long warm-up" 2 \
 check "nothing to pretrain" 2 \
     "diptych train: pretraining.epochs: the text tower is frozen, and there is nothing to pretrain" \
     pretrain name=none "freeze=[text.*]"
+check "no update of pretraining" 2 \
+    "diptych train: no whole update of pretraining: 150 batches for train.accumulate 200" \
+    pretrain name=none train.accumulate=200 train.warmup_steps=0
 absent runs/none
 expect "pretrained" 0 pretrain name=pretrained
 expect "stopped in pretraining" 8 pretrain name=pieces --stop-at 40
+for command in "eval runs/pieces" \
+    "export runs/pieces --format safetensors --out pieces-export"; do
+    check "$command" 4 \
+        "diptych ${command%% *}: checkpoint 'runs/pieces/checkpoints/latest' is one of the run's pretraining (pretraining.epochs 2), which has learnt no label yet: go on with \`diptych train --resume\`" \
+        "$program" $command --quiet
+done
+absent runs/pieces/report.json pieces-export
+expect "its tower in another run" 0 train texts name=started \
+    model.text.tower=lstm model.text.depth=1 init.text=runs/pieces
 expect "stopped behind it" 8 pretrain name=pieces --resume --stop-at 190
 expect "resumed" 0 pretrain name=pieces --resume
 losses pretrained >whole
@@ -169,6 +181,36 @@ assert len(heads) == len(steps) - half
 assert sum(masked[-9:]) < .8 * sum(masked[:9]), (masked[:9], masked[-9:])
 assert steps[half]["lr"] == steps[0]["lr"] < steps[9]["lr"] == steps[half + 9]["lr"]
 assert all(line.get("step", half + 1) > half for line in lines if line["event"] == "validation")
+print("equal")'
+cat >halving.yaml <<'END2'
+name: halving
+config: texts.yaml
+overrides: [model.text.tower=lstm, pretraining.epochs=1, train.warmup_steps=0]
+search: asha
+trials: 2
+eta: 2
+max_epochs: 4
+metric: type.accuracy
+parameters: {lr: {key: train.lr, choices: [1e-2, 1e-3]}}
+END2
+check "halving within pretraining" 2 \
+    "halving.yaml: 'min_epochs' is 1, within the run's pretraining.epochs 1, behind which there is the first figure" \
+    "$program" sweep halving.yaml
+expect "halving behind it" 0 "$program" sweep halving.yaml min_epochs=2 --quiet
+
+# An update is of one part, and so are the means of a line of the log.
+expect "updates over epochs' ends" 0 pretrain name=over train.accumulate=4 \
+    train.log_every=5 train.warmup_steps=0
+check "and its log" 0 "equal" python3 -c '
+import json
+def steps(run):
+    lines = [json.loads(line) for line in open(f"runs/{run}/log.jsonl")]
+    return {line["step"]: line["terms"] for line in lines if line["event"] == "step"}
+over, whole = steps("over"), steps("pretrained")
+assert sorted(over) == list(range(5, 76, 5)), sorted(over)
+assert [s for s in over if "masked" in over[s]] == list(range(5, 36, 5)), over
+assert 2.5 < over[40]["heads"]["type"] < 5, over[40]
+assert abs(over[40]["heads"]["type"] - whole[151]["heads"]["type"]) < .7, (over[40], whole[151])
 print("equal")'
 expect "export" 0 "$program" export runs/pretrained --format safetensors \
     --out pretrained-export --quiet

@@ -525,7 +525,41 @@ static void test_loop_goes_on_as_if_it_had_not_stopped(void **state)
     end(&cut);
 }
 
-/* The test above would prove little if its noise were the same everywhere. */
+/* Behind a restart a run is one that begins with the weights of the first part:
+ * rates, moments and averages. */
+static void test_loop_begins_anew_in_its_second_part(void **state)
+{
+    (void)state;
+    regression both, second;
+    dip_err err;
+    begin(&both);
+    begin(&second);
+    both.options.ema = second.options.ema = (dip_ema_options){.8, true};
+    both.options.schedule.restart = both.options.stop_at = 6;
+    assert_int_equal(run(&both, NULL, NULL, &err), DIP_EINTERRUPT);
+    dip_tensor_assign(second.weight, both.weight);
+    dip_tensor_assign(second.bias, both.bias);
+    char *path = latest(&both);
+    both.options.stop_at = 0;
+    run_well(&both, path, NULL);
+    free(path);
+    second.options.schedule.total_steps = 6;
+    second.start.epoch = 1;
+    run_well(&second, NULL, NULL);
+    assert_int_equal(second.updates, 6);
+    for (int i = 0; i < 6; i++) {
+        assert_true(both.reports[6 + i].loss == second.reports[i].loss);
+        assert_true(both.reports[6 + i].lr == second.reports[i].lr);
+    }
+    assert_same_file(&both, &second, "model.safetensors");
+    assert_same_file(&both, &second, "optimizer.safetensors");
+    assert_same_file(&both, &second, "ema.safetensors");
+    end(&both);
+    end(&second);
+}
+
+/* That a run goes on would prove little if its noise were the same everywhere.
+ */
 static void test_loop_draws_other_noise_for_other_seeds(void **state)
 {
     (void)state;
@@ -623,6 +657,7 @@ int main(void)
         CASE(test_loop_stops_at_a_loss_that_is_nan),
         CASE(test_loop_never_checkpoints_weights_that_are_not_finite),
         CASE(test_loop_goes_on_as_if_it_had_not_stopped),
+        CASE(test_loop_begins_anew_in_its_second_part),
         CASE(test_loop_draws_other_noise_for_other_seeds),
         CASE(test_loop_finishes_its_step_when_a_signal_comes),
         CASE(test_loop_that_has_ended_does_nothing_more),

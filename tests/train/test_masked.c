@@ -13,6 +13,7 @@
 #define CONTEXT    40
 #define VOCABULARY 20
 #define WIDTH      4
+#define F          (2 * WIDTH) /* what a tower has for a token */
 
 enum { UNK = 1, EOS = 2, FIRST = 3 };
 
@@ -26,7 +27,8 @@ typedef struct {
 
 /* Lengths so different that the texts are encoded in groups; one is empty, and
  * each ends in the end token. */
-static void begin(fixture *f, double probability)
+static void begin_with(fixture *f, double probability,
+                       const dip_text_options *text)
 {
     static const int64_t lengths[ROWS] = {40, 3, 0, 5, 38, 4};
     dip_err err = {0};
@@ -44,14 +46,7 @@ static void begin(fixture *f, double probability)
         (dip_batch){.epoch = 1, .index = 2, .size = ROWS, .texts = &f->text};
     const dip_model_config config = {
         .towers = DIP_TOWERS_TEXT,
-        .text = {.kind = "lstm",
-                 .vocabulary = VOCABULARY,
-                 .context = CONTEXT,
-                 .width = WIDTH,
-                 .token_width = 5,
-                 .token_std = 1,
-                 .bidirectional = true,
-                 .pooling = "max"},
+        .text = *text,
         .tells_masked = true,
         .seed = 7,
     };
@@ -61,6 +56,20 @@ static void begin(fixture *f, double probability)
                            .mask = UNK,
                            .special = {0, UNK, -1, EOS},
                            .seed = 3};
+}
+
+static const dip_text_options lstm = {.kind = "lstm",
+                                      .vocabulary = VOCABULARY,
+                                      .context = CONTEXT,
+                                      .width = WIDTH,
+                                      .token_width = 5,
+                                      .token_std = 1,
+                                      .bidirectional = true,
+                                      .pooling = "max"};
+
+static void begin(fixture *f, double probability)
+{
+    begin_with(f, probability, &lstm);
 }
 
 static double loss_of(fixture *f)
@@ -113,7 +122,6 @@ static void read_weight(const fixture *f, const char *name, float *out,
 }
 
 #define READ(f, name, out) read_weight((f), (name), (out), sizeof(out))
-#define F                  (2 * WIDTH)
 
 typedef struct {
     float hidden[F * F], hidden_bias[F], norm[F], norm_bias[F];
@@ -181,13 +189,56 @@ static double loss_by_hand(fixture *f)
     return sum / (double)count;
 }
 
+static void assert_formula(const dip_text_options *text)
+{
+    fixture f;
+    begin_with(&f, .4, text);
+    for (f.batch.index = 0; f.batch.index < 5; f.batch.index++)
+        assert_near(loss_of(&f), loss_by_hand(&f), 1e-5);
+    dip_model_free(f.model);
+}
+
 static void test_masked_loss_is_that_of_its_formula(void **state)
+{
+    (void)state;
+    const dip_text_options plain = {.vocabulary = VOCABULARY,
+                                    .context = CONTEXT,
+                                    .width = F,
+                                    .depth = 1,
+                                    .token_std = 1};
+    dip_text_options gru = lstm, bag = plain, cnn = plain, bert = plain;
+    gru.kind = "gru";
+    bag.kind = "bag";
+    cnn.kind = "cnn";
+    cnn.depth = 0;
+    cnn.windows[0] = 1;
+    cnn.windows[1] = 3;
+    cnn.window_count = 2;
+    cnn.width = WIDTH;
+    bert.kind = "bert";
+    bert.heads = 2;
+    bert.token_std = 0;
+    dip_text_options causal = bert;
+    causal.kind = "transformer";
+    bert.positions = CONTEXT;
+    dip_text_options both_ways = causal;
+    both_ways.bidirectional = true;
+    const dip_text_options *all[] = {&lstm, &gru,    &bag,      &cnn,
+                                     &bert, &causal, &both_ways};
+    for (size_t i = 0; i < DIP_ARRAY_LEN(all); i++)
+        assert_formula(all[i]);
+}
+
+/* The same words, masked otherwise: two texts. */
+static void test_masked_texts_are_grouped_as_they_are_masked(void **state)
 {
     (void)state;
     fixture f;
     begin(&f, .4);
-    for (f.batch.index = 0; f.batch.index < 5; f.batch.index++)
-        assert_near(loss_of(&f), loss_by_hand(&f), 1e-5);
+    f.lengths[0] = f.lengths[4] = 38;
+    memcpy(f.ids + 4 * CONTEXT, f.ids, sizeof(int64_t) * CONTEXT);
+    f.ids[37] = f.ids[4 * CONTEXT + 37] = EOS;
+    assert_near(loss_of(&f), loss_by_hand(&f), 1e-5);
     dip_model_free(f.model);
 }
 
@@ -210,7 +261,8 @@ static void test_masked_loss_reaches_all_but_temperature(void **state)
     dip_model_free(f.model);
 }
 
-/* Special tokens and unknown ones are no targets: nothing to learn from. */
+/* Neither special tokens nor what is the mask already are targets: nothing to
+ * learn from. */
 static void test_masked_loss_of_no_token_is_zero(void **state)
 {
     (void)state;
@@ -264,6 +316,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         MODEL_TEST(test_masked_tokens_are_a_share_of_the_words),
         MODEL_TEST(test_masked_loss_is_that_of_its_formula),
+        MODEL_TEST(test_masked_texts_are_grouped_as_they_are_masked),
         MODEL_TEST(test_masked_loss_reaches_all_but_temperature),
         MODEL_TEST(test_masked_loss_of_no_token_is_zero),
         MODEL_TEST(test_a_finished_model_has_no_head_for_tokens),

@@ -397,6 +397,48 @@ static void test_optimizer_takes_a_missing_gradient_for_zero(void **state)
     end(&f);
 }
 
+/* Of two updates for one loss the second reaches the bias alone; those for
+ * another are torch's from its first on. */
+static void begins_anew(const char *name, const dip_optimizer_options *options)
+{
+    fixture f;
+    dip_err err = {0};
+    double norm;
+    dip_optimizer_options two = *options;
+    two.restart = 2;
+    begin(&f, &two);
+    (void)run_update(&f, 0, 0);
+    assert_at(&f, name, 0);
+    dip_tensor *bias = golden_get(f.golden, "grad.0", "bias");
+    dip_tensor_set_grad(f.bias, bias);
+    assert_int_equal(
+        dip_optimizer_step(f.optimizer, 2, f.lr[1], 0, &norm, &err), DIP_OK);
+    assert_near(norm * norm,
+                dip_tensor_item(dip_t_sum_all(dip_t_mul(bias, bias))), 1e-4);
+    char first[32];
+    (void)snprintf(first, sizeof first, "%s.0", name);
+    assert_true(distance(f.weight, golden_get(f.golden, first, "weight")) <=
+                1e-6);
+    assert_true(distance(f.bias, golden_get(f.golden, first, "bias")) > 1e-3);
+    dip_tensor_assign(f.weight, named(f.golden, "weight"));
+    dip_tensor_assign(f.bias, named(f.golden, "bias"));
+    for (int update = 0; update < UPDATES; update++) {
+        set_grads(&f, update);
+        assert_int_equal(dip_optimizer_step(f.optimizer, update + 3,
+                                            f.lr[update], 0, &norm, &err),
+                         DIP_OK);
+        assert_at(&f, name, update);
+    }
+    end(&f);
+}
+
+static void test_optimizer_begins_anew_for_another_loss(void **state)
+{
+    (void)state;
+    begins_anew("adamw", &adamw);
+    begins_anew("sgd", &sgd);
+}
+
 /* ---- tuning -------------------------------------------------------------- */
 
 /* Two updates that change nothing, then those of torch from the first on. */
@@ -479,6 +521,7 @@ int main(void)
         CASE(test_optimizer_refuses_a_state_of_another_shape),
         CASE(test_optimizer_leaves_all_alone_when_a_gradient_is_not_finite),
         CASE(test_optimizer_takes_a_missing_gradient_for_zero),
+        CASE(test_optimizer_begins_anew_for_another_loss),
         CASE(test_optimizer_unlocks_what_waits),
         CASE(test_optimizer_leaves_out_what_is_frozen_for_good),
         CASE(test_optimizer_names_parse),
