@@ -473,7 +473,8 @@ static dip_status check_pretrained(const char *checkpoint,
         st = dip_fail(err, DIP_EDATA,
                       "checkpoint '%s' is one of the run's pretraining "
                       "(pretraining.epochs %lld), which has learnt no label "
-                      "yet: go on with `diptych train --resume`",
+                      "yet: `diptych train --resume` goes on, or name a later "
+                      "one",
                       checkpoint, (long long)epochs);
     return st;
 }

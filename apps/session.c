@@ -97,13 +97,17 @@ dip_status dip_session_schedule(dip_session *s, int64_t batches, dip_err *err)
                         "%lld",
                         (long long)(c->epochs * batches),
                         (long long)o->accumulate);
-    if (c->pretraining_epochs > 0 && o->schedule.restart < 1)
-        return dip_fail(err, DIP_ECONFIG,
-                        "no whole update of pretraining: %lld batches for "
-                        "train.accumulate %lld",
-                        (long long)(c->pretraining_epochs * batches),
-                        (long long)o->accumulate);
     int64_t shortest = o->schedule.total_steps - o->schedule.restart;
+    if (c->pretraining_epochs > 0 && (o->schedule.restart < 1 || shortest < 1))
+        return dip_fail(
+            err, DIP_ECONFIG,
+            "no whole update of %s: %lld batches for "
+            "train.accumulate %lld",
+            shortest < 1 ? "labels" : "pretraining",
+            (long long)((shortest < 1 ? c->epochs - c->pretraining_epochs
+                                      : c->pretraining_epochs) *
+                        batches),
+            (long long)o->accumulate);
     if (o->schedule.restart > 0 && o->schedule.restart < shortest)
         shortest = o->schedule.restart;
     if (o->schedule.warmup_steps >= shortest)

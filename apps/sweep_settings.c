@@ -351,6 +351,18 @@ static dip_status check_metric(dip_sweep_settings *s, dip_str *faults,
     return dip_fail(err, st, "%s", fault.msg);
 }
 
+/* A rung must not end before there is a figure. */
+static void check_first_rung(dip_sweep_settings *s, int64_t pretraining_epochs)
+{
+    if (s->search == DIP_SWEEP_ASHA && s->min_epochs <= pretraining_epochs)
+        dip_config_fault(s->config, "min_epochs",
+                         "'min_epochs' is %lld, within a run's "
+                         "pretraining.epochs %lld, behind which there is the "
+                         "first figure",
+                         (long long)s->min_epochs,
+                         (long long)pretraining_epochs);
+}
+
 /* The runs' config with what all runs have. */
 static dip_status read_run(dip_sweep_settings *s, dip_str *faults, dip_err *err)
 {
@@ -373,14 +385,7 @@ static dip_status read_run(dip_sweep_settings *s, dip_str *faults, dip_err *err)
         dip_config_fault(s->config, "min_epochs",
                          "'min_epochs' is %lld, above the %lld epochs of a run",
                          (long long)s->min_epochs, (long long)s->max_epochs);
-    if (s->search == DIP_SWEEP_ASHA &&
-        s->min_epochs <= s->run->pretraining_epochs)
-        dip_config_fault(s->config, "min_epochs",
-                         "'min_epochs' is %lld, within the run's "
-                         "pretraining.epochs %lld, behind which there is the "
-                         "first figure",
-                         (long long)s->min_epochs,
-                         (long long)s->run->pretraining_epochs);
+    check_first_rung(s, s->run->pretraining_epochs);
     return DIP_OK;
 }
 
@@ -412,6 +417,8 @@ static bool check_value(const value_check *c, const dip_sweep_parameter *p,
         line += strncmp(line, ": ", 2) == 0 ? 2 : 0;
         FAULT(c->settings, p, place, "%.*s", (int)strcspn(line, "\n"), line);
     }
+    if (st == DIP_OK && strcmp(p->key, "pretraining.epochs") == 0)
+        check_first_rung(c->settings, dip_config_int(config, p->key));
     dip_config_free(config);
     dip_str_free(&words);
     dip_str_free(&text);

@@ -263,7 +263,10 @@ dip_special_ids dip_tokenizer_special(const dip_tokenizer *tokenizer)
 
 int64_t dip_tokenizer_mask(const dip_tokenizer *tokenizer)
 {
-    return tokenizer->mask > 0 ? tokenizer->mask : tokenizer->special.unk;
+    static const char name[] = "[MASK]"; /* of a learned vocabulary */
+    int64_t id = dip_interner_find(tokenizer->tokens,
+                                   (dip_bytes){name, sizeof name - 1});
+    return id >= 0 ? id : tokenizer->special.unk;
 }
 
 /* ---- files ---- */

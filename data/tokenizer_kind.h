@@ -57,7 +57,6 @@ struct dip_tokenizer {
     const dip_tokenizer_ops *ops;
     dip_interner *tokens; /* number = id */
     dip_special_ids special;
-    int64_t mask; /* stands for a masked token; 0 or -1: none does */
     bool count_pads;
 };
 

@@ -28,6 +28,7 @@ struct wordpiece {
     dip_tokenizer base;
     bool lowercase;
     size_t longest; /* bytes of a piece, "##" included */
+    int64_t mask;   /* id of [MASK], or -1 */
 };
 
 /* ---- characters ---- */
@@ -230,8 +231,8 @@ static int64_t special_id(const struct wordpiece *pieces, int special)
 {
     const dip_special_ids *ids = &pieces->base.special;
     const int64_t by_name[] = {
-        [PAD] = ids->pad, [UNK] = ids->unk,           [CLS] = ids->bos,
-        [SEP] = ids->eos, [MASK] = pieces->base.mask,
+        [PAD] = ids->pad, [UNK] = ids->unk,      [CLS] = ids->bos,
+        [SEP] = ids->eos, [MASK] = pieces->mask,
     };
     return by_name[special];
 }
@@ -270,7 +271,7 @@ static dip_status complete(struct wordpiece *pieces, const char *path,
     dip_status st = DIP_OK;
     for (size_t i = 0; st == DIP_OK && i < DIP_ARRAY_LEN(wanted); i++)
         st = dip_tokenizer_require(wanted[i], base, specials[i], path, err);
-    base->mask = dip_interner_find(
+    pieces->mask = dip_interner_find(
         base->tokens, (dip_bytes){specials[MASK], strlen(specials[MASK])});
     pieces->longest = PREFIX + 1;
     for (int64_t i = 0; i < dip_tokenizer_size(base); i++) {

@@ -295,7 +295,7 @@ static dip_status validate(dip_loop *loop, dip_err *err)
                  (higher ? metric > state->best : metric < state->best));
     if (best)
         state->without_gain = 0;
-    else if (state->has_best)
+    else if (state->has_best || state->step > loop->options.schedule.restart)
         state->without_gain++;
     if (best) {
         state->has_best = true;

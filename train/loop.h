@@ -62,10 +62,11 @@ typedef struct {
     void (*backward)(void *user);
     /* Seconds spent in waiting for data since the start. */
     double (*waited)(void *user);
-    /* Evaluates; *metric decides which checkpoint is best, and NaN tells
-     * nothing: until there is a value, patience does not count. Gradients are
-     * off meanwhile, and the parameters hold their averages where such are
-     * kept. NULL: the last checkpoint is the best. */
+    /* Evaluates; *metric decides which checkpoint is best. NaN is no gain, but
+     * in the first part of a run that has two, where patience does not count
+     * before there is a value. Gradients are off meanwhile, and the parameters
+     * hold their averages where such are kept. NULL: the last checkpoint is
+     * the best. */
     dip_status (*validate)(void *user, int64_t step, double *metric,
                            dip_err *err);
     /* After each update. */

@@ -13,6 +13,7 @@ enum { STREAM_MASKED = 0x305 };
 typedef struct {
     const dip_masking *how;
     const dip_batch_text *text; /* as it was */
+    int64_t size;               /* rows of the batch */
     dip_batch_text masked;
     dip_text_groups groups;
     int64_t *places, *targets; /* room for those of all texts */
@@ -43,18 +44,21 @@ static int64_t begin_of(const dip_text_groups *groups, int g)
 }
 
 /* Where group `g` has masked tokens, as places in [rows * width], and what
- * they were; behind those of earlier groups. Tells how many. */
+ * they were; behind those of earlier groups. Texts that are the same when
+ * masked share places, but not what stood there. Tells how many. */
 static int64_t find_masked(masked_texts *m, int g)
 {
     int64_t begin = begin_of(&m->groups, g), width = m->groups.widths[g];
     int64_t context = m->text->context, before = m->count;
-    for (int64_t i = begin; i < m->groups.ends[g]; i++) {
-        const int64_t row = m->groups.rows[i];
+    for (int64_t row = 0; row < m->size; row++) {
+        const int64_t place = m->groups.place[row];
+        if (place < begin || place >= m->groups.ends[g])
+            continue;
         for (int64_t t = 0; t < m->text->lengths[row]; t++) {
             int64_t id = m->text->ids[row * context + t];
             if (m->masked.ids[row * context + t] == id)
                 continue;
-            m->places[m->count] = (i - begin) * width + t;
+            m->places[m->count] = (place - begin) * width + t;
             m->targets[m->count++] = id;
         }
     }
@@ -85,9 +89,9 @@ static dip_tensor *encode_group(masked_texts *m, const dip_tensor *ids,
                            dip_t_to_device(places, device), -1);
 }
 
-static dip_tensor *loss_of(masked_texts *m, int64_t size)
+static dip_tensor *loss_of(masked_texts *m)
 {
-    int64_t sizes[2] = {size, m->text->context};
+    int64_t sizes[2] = {m->size, m->text->context};
     dip_tensor *ids = dip_tensor_borrow(m->masked.ids, DIP_I64, 2, sizes);
     dip_tensor *lengths =
         dip_tensor_borrow(m->masked.lengths, DIP_I64, 1, sizes);
@@ -111,6 +115,7 @@ dip_status dip_masked_loss(dip_tensor **loss, const dip_masking *how,
     masked_texts m = {
         .how = how,
         .text = text,
+        .size = batch->size,
         .masked = *text,
         .places = dip_calloc(all, sizeof(int64_t)),
         .targets = dip_calloc(all, sizeof(int64_t)),
@@ -124,7 +129,7 @@ dip_status dip_masked_loss(dip_tensor **loss, const dip_masking *how,
                                   DIP_TEXT_GROUPS_MAX, 0);
     }
     if (ok)
-        *loss = loss_of(&m, batch->size);
+        *loss = loss_of(&m);
     dip_status st = ok ? dip_tensor_status(err) : dip_no_memory(err);
     dip_text_groups_free(&m.groups);
     free(m.masked.ids);

@@ -25,8 +25,7 @@ void dip_mask_tokens(int64_t *masked, const dip_masking *masking,
                      const dip_batch *batch, const dip_batch_text *text);
 
 /* The mean cross-entropy of the masked tokens of the batch's first text (0
- * dims, F32) in the open scope; 0 where none was drawn. Of texts that are the
- * same when masked one counts. */
+ * dims, F32) in the open scope; 0 where none was drawn. */
 dip_status dip_masked_loss(dip_tensor **loss, const dip_masking *masking,
                            const dip_batch *batch, dip_err *err) DIP_MUST_CHECK;
 

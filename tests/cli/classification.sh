@@ -149,6 +149,9 @@ check "a long warm-up" 2 \
 check "nothing to pretrain" 2 \
     "diptych train: pretraining.epochs: the text tower is frozen, and there is nothing to pretrain" \
     pretrain name=none "freeze=[text.*]"
+check "no update of labels" 2 \
+    "diptych train: no whole update of labels: 75 batches for train.accumulate 110" \
+    pretrain name=none pretraining.epochs=3 train.accumulate=110 train.warmup_steps=0
 check "no update of pretraining" 2 \
     "diptych train: no whole update of pretraining: 150 batches for train.accumulate 200" \
     pretrain name=none train.accumulate=200 train.warmup_steps=0
@@ -158,7 +161,7 @@ expect "stopped in pretraining" 8 pretrain name=pieces --stop-at 40
 for command in "eval runs/pieces" \
     "export runs/pieces --format safetensors --out pieces-export"; do
     check "$command" 4 \
-        "diptych ${command%% *}: checkpoint 'runs/pieces/checkpoints/latest' is one of the run's pretraining (pretraining.epochs 2), which has learnt no label yet: go on with \`diptych train --resume\`" \
+        "diptych ${command%% *}: checkpoint 'runs/pieces/checkpoints/latest' is one of the run's pretraining (pretraining.epochs 2), which has learnt no label yet: \`diptych train --resume\` goes on, or name a later one" \
         "$program" $command --quiet
 done
 absent runs/pieces/report.json pieces-export
@@ -194,8 +197,12 @@ metric: type.accuracy
 parameters: {lr: {key: train.lr, choices: [1e-2, 1e-3]}}
 END2
 check "halving within pretraining" 2 \
-    "halving.yaml: 'min_epochs' is 1, within the run's pretraining.epochs 1, behind which there is the first figure" \
+    "halving.yaml: 'min_epochs' is 1, within a run's pretraining.epochs 1, behind which there is the first figure" \
     "$program" sweep halving.yaml
+check "halving within a value of it" 2 \
+    "command line: 'min_epochs' is 2, within a run's pretraining.epochs 2, behind which there is the first figure" \
+    "$program" sweep halving.yaml min_epochs=2 parameters.pre.key=pretraining.epochs \
+    "parameters.pre.choices=[1, 2]"
 expect "halving behind it" 0 "$program" sweep halving.yaml min_epochs=2 --quiet
 
 # An update is of one part, and so are the means of a line of the log.

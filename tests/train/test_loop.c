@@ -306,10 +306,18 @@ static void test_loop_waits_for_a_first_metric(void **state)
     r.metrics = metrics;
     r.options.validate_every = 2;
     r.options.patience = 2;
+    r.options.schedule.restart = 6;
     run_well(&r, NULL, &final);
     assert_int_equal(r.validations, 6);
     assert_int_equal(final.best_step, 8);
     assert_int_equal(final.without_gain, 2);
+    end(&r);
+    begin(&r); /* of one part: nothing is waited for */
+    r.metrics = metrics;
+    r.options.validate_every = 2;
+    r.options.patience = 2;
+    run_well(&r, NULL, &final);
+    assert_int_equal(r.validations, 2);
     end(&r);
 }
 

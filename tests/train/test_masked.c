@@ -229,8 +229,8 @@ static void test_masked_loss_is_that_of_its_formula(void **state)
         assert_formula(all[i]);
 }
 
-/* The same words, masked otherwise: two texts. */
-static void test_masked_texts_are_grouped_as_they_are_masked(void **state)
+/* Texts that are the same, or are so once masked, all count. */
+static void test_masked_loss_counts_texts_that_became_the_same(void **state)
 {
     (void)state;
     fixture f;
@@ -239,6 +239,14 @@ static void test_masked_texts_are_grouped_as_they_are_masked(void **state)
     memcpy(f.ids + 4 * CONTEXT, f.ids, sizeof(int64_t) * CONTEXT);
     f.ids[37] = f.ids[4 * CONTEXT + 37] = EOS;
     assert_near(loss_of(&f), loss_by_hand(&f), 1e-5);
+    for (int i = 0; i < ROWS; i++) {
+        f.lengths[i] = 2;
+        f.ids[i * CONTEXT] = FIRST + i % 4;
+        f.ids[i * CONTEXT + 1] = EOS;
+    }
+    f.how.probability = .8;
+    for (f.batch.index = 0; f.batch.index < 5; f.batch.index++)
+        assert_near(loss_of(&f), loss_by_hand(&f), 1e-5);
     dip_model_free(f.model);
 }
 
@@ -316,7 +324,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         MODEL_TEST(test_masked_tokens_are_a_share_of_the_words),
         MODEL_TEST(test_masked_loss_is_that_of_its_formula),
-        MODEL_TEST(test_masked_texts_are_grouped_as_they_are_masked),
+        MODEL_TEST(test_masked_loss_counts_texts_that_became_the_same),
         MODEL_TEST(test_masked_loss_reaches_all_but_temperature),
         MODEL_TEST(test_masked_loss_of_no_token_is_zero),
         MODEL_TEST(test_a_finished_model_has_no_head_for_tokens),
