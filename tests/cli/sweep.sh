@@ -177,12 +177,14 @@ same "the points" "$(cut -d, -f1-3 runs/whole/results.csv | sort)" \
     "$(cut -d, -f1-3 runs/two/results.csv | sort)"
 
 # ---- failures ----
+# An update at the rate of 1000 multiplies weights by 100,000, until they are
+# infinite.
 cat >grid.yaml <<'END'
 name: grid
 config: tiny.yaml
 search: grid
 max_epochs: 1
-overrides: [train.warmup_steps=0]
+overrides: [train.warmup_steps=0, train.batch_size=8, train.weight_decay=100]
 parameters:
   lr: {key: train.lr, choices: [1e-3, 1000]}
   heads: {key: model.text.heads, choices: [2, 3]}
