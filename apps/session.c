@@ -80,6 +80,43 @@ static int64_t stop_of(const dip_trainer_options *options, int64_t batches,
                                                            : step;
 }
 
+/* Whether a part of the run, which the message names, has an update and an end
+ * to its warm-up. */
+static dip_status check_part(const dip_session *s, const char *part,
+                             int64_t epochs, int64_t updates, dip_err *err)
+{
+    const dip_settings *c = s->settings;
+    const dip_loop_options *o = &s->loop_options;
+    if (updates < 1)
+        return dip_fail(err, DIP_ECONFIG,
+                        "no whole update of %s: %lld batches for "
+                        "train.accumulate %lld",
+                        part, (long long)(epochs * o->batches_per_epoch),
+                        (long long)o->accumulate);
+    if (o->schedule.warmup_steps >= updates)
+        return dip_fail(err, DIP_ECONFIG,
+                        "%s: train.warmup_steps %lld is not below the %lld "
+                        "updates of %s",
+                        dip_config_place(c->config, "train.warmup_steps"),
+                        (long long)o->schedule.warmup_steps, (long long)updates,
+                        part);
+    return DIP_OK;
+}
+
+/* Pretraining and what follows have a warm-up each. */
+static dip_status check_parts(const dip_session *s, dip_err *err)
+{
+    const dip_schedule *o = &s->loop_options.schedule;
+    int64_t epochs = s->settings->epochs;
+    int64_t first = s->settings->pretraining_epochs;
+    if (first == 0)
+        return check_part(s, "the run", epochs, o->total_steps, err);
+    dip_status st = check_part(s, "pretraining", first, o->restart, err);
+    return st == DIP_OK ? check_part(s, "labels", epochs - first,
+                                     o->total_steps - o->restart, err)
+                        : st;
+}
+
 /* The updates of the run, and when it validates. */
 dip_status dip_session_schedule(dip_session *s, int64_t batches, dip_err *err)
 {
@@ -91,37 +128,7 @@ dip_status dip_session_schedule(dip_session *s, int64_t batches, dip_err *err)
     o->stop_at = stop_of(s->options, batches, o->accumulate);
     if (o->validate_every == 0)
         o->validate_every = (batches + o->accumulate - 1) / o->accumulate;
-    if (o->schedule.total_steps < 1)
-        return dip_fail(err, DIP_ECONFIG,
-                        "no whole update: %lld batches for train.accumulate "
-                        "%lld",
-                        (long long)(c->epochs * batches),
-                        (long long)o->accumulate);
-    int64_t shortest = o->schedule.total_steps - o->schedule.restart;
-    if (c->pretraining_epochs > 0 && (o->schedule.restart < 1 || shortest < 1))
-        return dip_fail(
-            err, DIP_ECONFIG,
-            "no whole update of %s: %lld batches for "
-            "train.accumulate %lld",
-            shortest < 1 ? "labels" : "pretraining",
-            (long long)((shortest < 1 ? c->epochs - c->pretraining_epochs
-                                      : c->pretraining_epochs) *
-                        batches),
-            (long long)o->accumulate);
-    if (o->schedule.restart > 0 && o->schedule.restart < shortest)
-        shortest = o->schedule.restart;
-    if (o->schedule.warmup_steps >= shortest)
-        return dip_fail(err, DIP_ECONFIG,
-                        "%s: train.warmup_steps %lld is not below the %lld "
-                        "updates of %s",
-                        dip_config_place(c->config, "train.warmup_steps"),
-                        (long long)o->schedule.warmup_steps,
-                        (long long)shortest,
-                        o->schedule.restart > 0
-                            ? "the run's shorter part, of pretraining or of "
-                              "what follows"
-                            : "the run");
-    return DIP_OK;
+    return check_parts(s, err);
 }
 
 dip_status dip_session_make_loop(dip_session *s, const dip_loop_hooks *hooks,

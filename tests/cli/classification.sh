@@ -144,7 +144,7 @@ check "no labels left" 2 \
     "command line: 'pretraining.epochs' is 4, but train.epochs 4 leaves none for the labels" \
     pretrain --check pretraining.epochs=4
 check "a long warm-up" 2 \
-    "diptych train: command line: train.warmup_steps 150 is not below the 150 updates of the run's shorter part, of pretraining or of what follows" \
+    "diptych train: command line: train.warmup_steps 150 is not below the 150 updates of pretraining" \
     pretrain name=none train.warmup_steps=150
 check "nothing to pretrain" 2 \
     "diptych train: pretraining.epochs: the text tower is frozen, and there is nothing to pretrain" \
